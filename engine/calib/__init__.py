@@ -1,0 +1,1 @@
+"""Calibration: statistics in one pass, threshold methods, tuning, the table text."""

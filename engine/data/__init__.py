@@ -1,0 +1,1 @@
+"""Samples: selection (spec A.2) and preprocessing (spec A.10)."""

@@ -1,0 +1,1 @@
+"""Models: the immutable Graph, its vocabulary of layers, readers and the ONNX writer."""

@@ -1,0 +1,1 @@
+"""Chips: profiles, threshold propagation, lowering of a Graph and a Plan to a Program."""

@@ -1,0 +1,1 @@
+"""C int8 kernels, their numpy twins and their typed wrappers."""

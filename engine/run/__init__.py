@@ -1,0 +1,1 @@
+"""Running: float pass on onnxruntime, bit-true executor, similarity, scores."""

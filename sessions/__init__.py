@@ -1,0 +1,1 @@
+"""Sessions: one SQLite file each, with model, samples, thresholds, scores and jobs."""

@@ -1,0 +1,1 @@
+"""Widgets on the line API: layer table, canvas, histogram."""
