@@ -1,0 +1,1 @@
+"""quantdeck: calibrate, simulate and triage int8 networks."""
