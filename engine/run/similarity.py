@@ -1,0 +1,197 @@
+"""Similarity of a quantized tensor with its float reference, per sample and per slice.
+
+A slice is a row of an output along one axis, judged on its own: the cosine of a whole tensor hides rows that
+died when others carry most of the energy (peers section 5).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .score import OutputScore, Similarity, Slice
+
+Array = np.ndarray
+
+STEPS = 255  # int8 steps of an ideal scale for a group of rows
+GAP = 30.0  # rows whose RMS differ by more than this at one place are two groups
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Figures of one tensor and one sample; see ``Similarity`` for their meaning."""
+
+    cosine: float
+    euclid: float
+    signal: float
+    noise: float
+
+
+def compare(reference: Array, got: Array) -> Comparison:
+    """Compare two arrays of the same size.
+
+    Floats: raw cosine (1 when both are all zero or identical, 0 when only one is zero or *got* holds a NaN),
+    euclid of spec A.11, energies in float64. Integers and booleans: the share of equal elements stands for
+    the cosine, the number of different ones for the noise.
+    """
+    if reference.size != got.size:
+        raise ValueError(f"compare: {reference.size} elements against {got.size}")
+    if reference.dtype.kind in "biu":
+        return _equality(reference, got)
+    a = np.asarray(reference, np.float64).ravel()
+    b = np.asarray(got, np.float64).ravel()
+    signal = float(a @ a)
+    if not np.isfinite(b).all():
+        return Comparison(0.0, -math.inf, signal, math.inf)
+    difference = a - b
+    noise = float(difference @ difference)
+    return Comparison(_cosine(a, b, signal, noise), _euclid(a, b, noise), signal, noise)
+
+
+def _equality(reference: Array, got: Array) -> Comparison:
+    same = float(np.count_nonzero(reference.ravel() == got.ravel()))
+    share = same / reference.size if reference.size else 1.0
+    return Comparison(share, share, float(reference.size), reference.size - same)
+
+
+def _cosine(a: Array, b: Array, signal: float, noise: float) -> float:
+    if noise == 0.0:
+        return 1.0
+    norm = math.sqrt(signal) * math.sqrt(float(b @ b))
+    return float(a @ b) / norm if norm > 0 else 0.0
+
+
+def _euclid(a: Array, b: Array, noise: float) -> float:
+    mean = float(np.linalg.norm((a + b) / 2))
+    return 1.0 - math.sqrt(noise) / (mean + 1e-7)
+
+
+def gather(comparisons: Sequence[Comparison]) -> Similarity:
+    """The per-sample figures of one tensor as one value."""
+    return Similarity(
+        cosine=tuple(item.cosine for item in comparisons),
+        euclid=tuple(item.euclid for item in comparisons),
+        signal=tuple(item.signal for item in comparisons),
+        noise=tuple(item.noise for item in comparisons),
+    )
+
+
+def slice_axis(shape: Sequence[int]) -> int | None:
+    """The axis whose rows are judged one by one; None where only the whole makes sense.
+
+    Rank 3 (heads of detectors, sequences): the shorter of the two axes after the batch. Rank 4 and more:
+    the channel axis, or the last one where it is the only one that differs from its neighbours (heads
+    exported as batch, anchors, y, x, values).
+    """
+    rank = len(shape)
+    if rank < 3:
+        return None
+    if rank == 3:
+        axis = 1 if shape[1] <= shape[2] else 2
+    elif rank >= 5 and shape[-1] != shape[-2]:
+        axis = rank - 1
+    else:
+        axis = 1
+    return axis if shape[axis] > 1 else None
+
+
+class OutputTracker:
+    """Collects one output over the samples: whole-tensor figures and rows, in bounded memory."""
+
+    def __init__(self, name: str, shape: Sequence[int]) -> None:
+        self._name = name
+        self._axis = slice_axis(shape)
+        self._whole: list[Comparison] = []
+        self._rows: list[list[Comparison]] = []
+        self._float: _Ranges | None = None
+        self._quantized: _Ranges | None = None
+
+    def add(self, reference: Array, got: Array) -> None:
+        """Add one sample; both arrays have the output's shape."""
+        self._whole.append(compare(reference, got))
+        a, b = self._as_rows(reference), self._as_rows(got)
+        if self._float is None or self._quantized is None:
+            self._float, self._quantized = _Ranges(len(a)), _Ranges(len(a))
+            self._rows = [[] for _ in range(len(a))] if self._axis is not None else []
+        self._float.add(a)
+        self._quantized.add(b)
+        for row, (x, y) in zip(self._rows, zip(a, b, strict=True), strict=False):
+            row.append(compare(x, y))
+
+    def _as_rows(self, value: Array) -> Array:
+        if self._axis is None:
+            return value.reshape(1, -1)
+        return np.moveaxis(value, self._axis, 0).reshape(value.shape[self._axis], -1)
+
+    def result(self) -> OutputScore:
+        """The figures of all samples added so far."""
+        whole = gather(self._whole)
+        if self._float is None or self._quantized is None:
+            return OutputScore(self._name, whole)
+        dead = dead_rows(self._float, self._quantized)
+        if self._axis is None:
+            slices = (Slice(0, 0, 1, whole, True),) if dead[0] else ()
+        else:
+            slices = tuple(
+                Slice(self._axis, index, index + 1, gather(row), bool(dead[index]))
+                for index, row in enumerate(self._rows)
+            )
+        return OutputScore(self._name, whole, slices)
+
+
+class _Ranges:
+    """Smallest, largest value and energy of each row."""
+
+    def __init__(self, rows: int) -> None:
+        self.low = np.full(rows, np.inf)
+        self.high = np.full(rows, -np.inf)
+        self.energy = np.zeros(rows)
+        self.count = 0
+
+    def add(self, rows: Array) -> None:
+        values = np.asarray(rows, np.float64)
+        if not values.size:
+            return
+        self.low = np.minimum(self.low, values.min(axis=1))
+        self.high = np.maximum(self.high, values.max(axis=1))
+        self.energy = self.energy + np.einsum("ij,ij->i", values, values)
+        self.count += values.shape[1]
+
+    @property
+    def span(self) -> Array:
+        return np.where(np.isfinite(self.high - self.low), self.high - self.low, 0.0)
+
+    @property
+    def rms(self) -> Array:
+        return np.sqrt(self.energy / max(self.count, 1))
+
+
+def dead_rows(reference: "_Ranges", quantized: "_Ranges") -> Array:
+    """Which rows vary in float and are constant in the quantized network (peers section 5).
+
+    A row counts only where it varies by more than one step of the best int8 scale that its group could have:
+    a class that no sample shows stays below that and is no failure. Rows form two groups where their RMS,
+    sorted, jumps by more than ``GAP`` (boxes in pixels beside scores in 0..1).
+    """
+    top = np.maximum(np.abs(reference.low), np.abs(reference.high))
+    step = np.zeros(len(top))
+    for group in _groups(reference.rms):
+        step[group] = top[group].max() / STEPS
+    span = reference.span
+    return (span > step) & (span > 0) & (quantized.span == 0)
+
+
+def _groups(rms: Array) -> list[Array]:
+    order = np.argsort(rms, kind="stable")
+    sorted_rms = rms[order]
+    positive = np.flatnonzero(sorted_rms > 0)
+    if len(positive) < 2:
+        return [order]
+    first = int(positive[0])
+    ratios = sorted_rms[first + 1 :] / sorted_rms[first:-1]
+    widest = int(np.argmax(ratios))
+    if ratios[widest] <= GAP:
+        return [order]
+    cut = first + widest + 1
+    return [order[:cut], order[cut:]]
