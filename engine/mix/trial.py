@@ -1,0 +1,146 @@
+"""The search contract: what a search yields, what it is sent, what it returns (design section 5).
+
+A search is a generator. It yields sets of independent trials and is sent their scores in the same order. It
+has no I/O, no clock and no randomness without a seed, so that running it again over a journal of paid trials
+is a resume.
+"""
+
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..errors import QuantdeckError
+from ..plan import Mode, Plan
+from ..run.score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A plan to be scored. ``at`` names the tensors that are compared; () means the graph's outputs."""
+
+    plan: Plan
+    at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial that raised; the search goes on without it."""
+
+    message: str
+
+
+Result = Score | Failure
+
+
+class StopReason(StrEnum):
+    """Why a search ended."""
+
+    CONFIRMED = "target confirmed"
+    BUDGET = "budget spent"
+    NOTHING_LEFT = "nothing left to gain"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A layer in a ranking: the loss of running it in int8, with the method that hurts least."""
+
+    layer: str
+    op: str
+    loss: float
+    method: str = ""
+    threshold: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A mixed plan that was tried: how many layers float, what it reached."""
+
+    float_layers: int
+    cos: float
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search found. ``plan`` is the best one tried, whether or not it reached the target."""
+
+    plan: Plan
+    cos: float
+    int8_cos: float
+    target: float
+    reason: StopReason
+    ranking: tuple[Ranked, ...] = ()
+    curve: tuple[Point, ...] = ()
+    lines: tuple[str, ...] = ()
+
+    @property
+    def reached(self) -> bool:
+        """Whether the best plan meets the target."""
+        return self.cos >= self.target
+
+
+Search = Generator[Sequence[Trial], Sequence[Result], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The figure that a search raises: the chapter's cos, weighted over the compared tensors (spec B.1, A.9).
+
+    ``weights`` by output name; empty means 1 for each output. ``target`` is in the chapter's cos.
+    """
+
+    target: float
+    weights: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.target) and 0 <= self.target <= 1):
+            raise QuantdeckError(
+                f"expected_cos must lie between 0 and 1 (the chapter's cos), not {self.target:g}"
+            )
+
+    def value(self, result: Result) -> float:
+        """The figure of a result; -inf for a failed trial or a NaN, which never pass."""
+        if isinstance(result, Failure):
+            return -math.inf
+        total = weight_sum = 0.0
+        for output in result.outputs:
+            weight = self.weights.get(output.name, 0.0 if self.weights else 1.0)
+            if weight:
+                total += weight * output.similarity.chapter_cos
+                weight_sum += weight
+        value = total / weight_sum if weight_sum else math.nan
+        return value if math.isfinite(value) else -math.inf
+
+    def met(self, value: float) -> bool:
+        """Whether a figure reaches the target."""
+        return value >= self.target
+
+
+def best(points: Sequence[Point], objective: Objective) -> Point:
+    """The point to write: the fewest float layers among those that met the target, else the highest cos.
+
+    The original writes the last probe of its bisection instead, which may miss the target (spec B.19 #28).
+    """
+    passed = [point for point in points if objective.met(point.cos)]
+    if passed:
+        return min(passed, key=lambda point: (point.float_layers, -point.cos))
+    return max(points, key=lambda point: (point.cos, -point.float_layers))
+
+
+def floated(plan: Plan, layers: Sequence[str], mode: Mode) -> Plan:
+    """The plan with the named layers in *mode* and every other one in int8."""
+    everything = {name: Mode.INT8 for name in plan.modes}
+    return plan.with_modes({**everything, **dict.fromkeys(layers, mode)})
+
+
+def run_search(search: Search, evaluate: Callable[[Sequence[Trial]], Sequence[Result]]) -> Outcome:
+    """Drive a search with a function that scores sets of trials."""
+    try:
+        trials = next(search)
+        while True:
+            trials = search.send(evaluate(trials))
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return outcome
