@@ -1,0 +1,414 @@
+"""Convolution, transposed convolution and matrix products on the C kernels.
+
+Two forms: the functions :func:`conv`, :func:`deconv` and :func:`matmul` with the signatures of their numpy
+twins (``twin_products``), and layers prepared once (:func:`pack_conv`, :func:`pack_deconv`,
+:func:`pack_matmul`) whose ``run`` does not pack the weights again. Both are equal to the twins to the bit on
+every instruction set.
+
+Arrays are logical N,C,spatial... with any strides. Results of convolutions are logical views on memory with
+the channels innermost, the pixel stride rounded up to 4 channels; an input that lies like this is read in
+place where the kernels can do so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product as cartesian
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ._kernels import ffi as _ffi  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
+from ._kernels import lib as _lib  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
+from .params import SHIFT_MAX, SHIFT_MIN, Array, ByteArray, Int32Array, Requant
+
+ffi: Any = _ffi  # pyright: ignore[reportUnknownVariableType]
+lib: Any = _lib  # pyright: ignore[reportUnknownVariableType]
+
+SLACK = 256
+"""Bytes that a result has to spare after its end, for kernels that load whole vectors."""
+
+FLOAT32_EXACT = 2**24 - 1
+"""Accumulators up to this magnitude are exact in the float32 sums of the original's simulation (spec C.9)."""
+
+_FORMS = {"multiplier_shift": 1, "qdm": 2, "half_away": 3}
+
+
+def accumulator_bound(weight: ByteArray, bias: Int32Array | None = None) -> int:
+    """The largest magnitude that an accumulator can reach for any activations.
+
+    ``weight`` has the outputs on its first axis; the bound is the maximum over outputs of
+    ``sum(abs(w)) * 255 + abs(bias)``.
+    """
+    sums = np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(axis=1) * 255
+    if bias is not None:
+        sums = sums + np.abs(bias.astype(np.int64))
+    return int(sums.max(initial=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """Packed weights in C, with what Python needs to shape a result."""
+
+    handle: Any
+    outputs: int
+    dtype: np.dtype[Any]
+
+    @property
+    def bound(self) -> int:
+        """The largest magnitude that an accumulator can reach (see :func:`accumulator_bound`)."""
+        return int(lib.conv_bound(self.handle))
+
+    @property
+    def leaves_float32(self) -> bool:
+        """Whether accumulators can pass 2^24 - 1, beyond what float32 sums hold exactly (spec C.9)."""
+        return self.bound > FLOAT32_EXACT
+
+    @property
+    def kind(self) -> str:
+        """The kernels that run this layer: "scalar", "gemm8", "gemm16" or "depthwise"."""
+        return ffi.string(lib.conv_kind(self.handle)).decode()
+
+    def __call__(
+        self, x: Array, dims: Sequence[int], strides: Sequence[int], out: Array, stride: int
+    ) -> None:
+        """Run on ``x`` seen as batch, channel, depth, height, width; ``stride``: bytes between results."""
+        given = ffi.new("conv_input *")
+        given.data = ffi.cast("uint8_t *", x.ctypes.data)
+        given.is_signed = x.dtype == np.int8
+        given.slack = _slack(x)
+        given.dims = list(dims)
+        given.strides = list(strides)
+        if lib.conv_run(self.handle, given, ffi.cast("void *", out.ctypes.data), stride):
+            raise MemoryError("no memory for the padded copy of an activation")
+
+
+@dataclass(frozen=True, slots=True)
+class PackedConv:
+    """A convolution (or transposed convolution) whose weights, bias and requantization are prepared."""
+
+    kernel: _Kernel
+    channels: int
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    insert: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+    def run(self, x: ByteArray) -> Array:
+        """The result for int8 or uint8 ``x`` (N,C,spatial...): bytes, or int32 where there is no requant.
+
+        :raises ValueError: ``x`` has another type, rank or channel count, or is smaller than the window.
+        """
+        _check_bytes(x, "x")
+        rank = len(self.window)
+        if x.ndim != rank + 2 or x.shape[1] != self.channels:
+            raise ValueError(f"x has shape {x.shape}, wanted N,{self.channels} and {rank} spatial axes")
+        sizes = [self._size(i, x.shape[2 + i]) for i in range(rank)]
+        if min(sizes) < 1:
+            raise ValueError(f"x has shape {x.shape}, too small for a window of {self.window}")
+        channels = (self.kernel.outputs + 3) // 4 * 4
+        out = _empty((x.shape[0], *sizes, channels), self.kernel.dtype)
+        if out.size:
+            ones = (1,) * (3 - rank)
+            dims = (x.shape[0], x.shape[1], *ones, *x.shape[2:])
+            strides = (x.strides[0], x.strides[1], *(0 for _ in ones), *x.strides[2:])
+            self.kernel(x, dims, strides, out, channels * out.itemsize)
+        return out.transpose(0, rank + 1, *range(1, rank + 1))[:, : self.kernel.outputs]
+
+    def _size(self, axis: int, size: int) -> int:
+        rank = len(self.window)
+        padded = (size - 1) * self.insert[axis] + 1 if size else 0
+        padded += self.pads[axis] + self.pads[rank + axis]
+        return (padded - (self.window[axis] - 1) * self.dilations[axis] - 1) // self.strides[axis] + 1
+
+
+@dataclass(frozen=True, slots=True)
+class PackedMatMul:
+    """A product with a constant right side (K,N) whose packing is done."""
+
+    kernel: _Kernel
+    length: int
+
+    def run(self, a: ByteArray, *, left_transpose: bool = False) -> Array:
+        """``a @ b`` for int8 or uint8 ``a`` (..., M, K), or (..., K, M) with ``left_transpose``.
+
+        :raises ValueError: ``a`` has another type or length.
+        """
+        _check_bytes(a, "a")
+        left = np.swapaxes(a, -1, -2) if left_transpose else a
+        if left.shape[-1] != self.length:
+            raise ValueError(f"a has shape {a.shape}, wanted {self.length} columns")
+        out = _empty((*left.shape[:-1], self.kernel.outputs), self.kernel.dtype)
+        self.into(left, out)
+        return out
+
+    def into(self, left: ByteArray, out: Array) -> None:
+        """Write the product of ``left`` (..., M, K) to the contiguous ``out`` (..., M, N)."""
+        if not out.size:
+            return
+        rows = left if left.ndim <= 4 else left.reshape(-1, *left.shape[-3:])
+        ones = (1,) * (4 - rows.ndim)
+        dims = (1, self.length, *ones, *rows.shape[:-1])
+        strides = (0, rows.strides[-1], *(0 for _ in ones), *rows.strides[:-1])
+        self.kernel(rows, dims, strides, out, self.kernel.outputs * out.itemsize)
+
+
+def pack_conv(
+    weight: ByteArray,
+    bias: Int32Array | None = None,
+    *,
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    group: int = 1,
+    requant: Requant | None = None,
+) -> PackedConv:
+    """Prepare :func:`conv` for these weights.
+
+    :raises ValueError: an array has the wrong type or the attributes do not fit the weights.
+    """
+    rank = _check_layer(weight, strides, pads, dilations, group)
+    return _prepare(weight, bias, tuple(strides), (1,) * rank, tuple(pads), tuple(dilations), group, requant)
+
+
+def pack_deconv(
+    weight: ByteArray,
+    bias: Int32Array | None = None,
+    *,
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    group: int = 1,
+    output_padding: Sequence[int],
+    requant: Requant | None = None,
+) -> PackedConv:
+    """Prepare :func:`deconv`: a convolution of the spread input with the window turned round."""
+    rank = _check_layer(weight, strides, pads, dilations, group)
+    reach = [(k - 1) * d for k, d in zip(weight.shape[2:], dilations, strict=True)]
+    begins = [reach[i] - pads[i] for i in range(rank)]
+    ends = [reach[i] - pads[rank + i] + output_padding[i] for i in range(rank)]
+    turned = weight[(slice(None), slice(None), *(slice(None, None, -1),) * rank)]
+    padding = (*begins, *ends)
+    return _prepare(turned, bias, (1,) * rank, tuple(strides), padding, tuple(dilations), group, requant)
+
+
+def pack_matmul(
+    b: ByteArray,
+    bias: Int32Array | None = None,
+    *,
+    right_transpose: bool = False,
+    requant: Requant | None = None,
+) -> PackedMatMul:
+    """Prepare a product with the constant ``b`` (K,N), or (N,K) with ``right_transpose``.
+
+    :raises ValueError: ``b`` is not a matrix of bytes, or bias or requant do not fit its columns.
+    """
+    if b.ndim != 2:
+        raise ValueError(f"b has shape {b.shape}, wanted a matrix")
+    weight = b if right_transpose else b.T
+    ones = (1, 1, 1)
+    kernel = _kernel(weight[:, :, None, None, None], bias, ones, ones, (0,) * 6, ones, 1, requant)
+    return PackedMatMul(kernel, weight.shape[1])
+
+
+def conv(
+    x: ByteArray,
+    weight: ByteArray,
+    bias: Int32Array | None = None,
+    *,
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    group: int = 1,
+    requant: Requant | None = None,
+) -> Array:
+    """Convolution N,C,spatial... with weight O,C/group,kernel...; as the twin ``reference.conv``."""
+    layer = pack_conv(
+        weight, bias, strides=strides, pads=pads, dilations=dilations, group=group, requant=requant
+    )
+    return layer.run(x)
+
+
+def deconv(
+    x: ByteArray,
+    weight: ByteArray,
+    bias: Int32Array | None = None,
+    *,
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    group: int = 1,
+    output_padding: Sequence[int],
+    requant: Requant | None = None,
+) -> Array:
+    """Transposed convolution, weight O,C/group,kernel...; as the twin ``reference.deconv``."""
+    layer = pack_deconv(
+        weight,
+        bias,
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        group=group,
+        output_padding=output_padding,
+        requant=requant,
+    )
+    return layer.run(x)
+
+
+def matmul(
+    a: ByteArray,
+    b: ByteArray,
+    bias: Int32Array | None = None,
+    *,
+    left_transpose: bool = False,
+    right_transpose: bool = False,
+    requant: Requant | None = None,
+) -> Array:
+    """``a @ b`` with the leading axes broadcast; as the twin ``reference.matmul``.
+
+    :raises ValueError: a type or shape does not fit.
+    """
+    _check_bytes(a, "a")
+    if b.ndim < 2 or a.ndim < 1:
+        raise ValueError(f"shapes {a.shape} and {b.shape} do not make a matrix product")
+    right = np.swapaxes(b, -1, -2) if right_transpose else b
+    if prod(right.shape[:-2]) == 1 and (a.ndim >= 2 or right.ndim == 2):
+        result = pack_matmul(right.reshape(right.shape[-2:]), bias, requant=requant)
+        out = result.run(a, left_transpose=left_transpose)
+        return out.reshape((1,) * (right.ndim - max(a.ndim, 2)) + out.shape)
+    left = np.swapaxes(a, -1, -2) if left_transpose else a
+    flat = left.ndim == 1
+    return _matmul_pairs(left[None] if flat else left, right, bias, requant, flat)
+
+
+def _matmul_pairs(
+    left: ByteArray, right: ByteArray, bias: Int32Array | None, requant: Requant | None, flat: bool
+) -> Array:
+    lead = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    lefts = np.broadcast_to(left, (*lead, *left.shape[-2:]))
+    rights = np.broadcast_to(right, (*lead, *right.shape[-2:]))
+    dtype = np.dtype(np.int32 if requant is None else requant.out_dtype)
+    out = _empty((*lead, left.shape[-2], right.shape[-1]), dtype)
+    for index in cartesian(*(range(n) for n in lead)):
+        layer = pack_matmul(rights[index], bias, requant=requant)
+        if layer.length != left.shape[-1]:
+            raise ValueError(f"shapes {left.shape} and {right.shape} do not make a matrix product")
+        layer.into(lefts[index], out[index])
+    return out[..., 0, :] if flat else out
+
+
+def _prepare(
+    weight: ByteArray,
+    bias: Int32Array | None,
+    strides: tuple[int, ...],
+    insert: tuple[int, ...],
+    pads: tuple[int, ...],
+    dilations: tuple[int, ...],
+    group: int,
+    requant: Requant | None,
+) -> PackedConv:
+    rank = weight.ndim - 2
+    ones, zeros = (1,) * (3 - rank), (0,) * (3 - rank)
+    full = weight.reshape(*weight.shape[:2], *ones, *weight.shape[2:])
+    kernel = _kernel(
+        full,
+        bias,
+        (*ones, *strides),
+        (*ones, *insert),
+        (*zeros, *pads[:rank], *zeros, *pads[rank:]),
+        (*ones, *dilations),
+        group,
+        requant,
+    )
+    return PackedConv(kernel, weight.shape[1] * group, weight.shape[2:], strides, insert, pads, dilations)
+
+
+def _kernel(
+    weight: ByteArray,
+    bias: Int32Array | None,
+    strides: tuple[int, ...],
+    insert: tuple[int, ...],
+    pads: tuple[int, ...],
+    dilations: tuple[int, ...],
+    group: int,
+    requant: Requant | None,
+) -> _Kernel:
+    _check_bytes(weight, "weight")
+    outputs = weight.shape[0]
+    if not weight.size:
+        raise ValueError(f"weight has shape {weight.shape}, nothing to multiply with")
+    if bias is not None and bias.shape != (outputs,):
+        raise ValueError(f"bias has shape {bias.shape}, wanted ({outputs},)")
+    shape = ffi.new("conv_geometry *")
+    shape.channels, shape.outputs, shape.groups = weight.shape[1] * group, outputs, group
+    shape.kernel, shape.stride, shape.insert = list(weight.shape[2:]), list(strides), list(insert)
+    shape.dilation, shape.pad_begin, shape.pad_end = list(dilations), list(pads[:3]), list(pads[3:])
+    shape.level, shape.weight_unsigned = lib.qd_level(), weight.dtype == np.uint8
+    shape.weight_strides = list(weight.strides)
+    rule, _kept = _requant(requant, outputs)
+    adds = None if bias is None else np.ascontiguousarray(bias, np.int32)
+    pointer = ffi.NULL if adds is None else ffi.cast("int32_t *", adds.ctypes.data)
+    packed = lib.conv_pack(shape, rule, ffi.cast("void *", weight.ctypes.data), pointer)
+    if packed == ffi.NULL:
+        raise MemoryError("no memory for the packed weights of a layer")
+    dtype = np.dtype(np.int32 if requant is None else requant.out_dtype)
+    return _Kernel(ffi.gc(packed, lib.conv_free), outputs, dtype)
+
+
+def _requant(requant: Requant | None, outputs: int) -> tuple[Any, tuple[Array, ...]]:
+    """The C form of ``requant`` and the arrays that it points into."""
+    rule = ffi.new("conv_requant *")
+    if requant is None:
+        return rule, ()
+    arrays: list[Array] = []
+    for values in (requant.multiplier, requant.shift):
+        given = np.asarray(values, np.int32).reshape(-1)
+        if given.size not in (1, outputs):
+            raise ValueError(f"requant has {given.size} values for {outputs} outputs")
+        arrays.append(np.ascontiguousarray(np.broadcast_to(given, (outputs,))))
+    multiplier, shift = arrays
+    if shift.min() < SHIFT_MIN or shift.max() > SHIFT_MAX:
+        raise ValueError(f"shifts from {shift.min()} to {shift.max()}, wanted {SHIFT_MIN} to {SHIFT_MAX}")
+    rule.form, rule.relu = _FORMS[requant.form], requant.relu
+    rule.out_signed = np.dtype(requant.out_dtype) == np.int8
+    rule.multiplier = ffi.cast("int32_t *", multiplier.ctypes.data)
+    rule.shift = ffi.cast("int32_t *", shift.ctypes.data)
+    return rule, (multiplier, shift)
+
+
+def _check_layer(
+    weight: ByteArray, strides: Sequence[int], pads: Sequence[int], dilations: Sequence[int], group: int
+) -> int:
+    rank = weight.ndim - 2
+    if not 1 <= rank <= 3:
+        raise ValueError(f"weight has shape {weight.shape}, wanted 1 to 3 spatial axes")
+    if len(strides) != rank or len(dilations) != rank or len(pads) != 2 * rank:
+        raise ValueError(f"{rank} spatial axes, but strides {strides}, dilations {dilations}, pads {pads}")
+    if min(*strides, *dilations, group) < 1 or weight.shape[0] % group:
+        raise ValueError(
+            f"strides {strides}, dilations {dilations}, group {group} of {weight.shape[0]} outputs"
+        )
+    return rank
+
+
+def _check_bytes(values: Array, name: str) -> None:
+    if values.dtype not in (np.int8, np.uint8):
+        raise ValueError(f"{name} has type {values.dtype}, wanted int8 or uint8")
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A contiguous array with SLACK bytes behind it that may be read."""
+    count = prod(shape)
+    return np.empty(count + SLACK // dtype.itemsize, dtype)[:count].reshape(shape)
+
+
+def _slack(x: Array) -> int:
+    """Readable bytes behind the last value of ``x``, as far as the owner of its memory shows them."""
+    owner = x
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if not owner.flags.c_contiguous:
+        return 0
+    last = sum((n - 1) * s for n, s in zip(x.shape, x.strides, strict=True) if s > 0)
+    return owner.ctypes.data + owner.nbytes - (x.ctypes.data + last + 1)
