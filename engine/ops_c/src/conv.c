@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conv_internal.h"
+#include "gemm.h"
 
 enum { CHUNK_BYTES = 32 << 20 };  /* samples are taken together while their padded copies stay below */
 
@@ -24,20 +25,14 @@ void conv_free(conv_packed *packed) {
     free(packed);
 }
 
-int32_t conv_weight(const conv_geometry *g, const uint8_t *weight, int64_t output, int64_t channel, int64_t tap) {
-    int64_t w = tap % g->kernel[2], h = tap / g->kernel[2] % g->kernel[1], d = tap / g->kernel[2] / g->kernel[1];
-    const int64_t *s = g->weight_strides;
-    uint8_t value = weight[output * s[0] + channel * s[1] + d * s[2] + h * s[3] + w * s[4]];
-    return g->weight_unsigned ? value : (int8_t)value;
-}
-
 static int64_t bound_of(const conv_packed *packed, const uint8_t *weight) {
+    const conv_geometry *g = &packed->geometry;
     int64_t largest = 0;
-    for (int64_t o = 0; o < packed->geometry.outputs; o++) {
+    for (int64_t o = 0; o < g->outputs; o++) {
         int64_t sum = 0;
         for (int64_t t = 0; t < packed->taps; t++)
             for (int64_t c = 0; c < packed->in_group; c++)
-                sum += abs(conv_weight(&packed->geometry, weight, o, c, t));
+                sum += abs(conv_weight_at(g, weight + conv_tap_offset(g, o, t), c));
         sum = sum * 255 + llabs((long long)packed->bias[o]);
         if (sum > largest) largest = sum;
     }
@@ -59,14 +54,28 @@ static int keep_requant(conv_packed *packed, const conv_requant *requant) {
     return 0;
 }
 
+/* Weights above 127 do not fit the 8-bit kernels; sums that may leave int32 only fit the scalar path. */
+static int32_t choose(const conv_packed *packed, const uint8_t *weight) {
+    const conv_geometry *g = &packed->geometry;
+    const gemm_table *table = gemm_find(g->level, 0);
+    if (!table || packed->bound > INT32_MAX) return KIND_SCALAR;
+    if (table->unit == 2) return KIND_GEMM16;
+    for (int64_t o = 0; g->weight_unsigned && o < g->outputs; o++)
+        for (int64_t t = 0; t < packed->taps; t++)
+            for (int64_t c = 0; c < packed->in_group; c++)
+                if (conv_weight_at(g, weight + conv_tap_offset(g, o, t), c) > 127) return KIND_GEMM16;
+    return KIND_GEMM8;
+}
+
 static int pack(conv_packed *packed, const conv_requant *requant, const uint8_t *weight, const int32_t *bias) {
     const conv_geometry *g = &packed->geometry;
     packed->bias = conv_keep(packed, (size_t)g->outputs, sizeof(int32_t));
     if (!packed->bias || keep_requant(packed, requant)) return -1;
     if (bias) memcpy(packed->bias, bias, (size_t)g->outputs * sizeof(int32_t));
     packed->bound = bound_of(packed, weight);
-    packed->kind = KIND_SCALAR;
-    return conv_pack_scalar(packed, weight);
+    packed->kind = choose(packed, weight);
+    if (packed->kind == KIND_SCALAR) return conv_pack_scalar(packed, weight);
+    return gemm_pack(packed, gemm_find(g->level, packed->kind == KIND_GEMM16), weight);
 }
 
 conv_packed *conv_pack(const conv_geometry *geometry, const conv_requant *requant, const void *weight,
@@ -109,32 +118,62 @@ static conv_map copy_map(const int64_t padded[3], int64_t samples, int64_t pixel
 
 /* Bytes of one pixel in the padded copy: channels, rounded up as the kernels read them. */
 static int64_t pixel_bytes(const conv_packed *packed) {
-    return 2 * (int64_t)packed->geometry.channels;
+    int64_t channels = packed->geometry.channels;
+    if (packed->kind == KIND_SCALAR) return 2 * channels;
+    if (packed->kind == KIND_GEMM16) return (channels + 1) / 2 * 4;
+    return (channels + 3) / 4 * 4;
 }
 
-static void run_chunk(const conv_packed *packed, const conv_input *input, int64_t first, conv_map *map,
-                      const int64_t result[3], uint8_t *scratch, uint8_t *out, int64_t out_stride) {
-    conv_copy_wide(&packed->geometry, input, first, map, (int16_t *)scratch);
+/* Whether the kernels can read the input where it is: codes as stored, nothing around, channels innermost. */
+static int readable(const conv_packed *packed, const conv_input *input) {
+    const conv_geometry *g = &packed->geometry;
+    if (packed->kind == KIND_SCALAR || packed->kind == KIND_GEMM16 || input->is_signed) return 0;
+    if (input->slack < 64 || (g->channels > 1 && input->strides[1] != 1)) return 0;
+    for (int i = 0; i < 3; i++)
+        if (g->pad_begin[i] || g->pad_end[i] || g->insert[i] != 1) return 0;
+    return 1;
+}
+
+static conv_map input_map(const conv_input *input) {
+    const int64_t *d = input->dims, *s = input->strides;
+    conv_map map = {input->data, s[0], s[2], s[3], s[4], d[0], {d[2], d[3], d[4]}};
+    return map;
+}
+
+static int run_map(const conv_packed *packed, const conv_map *map, const int64_t result[3], int is_signed,
+                   uint8_t *out, int64_t out_stride) {
+    if (packed->kind != KIND_SCALAR) return gemm_run(packed, map, result, is_signed, out, out_stride);
     conv_run_scalar(packed, map, result, out, out_stride);
+    return 0;
+}
+
+/* Samples go through the padded copy in portions that stay in the cache or at least in bounds. */
+static int run_copied(const conv_packed *packed, const conv_input *input, const int64_t padded[3],
+                      const int64_t result[3], uint8_t *out, int64_t out_stride) {
+    int64_t samples = input->dims[0], pixels = result[0] * result[1] * result[2];
+    conv_map one = copy_map(padded, 1, pixel_bytes(packed));
+    int64_t together = CHUNK_BYTES / one.sample < 1 ? 1 : CHUNK_BYTES / one.sample;
+    if (together > samples) together = samples;
+    uint8_t *raw = malloc((size_t)(one.sample * together) + CONV_SLACK + CONV_ALIGN);
+    if (!raw) return -1;
+    uint8_t *scratch = raw + (CONV_ALIGN - (uintptr_t)raw % CONV_ALIGN) % CONV_ALIGN;
+    int failed = 0;
+    for (int64_t first = 0; first < samples && !failed; first += together) {
+        conv_map map = copy_map(padded, samples - first < together ? samples - first : together, one.pixel);
+        if (packed->kind == KIND_SCALAR || packed->kind == KIND_GEMM16)
+            conv_copy_wide(&packed->geometry, input, first, &map, (int16_t *)scratch);
+        else
+            conv_copy_bytes(&packed->geometry, input, first, &map, scratch, input->is_signed ? 0x80 : 0);
+        failed = run_map(packed, &map, result, input->is_signed, out + first * pixels * out_stride, out_stride);
+    }
+    free(raw);
+    return failed;
 }
 
 int conv_run(const conv_packed *packed, const conv_input *input, void *out, int64_t out_stride) {
     int64_t padded[3], result[3];
     conv_extents(&packed->geometry, input, padded, result);
-    int64_t samples = input->dims[0], pixels = result[0] * result[1] * result[2];
-    conv_map one = copy_map(padded, 1, pixel_bytes(packed));
-    int64_t together = one.sample ? CHUNK_BYTES / one.sample : samples;
-    if (together < 1) together = 1;
-    if (together > samples) together = samples;
-    uint8_t *raw = malloc((size_t)(one.sample * together) + CONV_SLACK + CONV_ALIGN);
-    if (!raw) return -1;
-    uint8_t *scratch = raw + (CONV_ALIGN - (uintptr_t)raw % CONV_ALIGN) % CONV_ALIGN;
-    for (int64_t first = 0; first < samples; first += together) {
-        int64_t count = samples - first < together ? samples - first : together;
-        conv_map map = copy_map(padded, count, one.pixel);
-        run_chunk(packed, input, first, &map, result, scratch, (uint8_t *)out + first * pixels * out_stride,
-                  out_stride);
-    }
-    free(raw);
-    return 0;
+    if (!readable(packed, input)) return run_copied(packed, input, padded, result, out, out_stride);
+    conv_map map = input_map(input);
+    return run_map(packed, &map, result, 0, out, out_stride);
 }

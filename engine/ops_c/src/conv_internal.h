@@ -42,6 +42,7 @@ struct conv_packed {
     int32_t unit;                        /* channels in one 4-byte step of K */
     int32_t tap_steps, steps;            /* 4-byte steps of one tap, of one output */
     int32_t lanes;                       /* int32 lanes of a vector */
+    int32_t padded_group;                /* outputs of one group, rounded up to whole vectors */
     int32_t block_count;                 /* of one group */
     int32_t *block_width;                /* vectors in each block */
     void *memory[12];                    /* everything that conv_free gives back */
@@ -74,7 +75,20 @@ int conv_pack_scalar(conv_packed *packed, const uint8_t *weight);
 void conv_run_scalar(const conv_packed *packed, const conv_map *map, const int64_t result[3], uint8_t *out,
                      int64_t out_stride);
 
-int32_t conv_weight(const conv_geometry *geometry, const uint8_t *weight, int64_t output, int64_t channel,
-                    int64_t tap);
+/* Bytes from the first weight to that of an output and a tap. */
+static inline int64_t conv_tap_offset(const conv_geometry *g, int64_t output, int64_t tap) {
+    int64_t w = tap % g->kernel[2], line = tap / g->kernel[2];
+    const int64_t *s = g->weight_strides;
+    return output * s[0] + line / g->kernel[1] * s[2] + line % g->kernel[1] * s[3] + w * s[4];
+}
+
+static inline int32_t conv_weight_at(const conv_geometry *g, const uint8_t *tap, int64_t channel) {
+    uint8_t value = tap[channel * g->weight_strides[1]];
+    return g->weight_unsigned ? value : (int8_t)value;
+}
+
+/* Space for the multipliers of the vector form, and whether and how it applies. */
+int conv_pack_fast(conv_packed *packed);
+int32_t conv_fast_multiplier(const conv_packed *packed, int64_t output);
 
 #endif

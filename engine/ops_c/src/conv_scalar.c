@@ -27,7 +27,8 @@ int conv_pack_scalar(conv_packed *packed, const uint8_t *weight) {
     int16_t *to = packed->values;
     for (int64_t o = 0; o < g->outputs; o++)
         for (int64_t t = 0; t < packed->taps; t++)
-            for (int64_t c = 0; c < packed->in_group; c++) *to++ = (int16_t)conv_weight(g, weight, o, c, t);
+            for (int64_t c = 0; c < packed->in_group; c++)
+                *to++ = (int16_t)conv_weight_at(g, weight + conv_tap_offset(g, o, t), c);
     return 0;
 }
 
