@@ -14,6 +14,7 @@ How a kernel family joins:
 ``-ffp-contract=off`` keeps float passes equal on every level.
 """
 
+import os
 from pathlib import Path
 
 from cffi import FFI
@@ -47,6 +48,7 @@ def make_builder(compile_args: list[str] = COMPILE_ARGS, name: str = MODULE) -> 
         depends=[f"{SOURCES}/{path.name}" for path in sorted([*_FOLDER.glob("*.h"), *_FOLDER.glob("*.inc")])],
         include_dirs=[SOURCES],
         extra_compile_args=compile_args,
+        libraries=["m"] if os.name == "posix" else [],
         py_limited_api=True,
     )
     return builder

@@ -1,49 +1,36 @@
-"""The kernels: typed wrappers that check shapes and types and call C with the interpreter lock released."""
+"""The kernels: typed wrappers that check shapes and types and call C with the interpreter lock released.
 
-from .params import Moments, Requant
-from .reference import (
-    above,
+Arrays are logical N,C,spatial... with any strides; a 4-D result may be a view of channels-last memory.
+A wrong argument ends in a ValueError that names it. :mod:`.reference` holds the numpy twin of every kernel.
+"""
+
+from .casts import dequantize, quantize, round_float
+from .elementwise import (
     absolute,
     add,
     add_const,
-    avg_pool,
-    below,
-    concat,
-    conv,
-    deconv,
-    depth_to_space,
-    dequantize,
-    gather_nearest,
-    histogram,
     leaky_relu,
     lookup,
-    matmul,
     max_const,
-    max_pool,
     maximum,
     min_const,
     minimum,
-    moments,
     mul,
     mul_shift,
-    octav_step,
-    pad,
     prelu,
-    quantize,
-    reduce_max,
-    reduce_min,
-    reduce_sum,
     relu,
     requant,
     requant_axis,
-    round_float,
     scale,
-    signed_histogram,
-    similarity,
     softmax,
-    tile,
-    upsample,
 )
+from .levels import features, level, levels, use_level
+from .movers import concat, depth_to_space, gather_nearest, pad, tile, upsample
+from .params import Moments, Requant
+from .passes import above, below, histogram, moments, octav_step, signed_histogram, similarity
+from .pooling import avg_pool, max_pool, reduce_max, reduce_min, reduce_sum
+from .products import conv, deconv, matmul
+from .selftest import self_test
 
 __all__ = [
     "Moments",
@@ -59,9 +46,12 @@ __all__ = [
     "deconv",
     "depth_to_space",
     "dequantize",
+    "features",
     "gather_nearest",
     "histogram",
     "leaky_relu",
+    "level",
+    "levels",
     "lookup",
     "matmul",
     "max_const",
@@ -84,9 +74,11 @@ __all__ = [
     "requant_axis",
     "round_float",
     "scale",
+    "self_test",
     "signed_histogram",
     "similarity",
     "softmax",
     "tile",
     "upsample",
+    "use_level",
 ]

@@ -58,7 +58,8 @@ def signed_histogram(x: Float32Array, lo: float, hi: float, bins: int) -> Array:
     low, high = np.float32(lo), np.float32(hi)
     flat = flat[(flat >= low) & (flat <= high)]
     factor = np.float32(bins / (float(high) - float(low))) if high > low else np.float32(0)
-    k = np.minimum(((flat - low) * factor).astype(np.int64), bins - 1)
+    with np.errstate(over="ignore"):
+        k = np.minimum((flat - low) * factor, np.float32(bins - 1)).astype(np.int64)
     return np.bincount(k, minlength=bins)
 
 

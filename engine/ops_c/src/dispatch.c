@@ -38,31 +38,36 @@ static int has_avx512vnni(void)
            (b & wanted) == wanted && (c & (1u << 11));
 }
 
-int qd_has_vbmi(void)
+static int has_vbmi(void)
 {
     unsigned a, b, c, d;
     return has_avx512vnni() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & (1u << 1));
 }
 
-int qd_has_level(int level)
+static int detect(void)
 {
-    switch (level) {
-    case QD_SCALAR:
-        return 1;
-    case QD_AVX2:
-        return has_avx2();
-    case QD_AVXVNNI:
-        return has_avxvnni();
-    case QD_AVX512VNNI:
-        return has_avx512vnni();
-    default:
-        return 0;
-    }
+    return 1 << QD_SCALAR | !!has_avx2() << QD_AVX2 | !!has_avxvnni() << QD_AVXVNNI |
+           !!has_avx512vnni() << QD_AVX512VNNI | !!has_vbmi() << QD_VBMI;
 }
 #else
-int qd_has_vbmi(void) { return 0; }
-int qd_has_level(int level) { return level == QD_SCALAR; }
+static int detect(void) { return 1 << QD_SCALAR; }
 #endif
+
+/* Asked once: in a virtual machine every CPUID traps, which costs more than a small kernel. */
+static int features(void)
+{
+    static int known = 0;
+    int found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (!found) {
+        found = detect();
+        __atomic_store_n(&known, found, __ATOMIC_RELAXED);
+    }
+    return found;
+}
+
+int qd_has_level(int level) { return level >= 0 && level <= QD_AVX512VNNI && (features() >> level & 1); }
+
+int qd_has_vbmi(void) { return features() >> QD_VBMI & 1; }
 
 int qd_best_level(void)
 {
@@ -72,7 +77,7 @@ int qd_best_level(void)
     return QD_SCALAR;
 }
 
-/* The only state of the extension; set at import and by tests, read by every kernel. */
+/* Set at import and by tests, read by every kernel. */
 static int current_level = -1;
 
 int qd_level(void)

@@ -8,8 +8,9 @@
 #define QD_X86 1
 #endif
 
-/* Levels in rising order; an AArch64 build has its own names from QD_NEON on. */
-enum { QD_SCALAR = 0, QD_AVX2 = 1, QD_AVXVNNI = 2, QD_AVX512VNNI = 3 };
+/* Levels in rising order; VBMI is no level but a feature beside the highest one. Levels of another architecture
+ * get numbers of their own after these. */
+enum { QD_SCALAR = 0, QD_AVX2 = 1, QD_AVXVNNI = 2, QD_AVX512VNNI = 3, QD_VBMI = 4 };
 
 /* cdef begin */
 int qd_best_level(void);
