@@ -18,13 +18,6 @@ typedef struct {
     int32_t *multiplier, *shift;  /* one per output */
 } requant_plain;
 
-/* Vector form "A" (out = (high32((acc << left) * fast) + 1) >> 1): multipliers in the order of the packed
- * weights, once as they are and once with odd positions moved to even ones. */
-typedef struct {
-    int32_t usable, left;
-    int32_t *even, *odd;
-} requant_fast;
-
 struct conv_packed {
     conv_geometry geometry;
     int32_t kind;
@@ -32,7 +25,10 @@ struct conv_packed {
     int32_t taps;
     int64_t bound;
     requant_plain plain;
-    requant_fast fast;
+    /* Vector form "A", used where all scales are below 1/4: out = (high32(acc * M) + 1) >> 1 with the multipliers
+     * M = multiplier << (33 - shift), as they are and with odd places moved to even ones. */
+    int32_t fused;
+    int32_t *even, *odd;
     int32_t *bias;                       /* true bias, one per output */
     /* scalar: int16 [output][tap][channel of the group] */
     int16_t *values;
@@ -87,8 +83,8 @@ static inline int32_t conv_weight_at(const conv_geometry *g, const uint8_t *tap,
     return g->weight_unsigned ? value : (int8_t)value;
 }
 
-/* Space for the multipliers of the vector form, and whether and how it applies. */
-int conv_pack_fast(conv_packed *packed);
-int32_t conv_fast_multiplier(const conv_packed *packed, int64_t output);
+/* Whether form "A" applies, and space for its multipliers: `count` of them. */
+int conv_pack_fused(conv_packed *packed, size_t count);
+void conv_keep_fused(conv_packed *packed, int64_t output, int64_t place);
 
 #endif

@@ -33,3 +33,27 @@ void conv_requant_row(const requant_plain *plain, const int32_t *accumulators, i
                       uint8_t *out) {
     for (int64_t i = 0; i < count; i++) out[i] = finished(plain, accumulators[i], from + i);
 }
+
+static int fits(const requant_plain *plain, int32_t outputs) {
+    if (plain->form != FORM_MULTIPLIER_SHIFT) return 0;
+    for (int32_t o = 0; o < outputs; o++) {
+        int32_t up = 33 - plain->shift[o];
+        int64_t size = plain->multiplier[o] < 0 ? -(int64_t)plain->multiplier[o] : plain->multiplier[o];
+        if (size && (up < 0 || up > 31 || size << up > INT32_MAX)) return 0;
+    }
+    return 1;
+}
+
+int conv_pack_fused(conv_packed *packed, size_t count) {
+    packed->fused = fits(&packed->plain, packed->geometry.outputs);
+    packed->even = conv_keep(packed, count, sizeof(int32_t));
+    packed->odd = conv_keep(packed, count, sizeof(int32_t));
+    return packed->even && packed->odd ? 0 : -1;
+}
+
+void conv_keep_fused(conv_packed *packed, int64_t output, int64_t place) {
+    int32_t multiplier = packed->plain.multiplier[output];
+    if (!multiplier) return;
+    packed->even[place] = (int32_t)(multiplier * ((int64_t)1 << (33 - packed->plain.shift[output])));
+    if (place % 2) packed->odd[place - 1] = packed->even[place];
+}

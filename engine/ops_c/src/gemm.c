@@ -82,7 +82,7 @@ static void finish_rows(const conv_packed *packed, const int32_t *accumulators, 
 static void run_block(const conv_packed *packed, const gemm_kernel *kernels, int32_t most, walk at, gemm_tile *tile,
                       int64_t rows, int64_t first, uint8_t *out, int64_t out_stride) {
     int32_t accumulators[GEMM_ROWS * GEMM_OUTPUTS];
-    int direct = packed->plain.form == FORM_INT32 || packed->fast.usable;
+    int direct = packed->plain.form == FORM_INT32 || packed->fused;
     int64_t item = packed->plain.form == FORM_INT32 ? 4 : 1, tiles = (rows + most - 1) / most;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t count = rows / tiles + (i < rows % tiles);
@@ -102,8 +102,8 @@ static void run_group(const conv_packed *packed, const gemm_table *table, int64_
         int32_t width = packed->block_width[b], outputs = width * packed->lanes;
         tile->weights = packed->panels + place * packed->steps * 4;
         tile->bias = bias + place;
-        tile->even = packed->fast.even + place;
-        tile->odd = packed->fast.odd + place;
+        tile->even = packed->even + place;
+        tile->odd = packed->odd + place;
         tile->valid = packed->out_group - inside < outputs ? (int32_t)(packed->out_group - inside) : outputs;
         run_block(packed, table->kernel[width], table->rows[width], at, tile, rows,
                   group * packed->out_group + inside, out, out_stride);
@@ -117,9 +117,9 @@ int gemm_run(const conv_packed *packed, const conv_map *map, const int64_t resul
     ptrdiff_t few[SEGMENTS], *segments = few;
     if (packed->taps > SEGMENTS) segments = malloc((size_t)packed->taps * sizeof *segments);
     if (!segments) return -1;
-    gemm_tile tile = {.segments = segments, .left = packed->fast.left, .low = packed->plain.low};
+    gemm_tile tile = {.segments = segments, .low = packed->plain.low};
     tile.segment_count = find_segments(packed, map, segments, &tile.segment_bytes);
-    tile.store = packed->plain.form == FORM_INT32 || !packed->fast.usable ? STORE_INT32
+    tile.store = packed->plain.form == FORM_INT32 || !packed->fused ? STORE_INT32
                  : packed->plain.high == 127                             ? STORE_SIGNED
                                                                           : STORE_UNSIGNED;
     const gemm_table *table = gemm_find(packed->geometry.level, packed->unit == 2);

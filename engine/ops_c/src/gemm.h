@@ -21,10 +21,14 @@ typedef struct {
     uint8_t *out;
     ptrdiff_t out_stride;                /* bytes from row to row */
     int32_t store;
-    int32_t left;                        /* accumulators are shifted left by this before the product */
     int32_t low;                         /* smallest result of STORE_SIGNED */
     int32_t valid;                       /* outputs of the block that exist */
 } gemm_tile;
+
+/* Keeps the compiler from holding fields of a structure in registers. */
+#define FORGET __asm__ volatile("" ::: "memory")
+/* Keeps it from moving arithmetic on a vector past this point. */
+#define HOLD(c) __asm__("" : "+v"(c))
 
 typedef void (*gemm_kernel)(const gemm_tile *);
 

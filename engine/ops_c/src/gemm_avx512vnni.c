@@ -10,7 +10,6 @@ typedef __m512i VEC;
 #define STEP 64
 #define LOAD(p) _mm512_loadu_si512(p)
 #define DOT(c, x, w) c = _mm512_dpbusd_epi32(c, x, w)
-#define LEFT(c, n) _mm512_sll_epi32(c, _mm_cvtsi32_si128(n))
 
 static inline VEC spread(const uint8_t *p) {
     int32_t four;
@@ -24,7 +23,6 @@ static inline VEC scaled(VEC c, VEC even, VEC odd) {
     VEC p = _mm512_mul_epi32(c, even), q = _mm512_mul_epi32(_mm512_srli_epi64(c, 32), odd);
     return _mm512_mask_shuffle_epi32(q, 0x5555, p, _MM_PERM_DDBB);
 }
-#define SCALE(c, n) c = scaled(c, LOAD(t->even + n * LANES), LOAD(t->odd + n * LANES))
 
 /* (v + 1) >> 1 of four vectors, saturated to bytes, in the order of the outputs. */
 static inline VEC halved(VEC a, VEC b) {

@@ -49,45 +49,11 @@ static int32_t one_output(const conv_packed *packed, const uint8_t *weight, int6
     return sum;
 }
 
-/* The multipliers of form "A": scales below 1/4, or below 2^left / 4 where the accumulators leave room. */
-static int fast_left(const conv_packed *packed) {
-    const requant_plain *plain = &packed->plain;
-    if (plain->form != FORM_MULTIPLIER_SHIFT) return -1;
-    for (int left = 0; left < 31 && packed->bound < (int64_t)1 << (31 - left); left++) {
-        int32_t o = 0;
-        for (; o < packed->geometry.outputs; o++) {
-            int32_t up = 33 - plain->shift[o] - left;
-            int64_t size = plain->multiplier[o] < 0 ? -(int64_t)plain->multiplier[o] : plain->multiplier[o];
-            if (up < 0 || (size && (up > 31 || size << up > INT32_MAX))) break;
-        }
-        if (o == packed->geometry.outputs) return left;
-    }
-    return -1;
-}
-
-int conv_pack_fast(conv_packed *packed) {
-    int left = fast_left(packed);
-    size_t count = (size_t)packed->geometry.groups * (size_t)packed->padded_group;
-    packed->fast.usable = left >= 0;
-    packed->fast.left = left < 0 ? 0 : left;
-    packed->fast.even = conv_keep(packed, count, sizeof(int32_t));
-    packed->fast.odd = conv_keep(packed, count, sizeof(int32_t));
-    return packed->fast.even && packed->fast.odd ? 0 : -1;
-}
-
-int32_t conv_fast_multiplier(const conv_packed *packed, int64_t output) {
-    int32_t multiplier = packed->plain.multiplier[output];
-    if (!multiplier) return 0;
-    return (int32_t)(multiplier * ((int64_t)1 << (33 - packed->plain.shift[output] - packed->fast.left)));
-}
-
 static void channel_values(conv_packed *packed, int64_t output, int64_t place, int32_t sum) {
     uint32_t bias = (uint32_t)packed->bias[output];
     packed->packed_bias[0][place] = (int32_t)bias;
     packed->packed_bias[1][place] = (int32_t)(packed->unit == 4 ? bias - 128u * (uint32_t)sum : bias);
-    if (!packed->fast.usable) return;
-    packed->fast.even[place] = conv_fast_multiplier(packed, output);
-    if (place % 2) packed->fast.odd[place - 1] = packed->fast.even[place];
+    if (packed->fused) conv_keep_fused(packed, output, place);
 }
 
 int gemm_pack(conv_packed *packed, const gemm_table *table, const uint8_t *weight) {
@@ -96,8 +62,9 @@ int gemm_pack(conv_packed *packed, const gemm_table *table, const uint8_t *weigh
     packed->lanes = table->lanes;
     packed->tap_steps = (packed->in_group + packed->unit - 1) / packed->unit;
     packed->steps = packed->tap_steps * packed->taps;
-    if (cut_blocks(packed, table) || conv_pack_fast(packed)) return -1;
+    if (cut_blocks(packed, table)) return -1;
     size_t outputs = (size_t)g->groups * (size_t)packed->padded_group;
+    if (conv_pack_fused(packed, outputs)) return -1;
     packed->panels = conv_keep(packed, outputs * (size_t)packed->steps, 4);
     for (int i = 0; i < 2; i++) packed->packed_bias[i] = conv_keep(packed, outputs, sizeof(int32_t));
     if (!packed->panels || !packed->packed_bias[0] || !packed->packed_bias[1]) return -1;

@@ -5,7 +5,6 @@ typedef __m256i VEC;
 #define LANES 8
 #define STEP 32
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
-#define LEFT(c, n) _mm256_sll_epi32(c, _mm_cvtsi32_si128(n))
 
 static inline VEC spread(const uint8_t *p) {
     int32_t four;
@@ -19,7 +18,6 @@ static inline VEC scaled(VEC c, VEC even, VEC odd) {
     VEC p = _mm256_mul_epi32(c, even), q = _mm256_mul_epi32(_mm256_srli_epi64(c, 32), odd);
     return _mm256_blend_epi32(_mm256_srli_epi64(p, 32), q, 0xAA);
 }
-#define SCALE(c, n) c = scaled(c, LOAD(t->even + n * LANES), LOAD(t->odd + n * LANES))
 
 /* (v + 1) >> 1 of four vectors, saturated to bytes, in the order of the outputs. */
 static inline VEC halved(VEC a, VEC b) {

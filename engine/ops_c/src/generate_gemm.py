@@ -19,20 +19,24 @@ def kernel(width: int, rows: int) -> str:
     if rows > 1:
         body += [f"    VEC {', '.join(f'c{r}_{n} = c0_{n}' for r, n in cells if r)};"]
     body += ["    for (int64_t s = 0; s < t->segment_count; s++) {"]
+    body += ["        FORGET;"]  # the loop needs the registers that hoisted fields of *t would take
     body += ["        ptrdiff_t k = t->segments[s];"]
-    body += [f"        for (const ptrdiff_t end = k + t->segment_bytes; k < end; k += 4, w += {width} * STEP) {{"]
+    body += ["        const ptrdiff_t end = k + t->segment_bytes;"]
+    body += ["        do {"]
     body += [f"            VEC x, {', '.join(f'w{n} = LOAD(w + {n} * STEP)' for n in range(width))};"]
     for r in range(rows):
         dots = " ".join(f"DOT(c{r}_{n}, x, w{n});" for n in range(width))
         body += [f"            x = SPREAD(a{r} + k); {dots}"]
-    body += ["        }", "    }"]
+    body += [f"            w += {width} * STEP;", "            k += 4;"]
+    body += ["        } while (k != end);", "    }"]
+    body += [f"    HOLD(c{r}_{n});" for r, n in cells]
     body += ["    if (t->store == STORE_INT32) {"]
     body += [f"        PUT_INT32({r}, {n}, c{r}_{n});" for r, n in cells]
     body += ["        return;", "    }"]
-    body += ["    if (t->left) {"]
-    body += [f"        c{r}_{n} = LEFT(c{r}_{n}, t->left);" for r, n in cells]
-    body += ["    }"]
-    body += [f"    SCALE(c{r}_{n}, {n});" for r, n in cells]
+    for n in range(width):  # by column: two multiplier vectors live at a time
+        body += ["    {", f"        const VEC even = LOAD(t->even + {n} * LANES), odd = LOAD(t->odd + {n} * LANES);"]
+        body += [f"        c{r}_{n} = scaled(c{r}_{n}, even, odd); HOLD(c{r}_{n});" for r in range(rows)]
+        body += ["    }"]
     body += ["    if (t->store == STORE_SIGNED) {", *stores(width, rows, "SIGNED")]
     body += ["    } else {", *stores(width, rows, "UNSIGNED"), "    }", "}"]
     return "\n".join(body) + "\n"
