@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conv_internal.h"
+#include "depthwise.h"
 #include "gemm.h"
 
 enum { CHUNK_BYTES = 32 << 20 };  /* samples are taken together while their padded copies stay below */
@@ -54,17 +55,22 @@ static int keep_requant(conv_packed *packed, const conv_requant *requant) {
     return 0;
 }
 
-/* Weights above 127 do not fit the 8-bit kernels; sums that may leave int32 only fit the scalar path. */
-static int32_t choose(const conv_packed *packed, const uint8_t *weight) {
+static int above_127(const conv_packed *packed, const uint8_t *weight) {
     const conv_geometry *g = &packed->geometry;
-    const gemm_table *table = gemm_find(g->level, 0);
-    if (!table || packed->bound > INT32_MAX) return KIND_SCALAR;
-    if (table->unit == 2) return KIND_GEMM16;
     for (int64_t o = 0; g->weight_unsigned && o < g->outputs; o++)
         for (int64_t t = 0; t < packed->taps; t++)
             for (int64_t c = 0; c < packed->in_group; c++)
-                if (conv_weight_at(g, weight + conv_tap_offset(g, o, t), c) > 127) return KIND_GEMM16;
-    return KIND_GEMM8;
+                if (conv_weight_at(g, weight + conv_tap_offset(g, o, t), c) > 127) return 1;
+    return 0;
+}
+
+/* Sums that may leave int32 only fit the scalar path; weights above 127 need 16 bits. */
+static int32_t choose(const conv_packed *packed) {
+    const conv_geometry *g = &packed->geometry;
+    const gemm_table *table = gemm_find(g->level, packed->wide);
+    if (!table || packed->bound > INT32_MAX) return KIND_SCALAR;
+    if (g->groups > 1 && packed->in_group == 1 && packed->out_group == 1) return KIND_DEPTHWISE;
+    return table->unit == 2 ? KIND_GEMM16 : KIND_GEMM8;
 }
 
 static int pack(conv_packed *packed, const conv_requant *requant, const uint8_t *weight, const int32_t *bias) {
@@ -73,9 +79,11 @@ static int pack(conv_packed *packed, const conv_requant *requant, const uint8_t 
     if (!packed->bias || keep_requant(packed, requant)) return -1;
     if (bias) memcpy(packed->bias, bias, (size_t)g->outputs * sizeof(int32_t));
     packed->bound = bound_of(packed, weight);
-    packed->kind = choose(packed, weight);
+    packed->wide = above_127(packed, weight);
+    packed->kind = choose(packed);
+    if (packed->kind == KIND_DEPTHWISE) return depthwise_pack(packed, weight);
     if (packed->kind == KIND_SCALAR) return conv_pack_scalar(packed, weight);
-    return gemm_pack(packed, gemm_find(g->level, packed->kind == KIND_GEMM16), weight);
+    return gemm_pack(packed, gemm_find(g->level, packed->wide), weight);
 }
 
 conv_packed *conv_pack(const conv_geometry *geometry, const conv_requant *requant, const void *weight,
@@ -124,11 +132,16 @@ static int64_t pixel_bytes(const conv_packed *packed) {
     return (channels + 3) / 4 * 4;
 }
 
+/* Bytes after the last value that the kernels may read: a vector, and for pairs of columns one pixel more. */
+static int64_t slack(const conv_packed *packed, int64_t pixel) {
+    return CONV_ALIGN + (packed->kind == KIND_DEPTHWISE ? (pixel < 0 ? -pixel : pixel) : 0);
+}
+
 /* Whether the kernels can read the input where it is: codes as stored, nothing around, channels innermost. */
 static int readable(const conv_packed *packed, const conv_input *input) {
     const conv_geometry *g = &packed->geometry;
     if (packed->kind == KIND_SCALAR || packed->kind == KIND_GEMM16 || input->is_signed) return 0;
-    if (input->slack < 64 || (g->channels > 1 && input->strides[1] != 1)) return 0;
+    if (input->slack < slack(packed, input->strides[4]) || (g->channels > 1 && input->strides[1] != 1)) return 0;
     for (int i = 0; i < 3; i++)
         if (g->pad_begin[i] || g->pad_end[i] || g->insert[i] != 1) return 0;
     return 1;
@@ -142,6 +155,7 @@ static conv_map input_map(const conv_input *input) {
 
 static int run_map(const conv_packed *packed, const conv_map *map, const int64_t result[3], int is_signed,
                    uint8_t *out, int64_t out_stride) {
+    if (packed->kind == KIND_DEPTHWISE) return depthwise_run(packed, map, result, is_signed, out, out_stride);
     if (packed->kind != KIND_SCALAR) return gemm_run(packed, map, result, is_signed, out, out_stride);
     conv_run_scalar(packed, map, result, out, out_stride);
     return 0;
@@ -154,7 +168,7 @@ static int run_copied(const conv_packed *packed, const conv_input *input, const 
     conv_map one = copy_map(padded, 1, pixel_bytes(packed));
     int64_t together = CHUNK_BYTES / one.sample < 1 ? 1 : CHUNK_BYTES / one.sample;
     if (together > samples) together = samples;
-    uint8_t *raw = malloc((size_t)(one.sample * together) + CONV_SLACK + CONV_ALIGN);
+    uint8_t *raw = malloc((size_t)(one.sample * together + slack(packed, one.pixel)) + CONV_ALIGN);
     if (!raw) return -1;
     uint8_t *scratch = raw + (CONV_ALIGN - (uintptr_t)raw % CONV_ALIGN) % CONV_ALIGN;
     int failed = 0;

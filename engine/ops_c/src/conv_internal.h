@@ -10,6 +10,7 @@
 
 enum { FORM_INT32, FORM_MULTIPLIER_SHIFT, FORM_QDM, FORM_HALF_AWAY };
 enum { KIND_SCALAR, KIND_GEMM8, KIND_GEMM16, KIND_DEPTHWISE };
+enum { STORE_INT32, STORE_UNSIGNED, STORE_SIGNED };  /* what a kernel writes */
 enum { CONV_SLACK = 256, CONV_ALIGN = 64 };
 
 /* Requantization of one accumulator, as the definition has it (spec C section 1.1). */
@@ -21,6 +22,8 @@ typedef struct {
 struct conv_packed {
     conv_geometry geometry;
     int32_t kind;
+    int32_t wide;                        /* weights above 127: the 16-bit kernels */
+    int32_t rolling;                     /* depthwise 3x3 by columns */
     int32_t in_group, out_group;         /* channels and outputs of one group */
     int32_t taps;
     int64_t bound;

@@ -122,7 +122,7 @@ int gemm_run(const conv_packed *packed, const conv_map *map, const int64_t resul
     tile.store = packed->plain.form == FORM_INT32 || !packed->fused ? STORE_INT32
                  : packed->plain.high == 127                             ? STORE_SIGNED
                                                                           : STORE_UNSIGNED;
-    const gemm_table *table = gemm_find(packed->geometry.level, packed->unit == 2);
+    const gemm_table *table = gemm_find(packed->geometry.level, packed->wide);
     int64_t rows = map->samples * result[0] * result[1] * result[2];
     for (int64_t group = 0; group < packed->geometry.groups; group++) {
         ptrdiff_t offset = group * packed->in_group * (4 / packed->unit);

@@ -9,7 +9,6 @@
 #include "dispatch.h"
 
 enum { GEMM_ROWS = 12, GEMM_WIDTH = 4, GEMM_OUTPUTS = 64 };
-enum { STORE_INT32, STORE_UNSIGNED, STORE_SIGNED };
 
 typedef struct {
     const uint8_t *rows[GEMM_ROWS];      /* first byte of each row (output pixel) */
