@@ -26,6 +26,11 @@ COMPILE_ARGS = ["-O2", "-ffp-contract=off"]
 MODULE = "quantdeck.engine.ops_c._kernels"
 
 
+def source_folder() -> Path:
+    """Where the C files lie."""
+    return _FOLDER
+
+
 def headers() -> list[Path]:
     """The headers that declare something for Python, in order of name."""
     return [path for path in sorted(_FOLDER.glob("*.h")) if _BEGIN in path.read_text(encoding="utf-8")]
@@ -37,17 +42,17 @@ def declarations() -> str:
     return "\n".join(blocks)
 
 
-def make_builder(compile_args: list[str] = COMPILE_ARGS, name: str = MODULE) -> FFI:
-    """The cffi builder; tests give other flags and another module name for a sanitizer build."""
+def make_builder() -> FFI:
+    """The cffi builder of the one extension module."""
     builder = FFI()
     builder.cdef(declarations())
     builder.set_source(
-        name,
+        MODULE,
         "\n".join(f'#include "{path.name}"' for path in headers()),
         sources=[f"{SOURCES}/{path.name}" for path in sorted(_FOLDER.glob("*.c"))],
         depends=[f"{SOURCES}/{path.name}" for path in sorted([*_FOLDER.glob("*.h"), *_FOLDER.glob("*.inc")])],
         include_dirs=[SOURCES],
-        extra_compile_args=compile_args,
+        extra_compile_args=COMPILE_ARGS,
         libraries=["m"] if os.name == "posix" else [],
         py_limited_api=True,
     )

@@ -79,7 +79,7 @@ def _repeat_border(out: Array, inside: Sequence[int], begins: Sequence[int], axi
             source = min(max(at, 0), size - 1)
         else:
             source = abs((at + size - 1) % (2 * size - 2) - (size - 1))
-        _copy(rows[begin + source], rows[row])
+        _copy(rows[begin + source : begin + source + 1], rows[row : row + 1])
 
 
 def tile(x: Array, repeats: Sequence[int]) -> Array:

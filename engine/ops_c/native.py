@@ -70,8 +70,8 @@ def _like(template: ByteArray, x: ByteArray) -> ByteArray:
 def around_axis(x: Array, axis: int) -> tuple[int, int, int]:
     """(outer, channels, inner) of a dense array: elements before, along and after ``axis`` in memory."""
     channels = x.shape[axis]
-    if channels <= 1:
-        return 1, 1, x.size
+    if channels <= 1 or x.size == 0:
+        return 1, min(channels, 1), x.size
     inner = x.strides[axis] // x.itemsize
     return x.size // (channels * inner), channels, inner
 

@@ -50,7 +50,7 @@ def scale_integers(values: Array, multiplier: Array | int, shift: Array | int, f
 def saturate(values: Array, relu: bool, out_dtype: ByteType) -> ByteArray:
     """Cut at zero where ``relu``, clamp to the range of the type, narrow."""
     low, high = limits(out_dtype)
-    return np.clip(values, max(low, 0) if relu else low, high).astype(out_dtype)
+    return np.asarray(np.clip(values, max(low, 0) if relu else low, high)).astype(out_dtype)
 
 
 def round_float(x: Float32Array, via: Via) -> Float32Array:
