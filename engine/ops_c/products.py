@@ -18,20 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from ._kernels import ffi as _ffi  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
-from ._kernels import lib as _lib  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
+from . import native
+from .native import ffi, lib
 from .params import SHIFT_MAX, SHIFT_MIN, Array, ByteArray, Int32Array, Requant
-
-ffi: Any = _ffi  # pyright: ignore[reportUnknownVariableType]
-lib: Any = _lib  # pyright: ignore[reportUnknownVariableType]
 
 SLACK = 256
 """Bytes that a result has to spare after its end, for kernels that load whole vectors."""
 
 FLOAT32_EXACT = 2**24 - 1
 """Accumulators up to this magnitude are exact in the float32 sums of the original's simulation (spec C.9)."""
-
-_FORMS = {"multiplier_shift": 1, "qdm": 2, "half_away": 3}
 
 
 def accumulator_bound(weight: ByteArray, bias: Int32Array | None = None) -> int:
@@ -54,10 +49,30 @@ class _Kernel:
     outputs: int
     dtype: np.dtype[Any]
 
+    def __call__(
+        self, x: Array, dims: Sequence[int], strides: Sequence[int], out: Array, stride: int
+    ) -> None:
+        """Run on ``x`` seen as batch, channel, depth, height, width; ``stride``: bytes between results."""
+        given = ffi.new("conv_input *")
+        given.data = native.pointer(x)
+        given.is_signed = x.dtype.char == "b"
+        given.slack = _slack(x)
+        given.dims = list(dims)
+        given.strides = list(strides)
+        if lib.conv_run(self.handle, given, native.pointer(out), stride):
+            raise MemoryError("no memory for the padded copy of an activation")
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """What the two kinds of prepared layers can tell."""
+
+    kernel: _Kernel
+
     @property
     def bound(self) -> int:
         """The largest magnitude that an accumulator can reach (see :func:`accumulator_bound`)."""
-        return int(lib.conv_bound(self.handle))
+        return int(lib.conv_bound(self.kernel.handle))
 
     @property
     def leaves_float32(self) -> bool:
@@ -67,28 +82,15 @@ class _Kernel:
     @property
     def kind(self) -> str:
         """The kernels that run this layer: "scalar", "gemm8", "gemm16" or "depthwise"."""
-        return ffi.string(lib.conv_kind(self.handle)).decode()
-
-    def __call__(
-        self, x: Array, dims: Sequence[int], strides: Sequence[int], out: Array, stride: int
-    ) -> None:
-        """Run on ``x`` seen as batch, channel, depth, height, width; ``stride``: bytes between results."""
-        given = ffi.new("conv_input *")
-        given.data = ffi.cast("uint8_t *", x.ctypes.data)
-        given.is_signed = x.dtype == np.int8
-        given.slack = _slack(x)
-        given.dims = list(dims)
-        given.strides = list(strides)
-        if lib.conv_run(self.handle, given, ffi.cast("void *", out.ctypes.data), stride):
-            raise MemoryError("no memory for the padded copy of an activation")
+        return ffi.string(lib.conv_kind(self.kernel.handle)).decode()
 
 
 @dataclass(frozen=True, slots=True)
-class PackedConv:
+class PackedConv(_Packed):
     """A convolution (or transposed convolution) whose weights, bias and requantization are prepared."""
 
-    kernel: _Kernel
     channels: int
+    repeat: int
     window: tuple[int, ...]
     strides: tuple[int, ...]
     insert: tuple[int, ...]
@@ -100,7 +102,7 @@ class PackedConv:
 
         :raises ValueError: ``x`` has another type, rank or channel count, or is smaller than the window.
         """
-        _check_bytes(x, "x")
+        native.need_bytes("x", x)
         rank = len(self.window)
         if x.ndim != rank + 2 or x.shape[1] != self.channels:
             raise ValueError(f"x has shape {x.shape}, wanted N,{self.channels} and {rank} spatial axes")
@@ -110,10 +112,11 @@ class PackedConv:
         channels = (self.kernel.outputs + 3) // 4 * 4
         out = _empty((x.shape[0], *sizes, channels), self.kernel.dtype)
         if out.size:
+            given: Array = np.repeat(x, self.repeat, axis=1) if self.repeat > 1 else x
             ones = (1,) * (3 - rank)
-            dims = (x.shape[0], x.shape[1], *ones, *x.shape[2:])
-            strides = (x.strides[0], x.strides[1], *(0 for _ in ones), *x.strides[2:])
-            self.kernel(x, dims, strides, out, channels * out.itemsize)
+            dims = (given.shape[0], given.shape[1], *ones, *given.shape[2:])
+            strides = (given.strides[0], given.strides[1], *(0 for _ in ones), *given.strides[2:])
+            self.kernel(given, dims, strides, out, channels * out.itemsize)
         return out.transpose(0, rank + 1, *range(1, rank + 1))[:, : self.kernel.outputs]
 
     def _size(self, axis: int, size: int) -> int:
@@ -124,10 +127,9 @@ class PackedConv:
 
 
 @dataclass(frozen=True, slots=True)
-class PackedMatMul:
+class PackedMatMul(_Packed):
     """A product with a constant right side (K,N) whose packing is done."""
 
-    kernel: _Kernel
     length: int
 
     def run(self, a: ByteArray, *, left_transpose: bool = False) -> Array:
@@ -135,7 +137,7 @@ class PackedMatMul:
 
         :raises ValueError: ``a`` has another type or length.
         """
-        _check_bytes(a, "a")
+        native.need_bytes("a", a)
         left = np.swapaxes(a, -1, -2) if left_transpose else a
         if left.shape[-1] != self.length:
             raise ValueError(f"a has shape {a.shape}, wanted {self.length} columns")
@@ -269,7 +271,7 @@ def matmul(
 
     :raises ValueError: a type or shape does not fit.
     """
-    _check_bytes(a, "a")
+    native.need_bytes("a", a)
     if b.ndim < 2 or a.ndim < 1:
         raise ValueError(f"shapes {a.shape} and {b.shape} do not make a matrix product")
     right = np.swapaxes(b, -1, -2) if right_transpose else b
@@ -311,6 +313,8 @@ def _prepare(
     rank = weight.ndim - 2
     ones, zeros = (1,) * (3 - rank), (0,) * (3 - rank)
     full = weight.reshape(*weight.shape[:2], *ones, *weight.shape[2:])
+    # Several outputs of one channel: the channel is repeated, and the depthwise kernels apply.
+    repeat = weight.shape[0] // group if weight.shape[1] == 1 and group > 1 else 1
     kernel = _kernel(
         full,
         bias,
@@ -318,10 +322,11 @@ def _prepare(
         (*ones, *insert),
         (*zeros, *pads[:rank], *zeros, *pads[rank:]),
         (*ones, *dilations),
-        group,
+        group * repeat,
         requant,
     )
-    return PackedConv(kernel, weight.shape[1] * group, weight.shape[2:], strides, insert, pads, dilations)
+    channels = weight.shape[1] * group
+    return PackedConv(kernel, channels, repeat, weight.shape[2:], strides, insert, pads, dilations)
 
 
 def _kernel(
@@ -334,22 +339,20 @@ def _kernel(
     group: int,
     requant: Requant | None,
 ) -> _Kernel:
-    _check_bytes(weight, "weight")
+    native.need_bytes("weight", weight)
     outputs = weight.shape[0]
     if not weight.size:
         raise ValueError(f"weight has shape {weight.shape}, nothing to multiply with")
-    if bias is not None and bias.shape != (outputs,):
-        raise ValueError(f"bias has shape {bias.shape}, wanted ({outputs},)")
     shape = ffi.new("conv_geometry *")
     shape.channels, shape.outputs, shape.groups = weight.shape[1] * group, outputs, group
     shape.kernel, shape.stride, shape.insert = list(weight.shape[2:]), list(strides), list(insert)
     shape.dilation, shape.pad_begin, shape.pad_end = list(dilations), list(pads[:3]), list(pads[3:])
-    shape.level, shape.weight_unsigned = lib.qd_level(), weight.dtype == np.uint8
+    shape.level, shape.weight_unsigned = lib.qd_level(), weight.dtype.char == "B"
     shape.weight_strides = list(weight.strides)
     rule, _kept = _requant(requant, outputs)
-    adds = None if bias is None else np.ascontiguousarray(bias, np.int32)
-    pointer = ffi.NULL if adds is None else ffi.cast("int32_t *", adds.ctypes.data)
-    packed = lib.conv_pack(shape, rule, ffi.cast("void *", weight.ctypes.data), pointer)
+    adds = None if bias is None else native.per_channel("bias", bias, outputs)
+    pointer = ffi.NULL if adds is None else native.int32_pointer(adds)
+    packed = lib.conv_pack(shape, rule, native.pointer(weight), pointer)
     if packed == ffi.NULL:
         raise MemoryError("no memory for the packed weights of a layer")
     dtype = np.dtype(np.int32 if requant is None else requant.out_dtype)
@@ -361,19 +364,14 @@ def _requant(requant: Requant | None, outputs: int) -> tuple[Any, tuple[Array, .
     rule = ffi.new("conv_requant *")
     if requant is None:
         return rule, ()
-    arrays: list[Array] = []
-    for values in (requant.multiplier, requant.shift):
-        given = np.asarray(values, np.int32).reshape(-1)
-        if given.size not in (1, outputs):
-            raise ValueError(f"requant has {given.size} values for {outputs} outputs")
-        arrays.append(np.ascontiguousarray(np.broadcast_to(given, (outputs,))))
-    multiplier, shift = arrays
-    if shift.min() < SHIFT_MIN or shift.max() > SHIFT_MAX:
-        raise ValueError(f"shifts from {shift.min()} to {shift.max()}, wanted {SHIFT_MIN} to {SHIFT_MAX}")
-    rule.form, rule.relu = _FORMS[requant.form], requant.relu
-    rule.out_signed = np.dtype(requant.out_dtype) == np.int8
-    rule.multiplier = ffi.cast("int32_t *", multiplier.ctypes.data)
-    rule.shift = ffi.cast("int32_t *", shift.ctypes.data)
+    native.need_byte_type(requant.out_dtype)
+    multiplier = native.per_channel("multiplier", requant.multiplier, outputs)
+    shift = native.per_channel("shift", requant.shift, outputs)
+    native.need_range("shift", int(shift.min()), SHIFT_MIN, SHIFT_MAX)
+    native.need_range("shift", int(shift.max()), SHIFT_MIN, SHIFT_MAX)
+    rule.form, rule.relu = 1 + native.form_number(requant.form), requant.relu
+    rule.out_signed = requant.out_dtype is np.int8
+    rule.multiplier, rule.shift = native.int32_pointer(multiplier), native.int32_pointer(shift)
     return rule, (multiplier, shift)
 
 
@@ -390,11 +388,6 @@ def _check_layer(
             f"strides {strides}, dilations {dilations}, group {group} of {weight.shape[0]} outputs"
         )
     return rank
-
-
-def _check_bytes(values: Array, name: str) -> None:
-    if values.dtype not in (np.int8, np.uint8):
-        raise ValueError(f"{name} has type {values.dtype}, wanted int8 or uint8")
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -1,0 +1,36 @@
+"""What the compiler made of the matrix kernels: accumulators must live in registers."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from quantdeck.engine.ops_c import _kernels, kernels
+
+
+def _functions() -> dict[str, list[str]]:
+    text = subprocess.run(
+        ["objdump", "-d", "--no-show-raw-insn", _kernels.__file__], capture_output=True, text=True, check=True
+    ).stdout
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        head = re.match(r"[0-9a-f]+ <(\w+)(\.\w+)*>:", line)
+        if head:
+            lines = found.setdefault(head.group(1), [])
+        elif "\t" in line:
+            lines.append(line.split("\t", 1)[1])
+    return found
+
+
+@pytest.mark.skipif(shutil.which("objdump") is None, reason="objdump is not installed")
+def test_no_accumulator_goes_through_memory():
+    """No vector meets the stack in the biggest tile of AVX512-VNNI, which has 24 accumulators."""
+    if "avx2" not in kernels.levels():
+        pytest.skip("not an x86 build")
+    functions = _functions()
+    if "tile_4x6" not in functions:
+        pytest.skip("the extension was stripped of its names")
+    body = functions["tile_4x6"]
+    assert sum("vpdpbusd" in line for line in body) == 24
+    assert not [line for line in body if "zmm" in line and re.search(r"\(%r[sb]p", line)]
