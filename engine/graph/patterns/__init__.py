@@ -1,0 +1,1 @@
+"""Conversion rules of spec A.12: each rewrites a draft in place."""

@@ -1,0 +1,80 @@
+"""One random sample through an ONNX model: shapes and types of every tensor, values of the constant ones."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from .interface import Feed
+from .runtime import run, session
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a run gave: values by tensor name, and names of results that are no tensors."""
+
+    values: Mapping[str, Array]
+    others: frozenset[str]
+
+
+def random_feeds(feeds: Sequence[Feed], spread: float = 1.0) -> dict[str, Array]:
+    """Normal floats, small integers, coin flips; the same for the same names and shapes on every machine."""
+    return {feed.name: _random(feed, spread) for feed in feeds}
+
+
+def _random(feed: Feed, spread: float) -> Array:
+    rng = np.random.default_rng(zlib.crc32(feed.name.encode("utf-8", "surrogatepass")))
+    dtype = np.dtype(feed.dtype)
+    if dtype.kind == "f":
+        return np.asarray(rng.standard_normal(feed.shape) * spread).astype(dtype)
+    if dtype == np.uint8:
+        return rng.integers(0, 256, feed.shape).astype(dtype)
+    return rng.integers(0, 2, feed.shape).astype(dtype)
+
+
+def run_outputs(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, object]:
+    """The outputs of a model, without any rewrite of it."""
+    runner = session(model)
+    return run(runner, [output.name for output in runner.get_outputs()], feeds)
+
+
+def probe(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> Probe:
+    """Run *model* with every tensor of its main graph fetched."""
+    open_model = onnx.ModelProto()
+    open_model.CopyFrom(model)
+    names = dict.fromkeys(output.name for output in model.graph.output)
+    for node in model.graph.node:
+        names.update(dict.fromkeys(name for name in node.output if name))
+    del open_model.graph.output[:]
+    open_model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    runner = session(open_model)
+    found = run(runner, list(names), feeds)
+    values = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    return Probe(values, frozenset(names) - frozenset(values))
+
+
+def same(left: Mapping[str, object], right: Mapping[str, object], tolerance: float = 1e-3) -> bool:
+    """Whether two runs agree: types and shapes equal, floats within *tolerance* of the largest magnitude."""
+    return left.keys() == right.keys() and all(
+        _close(left[name], right[name], tolerance) for name in left
+    )
+
+
+def _close(left: object, right: object, tolerance: float) -> bool:
+    if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray)):
+        return type(left) is type(right)
+    if left.shape != right.shape or left.dtype != right.dtype:
+        return False
+    if left.dtype.kind != "f":
+        return bool(np.array_equal(left, right))
+    finite = np.isfinite(left)
+    if not np.array_equal(finite, np.isfinite(right)):
+        return False
+    if not np.array_equal(left[~finite], right[~finite], equal_nan=True):
+        return False
+    a, b = left[finite].astype(np.float64), right[finite].astype(np.float64)
+    return bool(np.abs(a - b).max(initial=0.0) <= tolerance * np.abs(a).max(initial=0.0) + 1e-12)
