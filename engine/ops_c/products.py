@@ -25,6 +25,9 @@ from .params import SHIFT_MAX, SHIFT_MIN, Array, ByteArray, Int32Array, Requant
 SLACK = 256
 """Bytes that a result has to spare after its end, for kernels that load whole vectors."""
 
+_CHANNELS_SECOND = {1: (0, 2, 1), 2: (0, 3, 1, 2), 3: (0, 4, 1, 2, 3)}
+_ONES = (1, 1, 1)
+
 FLOAT32_EXACT = 2**24 - 1
 """Accumulators up to this magnitude are exact in the float32 sums of the original's simulation (spec C.9)."""
 
@@ -48,17 +51,20 @@ class _Kernel:
     handle: Any
     outputs: int
     dtype: np.dtype[Any]
+    in_place: bool  # unsigned activations need no copy where their memory suits
 
     def __call__(
         self, x: Array, dims: Sequence[int], strides: Sequence[int], out: Array, stride: int
     ) -> None:
         """Run on ``x`` seen as batch, channel, depth, height, width; ``stride``: bytes between results."""
         given = ffi.new("conv_input *")
-        given.data = native.pointer(x)
-        given.is_signed = x.dtype.char == "b"
-        given.slack = _slack(x)
-        given.dims = list(dims)
-        given.strides = list(strides)
+        address = x.ctypes.data
+        given.data = ffi.cast("uint8_t *", address)
+        if x.dtype.char == "b":
+            given.is_signed = 1
+        elif self.in_place:
+            given.slack = _slack(x, address)
+        given.dims, given.strides = dims, strides
         if lib.conv_run(self.handle, given, native.pointer(out), stride):
             raise MemoryError("no memory for the padded copy of an activation")
 
@@ -91,11 +97,8 @@ class PackedConv(_Packed):
 
     channels: int
     repeat: int
-    window: tuple[int, ...]
-    strides: tuple[int, ...]
-    insert: tuple[int, ...]
-    pads: tuple[int, ...]
-    dilations: tuple[int, ...]
+    axes: tuple[tuple[int, int, int], ...]
+    """Of each spatial axis: distance of input values, padding less the window's reach, stride."""
 
     def run(self, x: ByteArray) -> Array:
         """The result for int8 or uint8 ``x`` (N,C,spatial...): bytes, or int32 where there is no requant.
@@ -103,27 +106,29 @@ class PackedConv(_Packed):
         :raises ValueError: ``x`` has another type, rank or channel count, or is smaller than the window.
         """
         native.need_bytes("x", x)
-        rank = len(self.window)
-        if x.ndim != rank + 2 or x.shape[1] != self.channels:
-            raise ValueError(f"x has shape {x.shape}, wanted N,{self.channels} and {rank} spatial axes")
-        sizes = [self._size(i, x.shape[2 + i]) for i in range(rank)]
+        shape, rank = x.shape, len(self.axes)
+        if len(shape) != rank + 2 or shape[1] != self.channels:
+            raise ValueError(f"x has shape {shape}, wanted N,{self.channels} and {rank} spatial axes")
+        sizes = [
+            ((n - 1) * insert + 1 + room if n else room) // stride + 1
+            for n, (insert, room, stride) in zip(shape[2:], self.axes, strict=True)
+        ]
         if min(sizes) < 1:
-            raise ValueError(f"x has shape {x.shape}, too small for a window of {self.window}")
-        channels = (self.kernel.outputs + 3) // 4 * 4
-        out = _empty((x.shape[0], *sizes, channels), self.kernel.dtype)
+            raise ValueError(f"x has shape {shape}, too small for the window")
+        outputs, dtype = self.kernel.outputs, self.kernel.dtype
+        channels = (outputs + 3) // 4 * 4
+        out = _empty((shape[0], *sizes, channels), dtype)
         if out.size:
-            given: Array = np.repeat(x, self.repeat, axis=1) if self.repeat > 1 else x
-            ones = (1,) * (3 - rank)
-            dims = (given.shape[0], given.shape[1], *ones, *given.shape[2:])
-            strides = (given.strides[0], given.strides[1], *(0 for _ in ones), *given.strides[2:])
-            self.kernel(given, dims, strides, out, channels * out.itemsize)
-        return out.transpose(0, rank + 1, *range(1, rank + 1))[:, : self.kernel.outputs]
+            self._fill(x, out, channels * dtype.itemsize)
+        return out.transpose(_CHANNELS_SECOND[rank])[:, :outputs]
 
-    def _size(self, axis: int, size: int) -> int:
-        rank = len(self.window)
-        padded = (size - 1) * self.insert[axis] + 1 if size else 0
-        padded += self.pads[axis] + self.pads[rank + axis]
-        return (padded - (self.window[axis] - 1) * self.dilations[axis] - 1) // self.strides[axis] + 1
+    def _fill(self, x: Array, out: Array, stride: int) -> None:
+        given = np.repeat(x, self.repeat, axis=1) if self.repeat > 1 else x
+        batch, channels, *sizes = given.shape
+        step, between, *steps = given.strides
+        missing = 3 - len(sizes)
+        dims = (batch, channels, *_ONES[:missing], *sizes)
+        self.kernel(given, dims, (step, between, *_ONES[:missing], *steps), out, stride)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +331,11 @@ def _prepare(
         requant,
     )
     channels = weight.shape[1] * group
-    return PackedConv(kernel, channels, repeat, weight.shape[2:], strides, insert, pads, dilations)
+    axes = tuple(
+        (insert[i], pads[i] + pads[rank + i] - (weight.shape[2 + i] - 1) * dilations[i] - 1, strides[i])
+        for i in range(rank)
+    )
+    return PackedConv(kernel, channels, repeat, axes)
 
 
 def _kernel(
@@ -356,7 +365,8 @@ def _kernel(
     if packed == ffi.NULL:
         raise MemoryError("no memory for the packed weights of a layer")
     dtype = np.dtype(np.int32 if requant is None else requant.out_dtype)
-    return _Kernel(ffi.gc(packed, lib.conv_free), outputs, dtype)
+    in_place = bool(lib.conv_in_place(packed))
+    return _Kernel(ffi.gc(packed, lib.conv_free), outputs, dtype, in_place)
 
 
 def _requant(requant: Requant | None, outputs: int) -> tuple[Any, tuple[Array, ...]]:
@@ -396,12 +406,15 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.empty(count + SLACK // dtype.itemsize, dtype)[:count].reshape(shape)
 
 
-def _slack(x: Array) -> int:
+def _slack(x: Array, address: int) -> int:
     """Readable bytes behind the last value of ``x``, as far as the owner of its memory shows them."""
     owner = x
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
     if not owner.flags.c_contiguous:
         return 0
-    last = sum((n - 1) * s for n, s in zip(x.shape, x.strides, strict=True) if s > 0)
-    return owner.ctypes.data + owner.nbytes - (x.ctypes.data + last + 1)
+    end = address + 1
+    for size, step in zip(x.shape, x.strides, strict=True):
+        if step > 0:
+            end += (size - 1) * step
+    return owner.ctypes.data + owner.nbytes - end

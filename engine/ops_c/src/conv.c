@@ -137,14 +137,19 @@ static int64_t slack(const conv_packed *packed, int64_t pixel) {
     return CONV_ALIGN + (packed->kind == KIND_DEPTHWISE ? (pixel < 0 ? -pixel : pixel) : 0);
 }
 
-/* Whether the kernels can read the input where it is: codes as stored, nothing around, channels innermost. */
-static int readable(const conv_packed *packed, const conv_input *input) {
+/* 8-bit codes as stored, nothing around them and nothing between. */
+int conv_in_place(const conv_packed *packed) {
     const conv_geometry *g = &packed->geometry;
-    if (packed->kind == KIND_SCALAR || packed->kind == KIND_GEMM16 || input->is_signed) return 0;
-    if (input->slack < slack(packed, input->strides[4]) || (g->channels > 1 && input->strides[1] != 1)) return 0;
+    if (packed->kind == KIND_SCALAR || packed->kind == KIND_GEMM16) return 0;
     for (int i = 0; i < 3; i++)
         if (g->pad_begin[i] || g->pad_end[i] || g->insert[i] != 1) return 0;
     return 1;
+}
+
+/* Unsigned, channels innermost, and enough to read behind the end. */
+static int suits(const conv_packed *packed, const conv_input *input) {
+    return !input->is_signed && input->slack >= slack(packed, input->strides[4]) &&
+           (packed->geometry.channels == 1 || input->strides[1] == 1);
 }
 
 static conv_map input_map(const conv_input *input) {
@@ -187,7 +192,7 @@ static int run_copied(const conv_packed *packed, const conv_input *input, const 
 int conv_run(const conv_packed *packed, const conv_input *input, void *out, int64_t out_stride) {
     int64_t padded[3], result[3];
     conv_extents(&packed->geometry, input, padded, result);
-    if (!readable(packed, input)) return run_copied(packed, input, padded, result, out, out_stride);
+    if (!conv_in_place(packed) || !suits(packed, input)) return run_copied(packed, input, padded, result, out, out_stride);
     conv_map map = input_map(input);
     return run_map(packed, &map, result, 0, out, out_stride);
 }

@@ -40,6 +40,8 @@ conv_packed *conv_pack(const conv_geometry *geometry, const conv_requant *requan
 void conv_free(conv_packed *packed);
 /* The largest magnitude that an accumulator can reach: max over outputs of sum |w| * 255 + |bias|. */
 int64_t conv_bound(const conv_packed *packed);
+/* Whether unsigned activations can be read where they lie, if their memory suits. */
+int conv_in_place(const conv_packed *packed);
 /* "scalar", "gemm8", "gemm16" or "depthwise": the kernels that run this layer. */
 const char *conv_kind(const conv_packed *packed);
 /* Out: [batch][depth][height][width], pixels out_stride bytes apart, each `outputs` values of the result type.
