@@ -273,12 +273,19 @@ def softmax(
         return out
     outer, channels, inner = around_axis(x, need_axis(axis, x.ndim))
     entries = np.ascontiguousarray(table)
-    scratch = np.empty((2, inner), np.float32)
     low, high = cut(False, kind)
-    lib.qd_softmax(
-        pointer(x), flip(x), outer, channels, inner, pointer(entries), out_scale, low, high,
-        pointer(scratch), pointer(scratch[1]), pointer(out),
-    )  # fmt: skip
+    if inner == 1:
+        scratch = np.empty(4 * channels, np.float32)
+        lib.qd_softmax_rows(
+            pointer(x), flip(x), outer, channels, pointer(entries), out_scale, low, high, pointer(scratch),
+            pointer(out),
+        )  # fmt: skip
+    else:
+        scratch = np.empty(channels, np.float32)
+        lib.qd_softmax_planes(
+            pointer(x), flip(x), outer, channels, inner, pointer(entries), out_scale, low, high,
+            pointer(scratch), pointer(out),
+        )  # fmt: skip
     return out
 
 

@@ -37,11 +37,10 @@ def concat(xs: Sequence[Array], axis: int) -> Array:
     shape = list(first.shape)
     shape[axis] = sum(x.shape[axis] for x in xs)
     out = empty_in_order(shape, first)
-    views = np.moveaxis(out, axis, 0)
-    begin = 0
+    before, begin = (slice(None),) * axis, 0
     for x in xs:
         end = begin + x.shape[axis]
-        _copy(np.moveaxis(x, axis, 0), views[begin:end])
+        _copy(x, out[(*before, slice(begin, end))])
         begin = end
     return out
 

@@ -15,18 +15,24 @@ Item = TypeVar("Item", bound=Array)
 
 apply_environment()
 
-_cast = ffi.cast
+_cast, _from_buffer = ffi.cast, ffi.from_buffer
 _FORM_NUMBER = {name: number for number, name in enumerate(FORMS)}
 
 
 def pointer(x: Array) -> Any:
-    """Address of the first element."""
+    """Address of the first element, for a ``void *`` of C."""
+    if x.flags.c_contiguous:
+        return _from_buffer(x)  # five times as fast as x.ctypes
+    if x.ndim == 4:
+        memory = x.transpose(0, 2, 3, 1)
+        if memory.flags.c_contiguous:
+            return _from_buffer(memory)
     return _cast("void *", x.ctypes.data)
 
 
 def int32_pointer(x: Array) -> Any:
     """Address of a contiguous int32 array."""
-    return _cast("int32_t *", x.ctypes.data)
+    return _from_buffer("int32_t[]", x)
 
 
 def flip(x: ByteArray) -> int:
@@ -99,12 +105,17 @@ def move(
 
 def channels_last(x: Item) -> Item:
     """*x* (N,C,spatial...) as contiguous N,spatial...,C; a view where its memory is that already."""
-    view = np.moveaxis(x, 1, -1)
+    view = x.transpose(0, *range(2, x.ndim), 1)
     if view.flags.c_contiguous:
         return view
     copy = np.empty(view.shape, x.dtype)
     move(view.shape, view, view.strides, copy, copy.strides)
     return copy
+
+
+def channels_first(x: Item) -> Item:
+    """N,spatial...,C seen as N,C,spatial...; always a view."""
+    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
 
 
 def empty_in_order(shape: Sequence[int], like: Array) -> Array:

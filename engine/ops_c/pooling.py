@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .native import (
+    channels_first,
     channels_last,
     cut,
     ffi,
@@ -27,9 +28,10 @@ def _geometry(
     strides: Sequence[int],
     pads: Sequence[int],
     overhang: Sequence[int],
+    relu: bool,
+    out_dtype: ByteType,
 ) -> tuple[Any, list[int]]:
-    """The C structure (limits not set) and the spatial sizes of the result."""
-    need_bytes("x", x)
+    """The C structure and the spatial sizes of the result."""
     rank = len(kernel)
     if not 1 <= rank <= 3 or x.ndim != rank + 2:
         raise ValueError(f"x: {x.ndim} axes do not go with a kernel of {rank} (1 to 3 spatial axes)")
@@ -44,11 +46,21 @@ def _geometry(
         raise ValueError(f"kernel: {tuple(kernel)} is larger than the padded input {tuple(reach)}")
     front = [1] * (3 - rank)
     ends = [n + pads[rank + i] for i, n in enumerate(sizes)]
-    pool = ffi.new("qd_pool *")
-    pool.batch, pool.channels, pool.flip = x.shape[0], x.shape[1], flip(x)
-    pool.size, pool.out_size, pool.kernel = [*front, *sizes], [*front, *out], [*front, *kernel]
-    pool.stride, pool.pad_begin = [*front, *strides], [0] * len(front) + list(pads[:rank])
-    pool.counted_end = [*front, *ends]
+    low, high = cut(relu, out_dtype)
+    pool = ffi.new(
+        "qd_pool *",
+        (
+            *(
+                x.shape[0],
+                x.shape[1],
+                [*front, *sizes],
+                [*front, *out],
+                [*front, *kernel],
+                [*front, *strides],
+            ),
+            *([0] * len(front) + list(pads[:rank]), [*front, *ends], flip(x), low, high),
+        ),
+    )
     return pool, out
 
 
@@ -56,12 +68,12 @@ def max_pool(
     x: ByteArray, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int], relu: bool = False
 ) -> ByteArray:
     """Largest integer of each window; padding never wins (padding alone gives the lowest value)."""
-    pool, sizes = _geometry(x, kernel, strides, pads, [0] * len(kernel))
-    pool.low, pool.high = cut(relu, x.dtype.type)
+    need_bytes("x", x)
+    pool, sizes = _geometry(x, kernel, strides, pads, [0] * len(kernel), relu, x.dtype.type)
     memory = channels_last(x)
     out = np.empty((x.shape[0], *sizes, x.shape[1]), x.dtype)
     lib.qd_max_pool(pool, pointer(memory), pointer(out))
-    return np.moveaxis(out, -1, 1)
+    return channels_first(out)
 
 
 def avg_pool(
@@ -84,19 +96,19 @@ def avg_pool(
     quotient over what counts, multiplied by one kernel side after the other in float32 and rounded.
     ``overhang``: extra elements at the end of each spatial axis that never count (ceil_mode).
     """
+    need_bytes("x", x)
     need_scaling(multiplier, shift)
     need_byte_type(out_dtype)
     if rounding not in ("half_away", "half_up"):
         raise ValueError(f"rounding: {rounding!r} is neither half_away nor half_up")
     if prod(kernel) >= 2**23:
         raise ValueError(f"kernel: a window of {prod(kernel)} elements is too large")
-    pool, sizes = _geometry(x, kernel, strides, pads, overhang or [0] * len(kernel))
-    pool.low, pool.high = cut(relu, out_dtype)
+    pool, sizes = _geometry(x, kernel, strides, pads, overhang or [0] * len(kernel), relu, out_dtype)
     memory = channels_last(x)
     out = np.empty((x.shape[0], *sizes, x.shape[1]), out_dtype)
     half_up = rounding == "half_up"
     lib.qd_avg_pool(pool, pointer(memory), count_include_pad, half_up, multiplier, shift, pointer(out))
-    return np.moveaxis(out, -1, 1)
+    return channels_first(out)
 
 
 def _reduce(

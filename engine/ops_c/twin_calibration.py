@@ -25,8 +25,8 @@ def moments(x: Float32Array) -> Moments:
     finite = np.isfinite(flat)
     used = np.where(finite, flat, np.float32(0)).astype(np.float64)
     return Moments(
-        min=float(flat[finite].min(initial=np.inf)),
-        max=float(flat[finite].max(initial=-np.inf)),
+        min=float(flat[finite].min(initial=np.inf)) + 0.0,
+        max=float(flat[finite].max(initial=-np.inf)) + 0.0,
         sum=striped_sum(used),
         sum_abs=striped_sum(np.abs(used)),
         sum_sq=striped_sum(used * used),

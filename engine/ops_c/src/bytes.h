@@ -29,10 +29,6 @@ void qd_requant(const void *x, int64_t outer, int64_t channels, int64_t inner, c
 void qd_scale_channels(const void *x, int32_t flip, int64_t outer, int64_t channels, int64_t inner,
                        const int32_t *weight, const int32_t *bias, const int32_t *multiplier,
                        const int32_t *shift, int form, int32_t low, int32_t high, void *out);
-/* table: 256 float32; total: scratch of `inner` float32. */
-void qd_softmax(const void *x, int32_t flip, int64_t outer, int64_t channels, int64_t inner,
-                const float *table, float out_scale, int32_t low, int32_t high, float *total, int32_t *top,
-                void *out);
 /* cdef end */
 
 #endif

@@ -37,6 +37,7 @@ typedef struct {
     void (*affine)(const uint8_t *x, int64_t n, int32_t flip, int32_t weight, int32_t bias, int32_t *acc);
     void (*affine_each)(const uint8_t *x, int64_t n, int32_t flip, const int32_t *weight,
                         const int32_t *bias, int32_t *acc);
+    uint8_t (*top_code)(const uint8_t *x, int64_t n, int32_t flip);
     /* pool.inc */
     void (*max_bytes)(const uint8_t *x, int64_t n, int is_signed, uint8_t *out);
     void (*add_bytes)(const uint8_t *x, int64_t n, int32_t flip, int32_t *acc);
@@ -46,6 +47,7 @@ typedef struct {
                      uint8_t *out);
     void (*dequantize)(const void *x, int64_t n, int kind, float factor, int via, float *out);
     void (*round_float)(const float *x, int64_t n, int via, float *out);
+    void (*ratio_bytes)(const float *e, int64_t n, float total, qd_range range, uint8_t *out);
     /* passes.inc */
     void (*moments)(const float *x, int64_t n, qd_moments_result *out);
     void (*magnitude_bins)(const float *x, int64_t n, float width, int32_t bins, int32_t *index);

@@ -73,19 +73,17 @@ void qd_max_pool(const qd_pool *p, const void *x, void *out)
     }
 }
 
-/* The exact sum of a full window; else the float32 mean over what counts, times one side after the other. */
-static int64_t spread(const qd_pool *p, int32_t sum, int64_t counted, int half_up)
+/* A window that is not full: the float32 mean over what counts, times one side after the other. */
+static int32_t spread(const qd_pool *p, int32_t sum, int64_t counted, int half_up)
 {
-    if (counted == volume(p->kernel))
-        return sum;
     if (counted == 0)
         return 0;
     float v = (float)sum / (float)counted;
     for (int i = 0; i < 3; i++)
         v *= (float)p->kernel[i];
     if (half_up)
-        return (int64_t)floorf(v + 0.5f);
-    const int64_t whole = (int64_t)v;
+        return (int32_t)floorf(v + 0.5f);
+    const int32_t whole = (int32_t)v;
     const float rest = v - (float)whole;
     return whole + (rest >= 0.5f) - (rest <= -0.5f);
 }
@@ -96,6 +94,7 @@ void qd_avg_pool(const qd_pool *p, const void *x, int include_pad, int half_up, 
     const qd_loops *loops = qd_loops_now();
     const uint8_t *pixel;
     uint8_t *to = out;
+    const qd_range range = {p->low, p->high};
     int32_t acc[BLOCK];
     if (volume(p->out_size) == 0)
         return;
@@ -106,13 +105,13 @@ void qd_avg_pool(const qd_pool *p, const void *x, int include_pad, int half_up, 
             const window w = window_at(p, at, include_pad);
             for (int64_t c = 0; c < p->channels; c += BLOCK) {
                 const int64_t size = least(p->channels - c, BLOCK);
-                memset(acc, 0, sizeof acc);
+                memset(acc, 0, (size_t)size * sizeof *acc);
                 EACH_PIXEL(p, w, image, pixel)
                     loops->add_bytes(pixel + c, size, p->flip, acc);
-                for (int64_t j = 0; j < size; j++) {
-                    const int64_t v = spread(p, acc[j], w.counted, half_up) * multiplier;
-                    to[c + j] = (uint8_t)qd_clip64(qd_shift_round(v, shift, 0), p->low, p->high);
-                }
+                if (w.counted != volume(p->kernel))
+                    for (int64_t j = 0; j < size; j++)
+                        acc[j] = spread(p, acc[j], w.counted, half_up);
+                loops->requant(acc, size, multiplier, shift, QD_MULTIPLIER_SHIFT, range, to + c);
             }
             to += p->channels;
         } while (next(p, at));
