@@ -1,0 +1,130 @@
+"""Family X: activation functions as tables of 256 entries (spec C.4)."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph.model import Layer
+from ..graph.vocabulary import (
+    GELU,
+    Attributes,
+    Cos,
+    Elu,
+    Erf,
+    Exp,
+    Floor,
+    HardSigmoid,
+    HardSwish,
+    Log,
+    Mish,
+    Reciprocal,
+    Sigmoid,
+    SiLU,
+    Sin,
+    Softplus,
+    Sqrt,
+    Tanh,
+)
+from .lowering import Lowering
+from .program import TensorType
+from .quantize import round_half_away
+
+Array = NDArray[Any]
+Function = Callable[[float], float]
+
+
+def _exp(value: float) -> float:
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + _exp(-value))
+
+
+def _gelu_tanh(value: float) -> float:
+    return 0.5 * value * (1 + math.tanh(math.sqrt(2 / math.pi) * (value + 0.044715 * value**3)))
+
+
+def _domain(function: Function, lowest: float, open_end: bool = False) -> Function:
+    """*function* with NaN below its domain (and at its end where it is open)."""
+    return lambda x: math.nan if x < lowest or (open_end and x == lowest) else function(x)
+
+
+def function_of(attributes: Attributes) -> Function | None:
+    """The activation in double precision; None for an op that is no table."""
+    found: Function | None = None
+    match attributes:
+        case Sigmoid(log=log):
+            found = (lambda x: -math.log1p(_exp(-x)) if x > -700 else x) if log else _sigmoid
+        case Tanh():
+            found = math.tanh
+        case Exp():
+            found = _exp
+        case Elu(alpha=alpha):
+            found = lambda x: x if x > 0 else alpha * (_exp(x) - 1)  # noqa: E731
+        case HardSigmoid(alpha=alpha, beta=beta):
+            found = lambda x: max(0.0, min(1.0, alpha * x + beta))  # noqa: E731
+        case HardSwish():
+            found = lambda x: x * max(0.0, min(1.0, x / 6 + 0.5))  # noqa: E731
+        case SiLU():
+            found = lambda x: x / (1 + _exp(-x))  # noqa: E731
+        case GELU(approximate="tanh"):
+            found = _gelu_tanh
+        case GELU():
+            found = lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2)))  # noqa: E731
+        case Mish():
+            found = lambda x: x * math.tanh(math.log(1 + _exp(x)))  # noqa: E731
+        case Softplus():
+            found = lambda x: math.log(_exp(x) + 1) if x < 20 else x  # noqa: E731
+        case Sqrt():
+            found = _domain(math.sqrt, 0.0)
+        case Log():
+            found = _domain(math.log, 0.0, open_end=True)
+        case Reciprocal(const_val=constant):
+            found = lambda x: constant / x if x else math.inf  # noqa: E731
+        case Floor():
+            found = lambda x: float(math.floor(x))  # noqa: E731
+        case Cos():
+            found = math.cos
+        case Sin():
+            found = math.sin
+        case Erf():
+            found = math.erf
+        case _:
+            found = None
+    return found
+
+
+def table_of(function: Function, given: TensorType, out: TensorType) -> Array:
+    """Entry value mod 256: ``clamp(round(f(value * scale) / scale_out))``; inf and NaN give the lowest value."""
+    low, high = out.limits
+    scale_in, scale_out = float(given.scale or 0.0), float(out.scale or 1.0)
+    first, last = given.limits
+    table = np.zeros(256, np.int64)
+    for value in range(first, last + 1):
+        result = function(value * scale_in) / scale_out
+        entry = float(low) if not math.isfinite(result) else float(round_half_away(result))
+        table[value % 256] = int(min(max(entry, low), high))
+    return table.astype(out.dtype)
+
+
+def lookup(lowering: Lowering, layer: Layer) -> bool:
+    """An activation function of one input."""
+    given, out = lowering.type_in(layer, 0), lowering.type_out(layer)
+    function = function_of(layer.attributes)
+    if given is None or out is None or function is None:
+        return False
+    table = table_of(function, given, out)
+    lowering.add(layer, "lookup", (lowering.integer(layer, 0),), layer.name, out, {"table": table})
+    return True
+
+
+def exponent_table(scale: float) -> Array:
+    """``exp(-i * scale)`` for i of 0 to 255, float32 (spec C.5, softmax)."""
+    return np.array([math.exp(-i * scale) for i in range(256)], np.float32)

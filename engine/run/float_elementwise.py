@@ -1,0 +1,119 @@
+"""Float layers whose result numpy gives to the last bit: one float32 operation for each element, or none."""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph import vocabulary as v
+
+Array = NDArray[Any]
+Rule = Callable[[Sequence[Array | None]], Array]
+
+F32 = np.float32
+
+
+def elementwise_rule(attributes: v.Attributes, output_shape: Sequence[int]) -> Rule | None:
+    """The rule of an element-wise op or mover; None for others."""
+    one = _unary(attributes)
+    if one is not None:
+        return lambda inputs: _relu(one(_first(inputs)), attributes)
+    many = _many(attributes)
+    if many is not None:
+        return lambda inputs: _relu(many([_known(item) for item in inputs]), attributes)
+    mover = _mover(attributes, output_shape)
+    if mover is not None:
+        return lambda inputs: mover(_known(inputs[0]))
+    return None
+
+
+def _known(value: Array | None) -> Array:
+    assert value is not None
+    return value
+
+
+def _first(inputs: Sequence[Array | None]) -> Array:
+    return np.asarray(_known(inputs[0]), F32)
+
+
+def _relu(result: Array, attributes: v.Attributes) -> Array:
+    if isinstance(attributes, v.Fusable) and attributes.do_relu:
+        result = np.maximum(result, F32(0))
+        if attributes.relu_limit > 0:
+            result = np.minimum(result, F32(attributes.relu_limit))
+    return result
+
+
+def _unary(attributes: v.Attributes) -> Callable[[Array], Array] | None:
+    found: Callable[[Array], Array] | None = None
+    match attributes:
+        case v.Clip(min=low, max=high):
+            found = lambda x: np.minimum(np.maximum(x, F32(low)), F32(high))  # noqa: E731
+        case v.Relu(relu_limit=limit):
+            found = lambda x: _bounded(x, limit)  # noqa: E731
+        case v.LeakyRelu(alpha=alpha):
+            found = lambda x: np.where(x > 0, x, F32(alpha) * x)  # noqa: E731
+        case v.AddConst(const_val=value):
+            found = lambda x: x + F32(value)  # noqa: E731
+        case v.SubConst(const_val=value, is_reverse=reverse):
+            found = lambda x: F32(value) - x if reverse else x - F32(value)  # noqa: E731
+        case v.MulConst(const_val=value):
+            found = lambda x: x * F32(value)  # noqa: E731
+        case v.MaxConst(const_val=value):
+            found = lambda x: np.maximum(x, F32(value))  # noqa: E731
+        case v.MinConst(const_val=value):
+            found = lambda x: np.minimum(x, F32(value))  # noqa: E731
+        case v.Abs():
+            found = np.abs
+        case v.Floor():
+            found = np.floor
+        case v.Sqrt():
+            found = np.sqrt
+        case v.Reciprocal(const_val=value):
+            found = lambda x: F32(value) / x  # noqa: E731
+        case _:
+            found = None
+    return found
+
+
+def _bounded(x: Array, limit: float) -> Array:
+    result = np.maximum(x, F32(0))
+    return np.minimum(result, F32(limit)) if limit > 0 else result
+
+
+def _many(attributes: v.Attributes) -> Callable[[list[Array]], Array] | None:
+    found: Callable[[list[Array]], Array] | None = None
+    match attributes:
+        case v.Add(coeff=()):
+            found = lambda xs: reduce(np.add, xs)  # noqa: E731
+        case v.Sub():
+            found = lambda xs: xs[0] - xs[1]  # noqa: E731
+        case v.Mul():
+            found = lambda xs: reduce(np.multiply, xs)  # noqa: E731
+        case v.Div():
+            found = lambda xs: xs[0] / xs[1]  # noqa: E731
+        case v.Max():
+            found = lambda xs: reduce(np.maximum, xs)  # noqa: E731
+        case v.Min():
+            found = lambda xs: reduce(np.minimum, xs)  # noqa: E731
+        case v.Concat(axis=axis):
+            found = lambda xs: np.concatenate(xs, axis)  # noqa: E731
+        case _:
+            found = None
+    return found
+
+
+def _mover(attributes: v.Attributes, shape: Sequence[int]) -> Callable[[Array], Array] | None:
+    found: Callable[[Array], Array] | None = None
+    match attributes:
+        case v.Reshape() | v.Squeeze() | v.Unsqueeze():
+            found = lambda x: x.reshape(tuple(shape))  # noqa: E731
+        case v.Permute(order=order):
+            found = lambda x: x.transpose(order)  # noqa: E731
+        case v.Upsample(do_relu=False, scale_h=h, scale_w=w):
+            found = lambda x: x.repeat(h, -2).repeat(w, -1)  # noqa: E731
+        case _:
+            found = None
+    return found
