@@ -16,7 +16,8 @@ VARIABLE = "QUANTDECK_KERNELS"
 
 def level() -> str:
     """Name of the level in use."""
-    return _NAMES[lib.qd_level()]
+    number: int = lib.qd_level()
+    return _NAMES[number]
 
 
 def levels() -> tuple[str, ...]:

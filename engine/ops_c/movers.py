@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .native import empty_in_order, int32_pointer, lib, move, need_axis, need_int32, pointer
+from .native import empty_in_order, int32_pointer, is_array, lib, move, need_axis, need_int32, pointer
 from .params import Array, Int32Array, PadMode
 
 
 def _need_array(name: str, x: Any) -> None:
-    if not isinstance(x, np.ndarray) or x.itemsize not in (1, 2, 4, 8) or x.dtype.hasobject:
+    if not is_array(x) or x.itemsize not in (1, 2, 4, 8) or x.dtype.hasobject:
         raise ValueError(f"{name}: an array with elements of 1, 2, 4 or 8 bytes is wanted")
 
 

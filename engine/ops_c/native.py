@@ -1,7 +1,7 @@
 """What every wrapper needs: pointers, memory order, checks of arguments."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar, cast
 
 import numpy as np
 
@@ -110,7 +110,7 @@ def channels_last(x: Item) -> Item:
         return view
     copy = np.empty(view.shape, x.dtype)
     move(view.shape, view, view.strides, copy, copy.strides)
-    return copy
+    return cast(Item, copy)
 
 
 def channels_first(x: Item) -> Item:
@@ -128,15 +128,20 @@ def empty_in_order(shape: Sequence[int], like: Array) -> Array:
 # ------------------------------------------------------------------------------------- checks
 
 
+def is_array(x: Any) -> TypeGuard[Array]:
+    """A numpy array of any type."""
+    return isinstance(x, np.ndarray)
+
+
 def need_bytes(name: str, x: Any) -> None:
     """ValueError unless *x* is an int8 or uint8 array."""
-    if not isinstance(x, np.ndarray) or x.dtype.char not in "bB":
+    if not is_array(x) or x.dtype.char not in "bB":
         raise ValueError(f"{name}: an int8 or uint8 array is wanted, not {_kind(x)}")
 
 
 def need_type(name: str, x: Any, char: str) -> None:
     """ValueError unless *x* is an array of the type with that numpy character."""
-    if not isinstance(x, np.ndarray) or x.dtype.char != char:
+    if not is_array(x) or x.dtype.char != char:
         raise ValueError(f"{name}: a {np.dtype(char).name} array is wanted, not {_kind(x)}")
 
 
@@ -147,12 +152,12 @@ def need_float32(name: str, x: Any) -> None:
 
 def need_int32(name: str, x: Any) -> None:
     """ValueError unless *x* is an int32 array."""
-    if not isinstance(x, np.ndarray) or x.dtype != np.int32:
+    if not is_array(x) or x.dtype != np.int32:
         raise ValueError(f"{name}: an int32 array is wanted, not {_kind(x)}")
 
 
 def _kind(x: Any) -> str:
-    return f"{x.dtype} array" if isinstance(x, np.ndarray) else type(x).__name__
+    return f"{x.dtype} array" if is_array(x) else type(x).__name__
 
 
 def need_range(name: str, value: int, low: int, high: int) -> None:

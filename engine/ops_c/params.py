@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
-ByteArray: TypeAlias = NDArray[np.int8] | NDArray[np.uint8]
+ByteArray: TypeAlias = NDArray[np.int8 | np.uint8]
 Float32Array: TypeAlias = NDArray[np.float32]
 Int32Array: TypeAlias = NDArray[np.int32]
 ByteType: TypeAlias = type[np.int8] | type[np.uint8]

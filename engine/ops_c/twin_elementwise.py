@@ -161,7 +161,8 @@ def softmax(
     e = table.reshape(-1)[wide.max(axis, keepdims=True) - wide]
     total = np.take(np.cumsum(e, axis=axis, dtype=np.float32), [-1], axis)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return to_integer(e / (total * np.float32(out_scale)), "half_away", out_dtype)
+        ratio: Float32Array = e / (total * np.float32(out_scale)).astype(np.float32)
+        return to_integer(ratio, "half_away", out_dtype)
 
 
 def requant(

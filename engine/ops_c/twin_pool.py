@@ -19,6 +19,10 @@ def _windows(
         yield wide[(slice(None), slice(None), *window)]
 
 
+def _sum(parts: Iterator[Array]) -> Array:
+    return np.sum(np.stack(list(parts)), axis=0)
+
+
 def max_pool(
     x: ByteArray, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int], relu: bool = False
 ) -> ByteArray:
@@ -54,14 +58,14 @@ def avg_pool(
     over = tuple(overhang) or (0,) * rank
     begins, finals = pads[:rank], pads[rank:]
     ends = [(b, e + o) for b, e, o in zip(begins, finals, over, strict=True)]
-    total = sum(_windows(x.astype(np.int64), kernel, strides, ends, 0))
+    total = _sum(_windows(x.astype(np.int64), kernel, strides, ends, 0))
     if count_include_pad:
         sides = [n + b + e for n, b, e in zip(x.shape[2:], begins, finals, strict=True)]
         inside = np.ones((1, 1, *sides), int)
         ends = [(0, o) for o in over]
     else:
         inside = np.ones((1, 1, *x.shape[2:]), int)
-    count = sum(_windows(inside, kernel, strides, ends, 0))
+    count = _sum(_windows(inside, kernel, strides, ends, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(count > 0, total.astype(np.float32) / count.astype(np.float32), np.float32(0))
     spread = mean.astype(np.float32)
