@@ -291,3 +291,32 @@ def test_empty_batch():
     window = {"strides": (1, 1), "pads": (0,) * 4, "dilations": (1, 1)}
     assert products.conv(np.zeros((0, 4, 5, 5), np.int8), weight, None, **window).shape == (0, 2, 3, 3)
     assert products.matmul(np.zeros((0, 4), np.int8), np.zeros((4, 3), np.int8)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("window", [((3, 3), (1, 1), (1, 1, 1, 1)), ((3, 3), (2, 2), (1, 1, 1, 1))])
+@pytest.mark.parametrize("size", [(30, 27), (61, 52)])
+def test_depthwise_edges(window, size):
+    """Maps big enough that only their edges are copied."""
+    _edges(*window, (1, 1), size)
+
+
+@pytest.mark.parametrize("pads", [(0, 1, 1, 0), (2, 2, 2, 2), (1, 0, 3, 4)])
+def test_depthwise_edges_of_other_windows(pads):
+    _edges((5, 4), (1, 2), pads, (2, 1), (33, 58))
+    _edges((3, 3), (1, 1), pads, (1, 1), (29, 28))
+
+
+def _edges(kernel, strides, pads, dilations, size):
+    random = np.random.default_rng(size[0])
+    for channels in (6, 40, 68):
+        identity = np.ones((channels, 1, 1, 1), np.int8)
+        one = Requant(np.array([1], np.int32), np.array([0], np.int32), False, np.uint8)
+        given = values(random, (2, channels, *size), np.uint8, "full")
+        weight = values(random, (channels, 1, *kernel), np.int8, "full")
+        requant = Requant(random.integers(1, 2**24, channels).astype(np.int32), np.array([31], np.int32))
+        window = {"strides": strides, "pads": pads, "dilations": dilations, "group": channels}
+        plain = {"strides": (1, 1), "pads": (0,) * 4, "dilations": (1, 1), "group": channels}
+        x = products.conv(given, identity, None, **plain, requant=one)  # laid out as the kernels like it
+        assert np.array_equal(x, given)
+        check(kernels.conv, reference.conv, x, weight, None, **window, requant=requant)
+        check(kernels.conv, reference.conv, x, weight, None, **window)

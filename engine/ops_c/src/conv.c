@@ -8,7 +8,7 @@
 #include "depthwise.h"
 #include "gemm.h"
 
-enum { CHUNK_BYTES = 32 << 20 };  /* samples are taken together while their padded copies stay below */
+enum { CHUNK_BYTES = 1 << 20 };  /* samples are taken together while their padded copies stay below */
 
 void *conv_keep(conv_packed *packed, size_t count, size_t size) {
     if (size && count > (SIZE_MAX - CONV_SLACK - CONV_ALIGN) / size) return NULL;
@@ -116,7 +116,7 @@ void conv_extents(const conv_geometry *g, const conv_input *input, int64_t padde
     }
 }
 
-static conv_map copy_map(const int64_t padded[3], int64_t samples, int64_t pixel) {
+conv_map conv_copy_map(const int64_t padded[3], int64_t samples, int64_t pixel) {
     conv_map map = {NULL, 0, 0, 0, pixel, samples, {padded[0], padded[1], padded[2]}};
     map.line = padded[2] * map.pixel;
     map.plane = padded[1] * map.line;
@@ -137,13 +137,18 @@ static int64_t slack(const conv_packed *packed, int64_t pixel) {
     return CONV_ALIGN + (packed->kind == KIND_DEPTHWISE ? (pixel < 0 ? -pixel : pixel) : 0);
 }
 
-/* 8-bit codes as stored, nothing around them and nothing between. */
+static int any_padding(const conv_geometry *g) {
+    int any = 0;
+    for (int i = 0; i < 3; i++) any |= g->pad_begin[i] | g->pad_end[i];
+    return any != 0;
+}
+
+/* 8-bit codes as stored and nothing between them; around them only where the edges can be taken apart. */
 int conv_in_place(const conv_packed *packed) {
     const conv_geometry *g = &packed->geometry;
     if (packed->kind == KIND_SCALAR || packed->kind == KIND_GEMM16) return 0;
-    for (int i = 0; i < 3; i++)
-        if (g->pad_begin[i] || g->pad_end[i] || g->insert[i] != 1) return 0;
-    return 1;
+    if (g->insert[0] != 1 || g->insert[1] != 1 || g->insert[2] != 1) return 0;
+    return packed->kind == KIND_DEPTHWISE || !any_padding(g);
 }
 
 /* Unsigned, channels innermost, and enough to read behind the end. */
@@ -160,7 +165,10 @@ static conv_map input_map(const conv_input *input) {
 
 static int run_map(const conv_packed *packed, const conv_map *map, const int64_t result[3], int is_signed,
                    uint8_t *out, int64_t out_stride) {
-    if (packed->kind == KIND_DEPTHWISE) return depthwise_run(packed, map, result, is_signed, out, out_stride);
+    if (packed->kind == KIND_DEPTHWISE) {
+        depthwise_target target = depthwise_whole(map->samples, result, out, out_stride);
+        return depthwise_run(packed, map, &target, is_signed);
+    }
     if (packed->kind != KIND_SCALAR) return gemm_run(packed, map, result, is_signed, out, out_stride);
     conv_run_scalar(packed, map, result, out, out_stride);
     return 0;
@@ -170,7 +178,7 @@ static int run_map(const conv_packed *packed, const conv_map *map, const int64_t
 static int run_copied(const conv_packed *packed, const conv_input *input, const int64_t padded[3],
                       const int64_t result[3], uint8_t *out, int64_t out_stride) {
     int64_t samples = input->dims[0], pixels = result[0] * result[1] * result[2];
-    conv_map one = copy_map(padded, 1, pixel_bytes(packed));
+    conv_map one = conv_copy_map(padded, 1, pixel_bytes(packed));
     int64_t together = CHUNK_BYTES / one.sample < 1 ? 1 : CHUNK_BYTES / one.sample;
     if (together > samples) together = samples;
     uint8_t *raw = malloc((size_t)(one.sample * together + slack(packed, one.pixel)) + CONV_ALIGN);
@@ -178,7 +186,7 @@ static int run_copied(const conv_packed *packed, const conv_input *input, const 
     uint8_t *scratch = raw + (CONV_ALIGN - (uintptr_t)raw % CONV_ALIGN) % CONV_ALIGN;
     int failed = 0;
     for (int64_t first = 0; first < samples && !failed; first += together) {
-        conv_map map = copy_map(padded, samples - first < together ? samples - first : together, one.pixel);
+        conv_map map = conv_copy_map(padded, samples - first < together ? samples - first : together, one.pixel);
         if (packed->kind == KIND_SCALAR || packed->kind == KIND_GEMM16)
             conv_copy_wide(&packed->geometry, input, first, &map, (int16_t *)scratch);
         else
@@ -192,7 +200,11 @@ static int run_copied(const conv_packed *packed, const conv_input *input, const 
 int conv_run(const conv_packed *packed, const conv_input *input, void *out, int64_t out_stride) {
     int64_t padded[3], result[3];
     conv_extents(&packed->geometry, input, padded, result);
-    if (!conv_in_place(packed) || !suits(packed, input)) return run_copied(packed, input, padded, result, out, out_stride);
-    conv_map map = input_map(input);
-    return run_map(packed, &map, result, 0, out, out_stride);
+    if (conv_in_place(packed) && suits(packed, input)) {
+        conv_map map = input_map(input);
+        if (!any_padding(&packed->geometry)) return run_map(packed, &map, result, 0, out, out_stride);
+        if (depthwise_has_inside(packed, input, result))
+            return depthwise_run_inside(packed, input, &map, result, out, out_stride);
+    }
+    return run_copied(packed, input, padded, result, out, out_stride);
 }

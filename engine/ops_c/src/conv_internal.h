@@ -55,6 +55,8 @@ typedef struct {
     int64_t samples, extent[3];          /* padded extents */
 } conv_map;
 
+/* The layout of a padded copy. */
+conv_map conv_copy_map(const int64_t padded[3], int64_t samples, int64_t pixel);
 void *conv_keep(conv_packed *packed, size_t count, size_t size);
 /* Extents after insertion and padding, and of the result. */
 void conv_extents(const conv_geometry *geometry, const conv_input *input, int64_t padded[3], int64_t result[3]);

@@ -163,22 +163,30 @@ static void run_plane(const conv_packed *packed, const depthwise_table *table, c
     }
 }
 
-int depthwise_run(const conv_packed *packed, const conv_map *map, const int64_t result[3], int is_signed,
-                  uint8_t *out, int64_t out_stride) {
+depthwise_target depthwise_whole(int64_t samples, const int64_t result[3], uint8_t *out, int64_t out_stride) {
+    depthwise_target target = {.out = out, .samples = samples, .planes = result[0], .rows = result[1],
+                               .columns = result[2], .pixel = out_stride};
+    target.line = target.columns * target.pixel;
+    target.plane = target.rows * target.line;
+    target.sample = target.planes * target.plane;
+    return target;
+}
+
+int depthwise_run(const conv_packed *packed, const conv_map *map, const depthwise_target *target, int is_signed) {
     const conv_geometry *g = &packed->geometry;
     ptrdiff_t *taps = malloc((size_t)packed->tap_steps * (size_t)packed->unit * sizeof *taps);
     if (!taps) return -1;
     find_taps(packed, map, taps);
     depthwise_block plane = {.pixel = map->pixel * g->stride[2], .line = map->line * g->stride[1],
-                             .columns = result[2], .rows = result[1], .taps = taps, .groups = packed->tap_steps,
-                             .out_pixel = out_stride, .out_line = out_stride * result[2],
+                             .columns = target->columns, .rows = target->rows, .taps = taps,
+                             .groups = packed->tap_steps, .out_pixel = target->pixel, .out_line = target->line,
                              .low = packed->plain.low};
     plane.store = !packed->fused ? STORE_INT32 : packed->plain.high == 127 ? STORE_SIGNED : STORE_UNSIGNED;
     const depthwise_table *table = depthwise_find(g->level, packed->wide);
-    for (int64_t n = 0; n < map->samples; n++)
-        for (int64_t d = 0; d < result[0]; d++) {
+    for (int64_t n = 0; n < target->samples; n++)
+        for (int64_t d = 0; d < target->planes; d++) {
             plane.at = map->data + n * map->sample + d * g->stride[0] * map->plane;
-            plane.out = out + (n * result[0] + d) * result[1] * plane.out_line;
+            plane.out = target->out + n * target->sample + d * target->plane;
             run_plane(packed, table, &plane, packed->packed_bias[is_signed]);
         }
     free(taps);

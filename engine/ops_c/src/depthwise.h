@@ -29,8 +29,21 @@ typedef struct {
 
 const depthwise_table *depthwise_find(int32_t level, int wide);
 int depthwise_pack(conv_packed *packed, const uint8_t *weight);
-int depthwise_run(const conv_packed *packed, const conv_map *map, const int64_t result[3], int is_signed,
-                  uint8_t *out, int64_t out_stride);
+
+/* A box of output pixels. */
+typedef struct {
+    uint8_t *out;
+    int64_t samples, planes, rows, columns;
+    ptrdiff_t sample, plane, line, pixel;  /* bytes */
+} depthwise_target;
+
+depthwise_target depthwise_whole(int64_t samples, const int64_t result[3], uint8_t *out, int64_t out_stride);
+int depthwise_run(const conv_packed *packed, const conv_map *map, const depthwise_target *target, int is_signed);
+
+/* Whether it pays to read the inside of a padded map where it lies and to copy only its edges; and that. */
+int depthwise_has_inside(const conv_packed *packed, const conv_input *input, const int64_t result[3]);
+int depthwise_run_inside(const conv_packed *packed, const conv_input *input, const conv_map *map,
+                         const int64_t result[3], uint8_t *out, int64_t out_stride);
 
 #if defined(QD_X86)
 extern const depthwise_table depthwise_avx2, depthwise_avx512vnni;
