@@ -10,8 +10,11 @@ enum { BLOCK = 1024 };
 
 static void apply_table(const uint8_t *x, int64_t n, const uint8_t *table, uint8_t *out)
 {
-    if (qd_level() == QD_AVX512VNNI && qd_has_vbmi())
+    const int level = qd_level();
+    if (level == QD_AVX512VNNI && qd_has_vbmi())
         qd_lookup_vbmi(x, n, table, out);
+    else if (level >= QD_AVX2 && n >= 64)
+        qd_lookup_avx2(x, n, table, out);
     else
         qd_loops_now()->lookup(x, n, table, out);
 }

@@ -65,7 +65,8 @@ extern const qd_loops qd_loops_avx512;
 /* The loops of the level in use. */
 const qd_loops *qd_loops_now(void);
 
-/* lookup by vpermi2b; empty where the compiler or the CPU is not x86 */
+/* Tables held in registers; the plain loop where the architecture is not x86. */
+void qd_lookup_avx2(const uint8_t *x, int64_t n, const uint8_t *table, uint8_t *out);
 void qd_lookup_vbmi(const uint8_t *x, int64_t n, const uint8_t *table, uint8_t *out);
 
 #endif
