@@ -1,0 +1,144 @@
+"""An open session: reads rows with sqlite3 alone, writes commits through sqlite-utils."""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .faults import explained
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+CHECKPOINT = 5.0  # seconds of writing after which the write-ahead log goes into the main file
+Row = Mapping[str, Any]
+
+
+class Writer:
+    """What one commit writes; every row of a table with a rev column is stamped with the commit's rev."""
+
+    def __init__(self, database: "Database", rev: int) -> None:
+        self._database = database
+        self.rev = rev
+
+    def insert(self, table: str, rows: Sequence[Row], *, replace: bool = False) -> None:
+        """Add rows; *replace* overwrites those with equal keys. All rows have the same columns."""
+        if rows:
+            self._database.table(table).insert_all([dict(row) for row in rows], replace=replace)
+
+    def add(self, table: str, row: Row) -> int:
+        """Add one row and return its number."""
+        cursor = self._database.execute(
+            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values())
+        )
+        return int(cursor.lastrowid or 0)
+
+    def update(self, table: str, key: object, values: Row, *, column: str = "id") -> None:
+        """Change columns of the rows whose *column* equals *key*."""
+        names = ", ".join(f"{name} = ?" for name in values)
+        self._database.execute(f"UPDATE {table} SET {names} WHERE {column} = ?", (*values.values(), key))
+
+    def delete(self, table: str, column: str | None = None, key: object = None) -> None:
+        """Remove the rows whose *column* equals *key*, or all."""
+        where = f" WHERE {column} = ?" if column else ""
+        self._database.execute(f"DELETE FROM {table}{where}", (key,) if column else ())
+
+
+class Session:
+    """An open session; a context manager.
+
+    ``readonly``: nothing may be written. ``frozen``: the file lies where nobody may write, so that it cannot
+    change while it is open.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, readonly: bool, frozen: bool = False
+    ) -> None:
+        self.path = path
+        self.readonly = readonly
+        self.frozen = frozen
+        self.connection = connection
+        self._checkpointed = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Put everything into the main file and let it go."""
+        if not self.readonly:
+            self.checkpoint()
+        self.connection.close()
+
+    def checkpoint(self) -> bool:
+        """Move the write-ahead log into the main file; False when a reader held that up."""
+        try:
+            busy = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:
+            return False
+        self._checkpointed = time.monotonic()
+        return not busy
+
+    @contextmanager
+    def write(self) -> Iterator[Writer]:
+        """One commit: raises the session's rev, and everything written inside is stamped or none of it.
+
+        Errors: QuantdeckError when the session is read-only, locked for long, or its disk is full.
+        """
+        if self.readonly:
+            raise QuantdeckError(
+                f"the session {visible(str(self.path))} is open for reading only; make a copy to work on "
+                "with quantdeck backup SESSION TARGET"
+            )
+        from sqlite_utils import Database  # noqa: PLC0415 - a quarter of a second that readers do without
+
+        database = Database(self.connection, execute_plugins=False)
+        with explained(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                self.connection.execute("UPDATE state SET rev = rev + 1")
+                yield Writer(database, self.rev)
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+        if time.monotonic() - self._checkpointed > CHECKPOINT:
+            self.checkpoint()
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """All rows of a query, by column name and position."""
+        with explained(self.path):
+            return self.connection.execute(query, values).fetchall()
+
+    def row(self, query: str, *values: object) -> sqlite3.Row | None:
+        """The first row of a query."""
+        with explained(self.path):
+            found: sqlite3.Row | None = self.connection.execute(query, values).fetchone()
+        return found
+
+    @property
+    def rev(self) -> int:
+        """Number of the last commit."""
+        row = self.row("SELECT rev FROM state WHERE id = 1")
+        return int(row[0]) if row else 0
+
+    def copy_to(self, target: Path) -> None:
+        """SQLite's backup call into a new file that is complete by itself."""
+        with explained(target):
+            copy = sqlite3.connect(target, isolation_level=None)
+            try:
+                self.connection.backup(copy)
+                copy.execute("PRAGMA journal_mode=WAL")
+                copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                copy.close()

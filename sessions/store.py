@@ -1,0 +1,244 @@
+"""The session file: made, opened, copied and listed.
+
+The file is in WAL mode; it is checkpointed when a writer closes it and at least every ``CHECKPOINT`` seconds
+of writing, so that a copy of the main file alone lacks no more than that.
+"""
+
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .faults import explained
+from .filesystem import network_type
+from .locations import SUFFIX, default_folder, path_of, path_text, prepare_folder
+from .migrate import migrate
+from .recognise import check_session_file, check_version, is_session, newer_bytes
+from .session import CHECKPOINT, Session, Writer
+
+__all__ = [
+    "CHECKPOINT",
+    "SUFFIX",
+    "Session",
+    "SessionEntry",
+    "Writer",
+    "backup",
+    "create_session",
+    "default_folder",
+    "list_sessions",
+    "open_session",
+    "path_of",
+    "path_text",
+]
+
+BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another (style 2.6)
+
+
+def create_session(
+    path: Path,
+    *,
+    title: str,
+    chip: str,
+    fp_type: str,
+    settings: str = "{}",
+    created_by: str = "",
+) -> Session:
+    """Make a session file and open it for writing; it appears whole or not at all.
+
+    fp_type is resolved (F16, BF16, F32); settings is a JSON object. Errors: QuantdeckError when the folder
+    cannot be written, lies on a network file system, or the file exists.
+    """
+    path = path.absolute()
+    prepare_folder(path.parent)
+    _refuse_network(path.parent)
+    unfinished = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        with explained(path):
+            _write_empty(unfinished, title, chip, fp_type, settings, created_by)
+        os.link(unfinished, path)  # unlike a rename, this never replaces a file
+    except FileExistsError as error:
+        raise QuantdeckError(
+            f"{visible(str(path))} exists already; open it, or name another file with --session"
+        ) from error
+    except PermissionError:  # a file system without hard links
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return open_session(path)
+
+
+def _write_empty(
+    path: Path, title: str, chip: str, fp_type: str, settings: str, created_by: str
+) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        migrate(connection)
+        connection.execute(
+            "INSERT INTO state VALUES (1, 1, ?, ?, ?, ?, ?, NULL, ?)",
+            (time.time(), title, created_by, chip, fp_type, settings),
+        )
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
+def open_session(path: Path, *, readonly: bool = False) -> Session:
+    """Open a session; what it is is known before anything is written.
+
+    readonly: only look; works on files and folders that nobody may write. Errors: QuantdeckError, one
+    sentence, for a missing, empty, foreign, newer or damaged file, for one that cannot be written (unless
+    readonly), for a network file system, and where a left-over log could not be read.
+    """
+    path = Path(path).absolute()
+    check_session_file(path)
+    with explained(path):
+        session = _open_to_read(path) if readonly else _open_to_write(path)
+        try:
+            _check(session)
+        except BaseException:
+            session.connection.close()  # Session.close would write
+            raise
+        if not readonly:
+            migrate(session.connection)
+        return session
+
+
+def _open_to_write(path: Path) -> Session:
+    _refuse_network(path)
+    for place in (path, path.parent):
+        if not os.access(place, os.W_OK):
+            raise QuantdeckError(
+                f"{visible(str(place))} cannot be written, so the session can only be read; make a copy to "
+                f"work on with quantdeck backup {visible(str(path))} TARGET"
+            )
+    connection = _connect(f"{_address(path)}?mode=rw")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return Session(path, connection, readonly=False)
+
+
+def _open_to_read(path: Path) -> Session:
+    """A reader; a file that nobody may write is opened as immutable, which needs no file beside it."""
+    unread = newer_bytes(path)
+    writable = os.access(path.parent, os.W_OK) and os.access(path, os.W_OK) and not network_type(path)
+    if writable:
+        connection = _connect(f"{_address(path)}?mode=rw")  # a mode=ro reader would leave its -shm behind
+        connection.execute("PRAGMA query_only=1")
+        return Session(path, connection, readonly=True)
+    if not unread:
+        return Session(path, _connect(f"{_address(path)}?mode=ro&immutable=1"), readonly=True, frozen=True)
+    connection = _connect(f"{_address(path)}?mode=ro")
+    try:
+        connection.execute("SELECT rev FROM state").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise QuantdeckError(
+            f"the session {visible(str(path))} has {unread} bytes of newer data in {visible(path.name)}-wal "
+            "that cannot be read without permission to write beside it; copy both files to a folder of your "
+            "own and open that copy"
+        ) from error
+    return Session(path, connection, readonly=True)
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _address(path: Path) -> str:
+    return "file:" + quote(os.fsencode(path))
+
+
+def _check(session: Session) -> None:
+    """Version once more, the log included; sound pages; the row that every session has."""
+    version = session.row("PRAGMA user_version")
+    check_version(session.path, int(version[0]) if version else 0)
+    sound = session.row("PRAGMA quick_check(1)")
+    if sound is None or sound[0] != "ok":
+        raise QuantdeckError(f"the session {visible(str(session.path))} is damaged; take a backup of it")
+    if session.row("SELECT 1 FROM state WHERE id = 1") is None:
+        raise QuantdeckError(f"the session {visible(str(session.path))} was never finished; make a new one")
+
+
+def _refuse_network(path: Path) -> None:
+    kind = network_type(path)
+    if kind is not None:
+        raise QuantdeckError(
+            f"{visible(str(path))} lies on a network file system ({kind}), where SQLite's write-ahead log "
+            "does not work; name a file on a local disk with --session"
+        )
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy a session at any moment, a running job or not; the copy is complete by itself.
+
+    Errors: QuantdeckError as for ``open_session``, and when the target exists or cannot be written.
+    """
+    target = Path(target).absolute()
+    if target.exists():
+        raise QuantdeckError(f"{visible(str(target))} exists already; name a file that does not")
+    with open_session(source, readonly=True) as session:
+        prepare_folder(target.parent)
+        unfinished = target.with_name(f".{target.name}-{os.getpid()}")
+        try:
+            session.copy_to(unfinished)
+            unfinished.rename(target)
+        finally:
+            for suffix in ("", "-wal", "-shm"):
+                unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEntry:
+    """A line of the list of sessions; ``problem`` is a sentence where the file cannot be read."""
+
+    path: Path
+    title: str
+    model: str
+    chip: str
+    cos: float | None
+    sqnr: float | None
+    job: str
+    changed: float
+    problem: str
+
+
+_ENTRY = """
+SELECT s.title, m.name, s.chip, c.cos, c.sqnr,
+       (SELECT kind || ' ' || state FROM job WHERE state IN ('waiting', 'running', 'failed')
+        ORDER BY id DESC LIMIT 1)
+FROM state s LEFT JOIN model m ON m.id = 1 LEFT JOIN score c ON c.plan = s.current_plan
+ORDER BY c.created DESC LIMIT 1
+"""
+
+
+def list_sessions(folder: Path) -> tuple[SessionEntry, ...]:
+    """The sessions of a folder, newest first; one that cannot be read stands there with its reason.
+
+    Errors: QuantdeckError when the folder exists and cannot be read.
+    """
+    try:
+        files = [path for path in folder.iterdir() if path.is_file() and is_session(path)]
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise QuantdeckError(f"{visible(str(folder))} cannot be listed ({error.strerror})") from error
+    return tuple(sorted(map(_entry, files), key=lambda entry: (-entry.changed, entry.path.name)))
+
+
+def _entry(path: Path) -> SessionEntry:
+    changed = path.stat().st_mtime
+    try:
+        with open_session(path, readonly=True) as session:
+            row = session.row(_ENTRY)
+    except QuantdeckError as error:
+        return SessionEntry(path, path.stem, "", "", None, None, "", changed, str(error))
+    title, model, chip, cos, sqnr, job = tuple(row) if row else ("", "", "", None, None, None)
+    return SessionEntry(path, title or path.stem, model or "", chip, cos, sqnr, job or "", changed, "")
