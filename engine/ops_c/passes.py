@@ -9,6 +9,7 @@ import numpy as np
 
 from .native import ffi, lib, need_float32, pointer
 from .params import Array, Float32Array, Moments
+from .twin_calibration import FACTOR_MAX
 
 BINS_MAX = 2**24 - 1
 _COLUMNS_UP_TO = 1 << 14  # four counters a bin stay in the second-level cache
@@ -61,7 +62,7 @@ def signed_histogram(x: Float32Array, lo: float, hi: float, bins: int) -> Array:
     low, high = float(np.float32(lo)), float(np.float32(hi))
     if not low <= high:
         raise ValueError(f"lo, hi: {lo} is not below {hi}")
-    factor = bins / (high - low) if high > low else 0.0
+    factor = min(bins / (high - low), FACTOR_MAX) if high > low else 0.0
     total = np.zeros(bins, np.int64)
     for begin in range(0, flat.size, _CHUNK):
         part = flat[begin : begin + _CHUNK]

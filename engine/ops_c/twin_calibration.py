@@ -5,6 +5,7 @@ import numpy as np
 from .params import Array, Float32Array, Moments
 
 STRIPES = 16
+FACTOR_MAX = float(np.finfo(np.float32).max)
 
 
 def striped_sum(values: Array) -> float:
@@ -57,9 +58,9 @@ def signed_histogram(x: Float32Array, lo: float, hi: float, bins: int) -> Array:
     flat = np.ascontiguousarray(x, np.float32).reshape(-1)
     low, high = np.float32(lo), np.float32(hi)
     flat = flat[(flat >= low) & (flat <= high)]
-    factor = np.float32(bins / (float(high) - float(low))) if high > low else np.float32(0)
+    factor = min(bins / (float(high) - float(low)), FACTOR_MAX) if high > low else 0.0
     with np.errstate(over="ignore"):
-        k = np.minimum((flat - low) * factor, np.float32(bins - 1)).astype(np.int64)
+        k = np.minimum((flat - low) * np.float32(factor), np.float32(bins - 1)).astype(np.int64)
     return np.bincount(k, minlength=bins)
 
 

@@ -80,6 +80,12 @@ def test_order_of_memory_changes_no_sum():
     assert kernels.similarity(x, last) == kernels.similarity(last, x)
 
 
+def test_signed_histogram_over_the_smallest_range():
+    x = np.array([0, 1e-45, 3e-45, 1.0], np.float32)
+    check(kernels.signed_histogram, reference.signed_histogram, x, 0.0, 3e-45, 256)
+    assert kernels.signed_histogram(x, 0.0, 0.0, 4).tolist() == [1, 0, 0, 0]
+
+
 def test_empty_tensors():
     x = np.zeros(0, np.float32)
     got = kernels.moments(x)
