@@ -144,7 +144,8 @@ def _matmul(read: Read) -> v.Attributes:
 
 def _add(read: Read) -> v.Attributes:
     value = read.get("coeff")
-    coeff = [float(item) for item in value if isinstance(item, int | float)] if isinstance(value, list) else []
+    listed = value if isinstance(value, list) else []
+    coeff = [float(item) for item in listed if isinstance(item, int | float)]
     return v.Add(**_fused(read), coeff=tuple(coeff) if any(item != 1 for item in coeff) else ())
 
 
@@ -284,8 +285,8 @@ OPERANDS: Mapping[str, int] = {
 
 
 def element_type(found: Type) -> str:
-    """numpy's name of a printed element type."""
-    names = {"f32": "float32", "f16": "float32", "bf16": "float32", "i1": "bool", "ui8": "uint8", "si8": "int8"}
+    """The numpy name of a printed element type; every float is float32 here."""
+    names = {"i1": "bool", "ui8": "uint8", **dict.fromkeys(("f32", "f16", "bf16"), "float32")}
     if found.element.startswith("!quant.calibrated"):
         return "float32"
     names.update({f"{sign}{bits}": f"int{bits}" for sign in ("si", "i") for bits in (8, 16, 32, 64)})

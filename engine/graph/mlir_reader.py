@@ -16,6 +16,7 @@ from ..text import visible
 from .mlir_ops import OPERANDS, READERS, Read, Unreadable, element_type
 from .mlir_text import Module, Operation, read_text
 from .model import Graph, Layer, Output, Tensor
+from .vocabulary import Attributes, InstanceNorm, LayerNorm, Scale
 
 Array = NDArray[Any]
 
@@ -57,7 +58,8 @@ def read_weights(path: Path) -> dict[str, Array]:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         raise QuantdeckError(
-            f"{visible(str(path))}: cannot be read as an .npz of weights; give the file that belongs to the network"
+            f"{visible(str(path))}: cannot be read as an .npz of weights; "
+            "give the file that belongs to the network"
         ) from error
 
 
@@ -107,10 +109,24 @@ class _Builder:
         attributes = reader(Read(operation, shapes))
         if operation.kind in ("top.Sub", "top.Div") and operation.attributes.get("is_reverse") is True:
             inputs.reverse()
+        self._flatten(attributes, inputs)
         while inputs and not inputs[-1]:
             inputs.pop()
         outputs = tuple(self._tensor(operation, i) for i in range(len(operation.results)))
         self.layers.append(Layer(outputs[0], attributes, tuple(inputs), outputs))
+
+    def _flatten(self, attributes: Attributes, inputs: list[str]) -> None:
+        """Give the weights of a normalisation the shape of what is normalised (printed with leading ones)."""
+        shape = self._shape(inputs[0]) if inputs else None
+        if shape is None or not isinstance(attributes, InstanceNorm | Scale | LayerNorm):
+            return
+        wanted = shape[attributes.axis :] if isinstance(attributes, LayerNorm) else shape[1:2]
+        for name in inputs[1:3]:
+            if name in self.weights:
+                count = self.weights[name].size
+                if count != prod(wanted):
+                    raise Unreadable(f"{visible(name)} holds {count} values, not {prod(wanted)}")
+                self.weights[name] = self.weights[name].reshape(wanted)
 
     def _operand(self, value: str) -> str:
         name = self.names.get(value, self.names.get(value.replace("#0", "")))
@@ -172,8 +188,9 @@ def _digest(builder: _Builder, outputs: list[str]) -> str:
 
 
 def onnx_weights(initializers: Mapping[str, Array], extra: Mapping[str, Array]) -> dict[str, Array]:
-    """Weights of a network whose text was made from an ONNX model: the initializers, for each matrix NAME its
-    transpose as NAME_fix, and what the conversion made anew.
+    """Weights of a network whose text was made from an ONNX model.
+
+    They are the initializers, for each matrix NAME its transpose as NAME_fix, and what the conversion made.
     """
     found = dict(initializers)
     for name, array in initializers.items():

@@ -38,7 +38,7 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One printed operation. ``results`` are value names with "#i" behind the base where there are several."""
+    """One printed operation; ``results`` are value names, with "#i" behind them where there are several."""
 
     kind: str
     results: tuple[str, ...]
@@ -227,7 +227,8 @@ def _type(tokens: Tokens) -> Type | None:
         return None
     match = _TENSOR.fullmatch(token)
     if match is None:
-        raise Garbled(tokens.line, f"has the type {visible(token[:40])}, where a tensor of known shape belongs")
+        shown = visible(token[:40])
+        raise Garbled(tokens.line, f"has the type {shown}, where a tensor of known shape belongs")
     sides = match.group(1).split("x")[:-1]
     if any(len(side) > 12 for side in sides) or len(sides) > 12:
         raise Garbled(tokens.line, "has a tensor of impossible size")

@@ -52,15 +52,26 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
     }
 )
 
+_FLOAT_MODES: Mapping[str, str] = MappingProxyType(
+    {
+        "Clip": "F16",
+        "LayerNorm": "F16",
+        "Interp": "F16",
+        "Reduce": "F16",
+        "Softmax": "F16",
+        "Div": "F32",
+        "InstanceNorm": "F32",
+        "LRN": "F32",
+    }
+)
+
 FAMILY = Family(
     passes="X",
     rules=_RULES,
-    float_modes=MappingProxyType(
-        dict.fromkeys(("Clip", "LayerNorm", "Interp", "Reduce", "Softmax"), "F16")
-        | dict.fromkeys(("Div", "InstanceNorm", "LRN"), "F32")
-    ),
+    float_modes=_FLOAT_MODES,
     followers=frozenset({"Reshape", "Squeeze", "Unsqueeze"}),
     unrounded=MappingProxyType({"F16": frozenset({"LayerNorm", "Interp", "Clip"})}),
+    widened=MappingProxyType({"F16": frozenset({"AvgPool"})}),
 )
 
 

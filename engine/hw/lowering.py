@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.model import Graph, Layer
@@ -27,8 +26,9 @@ class Family:
     """What differs between families of chips.
 
     ``rules`` by op name; ``float_modes``: op name to the float type of a layer whose mode is INT8 but which
-    has no integer form; everything else runs in ``fallback``. ``followers`` are movers that stay float behind a
-    float layer. ``unrounded`` ops leave float32 values in a tensor of a smaller float type, by that type.
+    has no integer form; everything else runs in ``fallback``. ``followers`` are movers that stay float behind
+    a float layer. ``unrounded`` ops leave float32 values in a tensor of a smaller float type, by that type.
+    ``widened`` ops run in F32 where a plan gives them that smaller type.
     """
 
     passes: str
@@ -36,7 +36,17 @@ class Family:
     float_modes: Mapping[str, str]
     followers: frozenset[str]
     unrounded: Mapping[str, frozenset[str]]
+    widened: Mapping[str, frozenset[str]]
     fallback: str = "F32"
+
+
+COPIES = frozenset(
+    {
+        "Reshape", "Squeeze", "Unsqueeze", "Permute", "Slice", "Tile", "Pad", "Concat", "Depth2Space",
+        "Upsample",
+    }
+)  # fmt: skip
+"""Ops that only move values: a float one hands them on as they are, without rounding them to its type."""
 
 
 def integer_type(found: Range, signed_always: bool = False) -> TensorType:
@@ -106,8 +116,11 @@ class Lowering:
         key: Key = (name, "INT8")
         if key not in self.types:
             wanted = self.integer_types[name]
-            via = {"float16": "F16", "bfloat16": "BF16"}.get(stored.storage, "F32")
-            parameters = {"inverse_scale": 1.0 / float(wanted.scale or 1.0), "out_dtype": wanted.dtype, "via": via}
+            parameters = {
+                "inverse_scale": 1.0 / float(wanted.scale or 1.0),
+                "out_dtype": wanted.dtype,
+                "via": _mode_of(stored),
+            }
             self.add(layer, "quantize", (name,), key, wanted, parameters)
         return key
 
@@ -129,7 +142,8 @@ class Lowering:
     ) -> Key:
         """Add one step with one output."""
         self.types[output] = stored
-        self.steps.append(Step(layer.name, kernel, inputs, (output,), MappingProxyType(dict(parameters or {}))))
+        frozen = MappingProxyType(dict(parameters or {}))
+        self.steps.append(Step(layer.name, kernel, inputs, (output,), frozen))
         return output
 
     # ---------------------------------------------------------------- the frame
@@ -149,11 +163,11 @@ class Lowering:
         )
 
     def _lower(self, layer: Layer) -> str:
+        if self._follows(layer):
+            return self._float(layer, _mode_of(self.types[layer.inputs[0]]))
         wanted = self.plan.mode(layer.name)
         if wanted is not Mode.INT8:
             return self._float(layer, str(wanted))
-        if self._follows(layer):
-            return self._float(layer, _mode_of(self.types[layer.inputs[0]]))
         if self._can_be_integer(layer):
             rule = self.family.rules.get(layer.op)
             if rule is not None and rule(self, layer):
@@ -176,9 +190,10 @@ class Lowering:
     def _float(self, layer: Layer, mode: str) -> str:
         """A float layer: its inputs as real values, its output rounded to the type."""
         values_only = all(self.graph.tensors[name].is_float for name in layer.outputs)
-        mode = mode if values_only else "F32"
+        widened = layer.op in self.family.widened.get(mode, frozenset())
+        mode = mode if values_only and not widened else "F32"
         inputs = tuple(self._real(layer, name, mode) for name in self.graph.activations(layer))
-        unrounded = layer.op in self.family.unrounded.get(mode, frozenset())
+        unrounded = layer.op in COPIES or layer.op in self.family.unrounded.get(mode, frozenset())
         for name in layer.outputs:
             tensor = self.graph.tensors[name]
             self.types[name] = TensorType(GRIDS[mode]) if tensor.is_float else self._plain(name)
@@ -212,8 +227,3 @@ def _mode_of(stored: TensorType) -> str:
 
 def _integer_data(stored: TensorType) -> bool:
     return not stored.quantized and not stored.is_float
-
-
-def as_numpy(name: str) -> np.dtype[Any]:
-    """numpy's type in which a storage is held: float grids are float32 arrays."""
-    return np.dtype(np.float32 if name in GRIDS.values() else name)

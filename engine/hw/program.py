@@ -42,7 +42,7 @@ class TensorType:
 
     @property
     def dtype(self) -> type[np.int8] | type[np.uint8]:
-        """numpy's type of a quantized value."""
+        """The numpy type of a quantized value."""
         return np.uint8 if self.storage == "uint8" else np.int8
 
     @property
@@ -56,8 +56,8 @@ class Step:
     """One kernel call: ``outputs = kernel(*inputs, **parameters)``.
 
     ``kernel`` is a name of engine/ops_c (conv, mul_shift, lookup ...), a mover of the executor (reshape,
-    transpose, slice, copy), or "float" for a layer that runs in ``parameters["mode"]``. ``layer`` is the graph
-    layer that the step belongs to. Arrays in ``parameters`` are never changed.
+    transpose, slice, copy), or "float" for a layer that runs in ``parameters["mode"]``. ``layer`` is the
+    graph layer that the step belongs to. Arrays in ``parameters`` are never changed.
     """
 
     layer: str

@@ -44,7 +44,7 @@ from ..graph.vocabulary import (
 from ..plan import Threshold
 
 Range = tuple[float, float]
-"""(min, max) of a tensor. A min of 0 or more makes the tensor unsigned; the larger magnitude gives the scale."""
+"""(min, max) of a tensor: a min of 0 or more makes it unsigned, the larger magnitude gives the scale."""
 
 ROUNDS = 64
 """Bound on the repetitions of a pass; real networks settle in two or three."""

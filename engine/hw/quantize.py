@@ -1,4 +1,4 @@
-"""The integer arithmetic that the chips' lowerings share: multipliers, shifts, quantized weights (spec C.1, C.3)."""
+"""The integer arithmetic that lowerings share: multipliers, shifts, quantized weights (spec C.1, C.3)."""
 
 import math
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ softmax between them runs in integers by a table. Sums over heads are int32, so 
 ops to the bit. And a product that is sliced into q, k and v gets three weight scales.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..graph.model import Graph, Layer
@@ -35,35 +35,43 @@ def find_attentions(graph: Graph, plan: Plan, calibrated: Mapping[str, object]) 
 
 def _match(graph: Graph, softmax: Layer) -> tuple[Attention, list[Layer]] | None:
     """The block around *softmax*: q, k, v products, reshape and transpose to heads, and the way back."""
-    rank = len(graph.tensors[softmax.name].shape)
-    assert isinstance(softmax.attributes, Softmax)
-    scores = _before(graph, softmax.inputs[0])
-    if rank != 4 or softmax.attributes.axis != 3 or softmax.attributes.log or scores is None:
+    core = _core(graph, softmax)
+    if core is None:
         return None
-    found = [softmax, scores]
-    if isinstance(scores.attributes, MulConst):
-        scores = _before(graph, scores.inputs[0])
-        if scores is None:
-            return None
-        found.append(scores)
-    weighted = _after(graph, softmax.name)
-    if not _is_plain_product(graph, scores) or weighted is None or not _is_plain_product(graph, weighted):
+    scores, weighted = core[-1], _after(graph, softmax.name)
+    if weighted is None or not _is_plain_product(graph, weighted) or weighted.inputs[0] != softmax.name:
         return None
-    if weighted.inputs[0] != softmax.name:
-        return None
-    q = _heads(graph, scores.inputs[0], (0, 2, 1, 3))
-    k = _heads(graph, scores.inputs[1], (0, 2, 3, 1))
-    v = _heads(graph, weighted.inputs[1], (0, 2, 1, 3))
+    parts = [
+        _heads(graph, scores.inputs[0], (0, 2, 1, 3)),
+        _heads(graph, scores.inputs[1], (0, 2, 3, 1)),
+        _heads(graph, weighted.inputs[1], (0, 2, 1, 3)),
+    ]
+    found = [part for part in parts if part is not None]
     out = _merged(graph, weighted)
-    if q is None or k is None or v is None or out is None:
+    if len(found) != 3 or out is None:
         return None
-    if len({q[-1].inputs[0], k[-1].inputs[0], v[-1].inputs[0]}) != 1:
+    heads = {graph.tensors[part[1].name].shape[2] for part in found}
+    if len(heads) != 1 or len({part[-1].inputs[0] for part in found}) != 1:
         return None
-    heads = {graph.tensors[part[1].name].shape[2] for part in (q, k, v)}
-    if len(heads) != 1:
+    q, k, v = (part[-1].name for part in found)
+    layers = [softmax, *core, weighted, *(layer for part in found for layer in part), *out]
+    return Attention(softmax.name, (q, k, v), heads.pop()), layers
+
+
+def _core(graph: Graph, softmax: Layer) -> list[Layer] | None:
+    """What leads to a softmax over the last of four axes: MulConst if there is one, then q times k."""
+    assert isinstance(softmax.attributes, Softmax)
+    rank = len(graph.tensors[softmax.name].shape)
+    if rank != 4 or softmax.attributes.axis != 3 or softmax.attributes.log:
         return None
-    names = (q[-1].name, k[-1].name, v[-1].name)
-    return Attention(softmax.name, names, heads.pop()), [*found, weighted, *q, *k, *v, *out]
+    found: list[Layer] = []
+    scores = _before(graph, softmax.inputs[0])
+    if scores is not None and isinstance(scores.attributes, MulConst):
+        found.append(scores)
+        scores = _before(graph, scores.inputs[0])
+    if scores is None or not _is_plain_product(graph, scores):
+        return None
+    return [*found, scores]
 
 
 def _before(graph: Graph, tensor: str) -> Layer | None:
@@ -145,10 +153,11 @@ def _is_sliced(graph: Graph, layer: Layer) -> bool:
     if len(slices) != 3 or shape[axis] % 3:
         return False
     third = shape[axis] // 3
-    return all(_is_block(item, shape, axis, third, index) for index, item in enumerate(_in_order(slices, axis)))
+    ordered = enumerate(_in_order(slices, axis))
+    return all(_is_block(item, shape, axis, third, index) for index, item in ordered)
 
 
-def _in_order(slices: list[object], axis: int) -> list[object]:
+def _in_order(slices: Sequence[object], axis: int) -> list[object]:
     def start(item: object) -> int:
         return item.offset[axis] if isinstance(item, Slice) and len(item.offset) > axis else -1
 

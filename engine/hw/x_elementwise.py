@@ -139,23 +139,27 @@ def add_const(lowering: Lowering, layer: Layer) -> bool:
 
 
 def mul_const(lowering: Lowering, layer: Layer) -> bool:
-    """MulConst as MulShift."""
+    """MulConst as MulShift.
+
+    A fused ReLU is not applied to a signed output: the simulation of the original prints it and ignores it
+    (seen in synth_ops, arith_relu_Relu).
+    """
     attributes = layer.attributes
     assert isinstance(attributes, MulConst)
     given, out = lowering.type_in(layer, 0), lowering.type_out(layer)
     if given is None or out is None or not np.isfinite(attributes.const_val):
         return False
     ratio = (given.scale or 0.0) / (out.scale or 1.0) * attributes.const_val
-    mul_shift(lowering, layer, lowering.integer(layer, 0), layer.name, out, ratio, attributes.do_relu)
+    mul_shift(lowering, layer, lowering.integer(layer, 0), layer.name, out, ratio)
     return True
 
 
 def mul_shift(
-    lowering: Lowering, layer: Layer, source: Key, target: Key, out: TensorType, ratio: float, relu: bool = False
+    lowering: Lowering, layer: Layer, source: Key, target: Key, out: TensorType, ratio: float
 ) -> Key:
     """Add a requantization of bytes by *ratio*."""
     multiplier, shift = scale_shift_8bit(ratio)
-    parameters = {"multiplier": multiplier, "shift": shift, "relu": relu, "out_dtype": out.dtype}
+    parameters = {"multiplier": multiplier, "shift": shift, "out_dtype": out.dtype}
     return lowering.add(layer, "mul_shift", (source,), target, out, parameters)
 
 

@@ -1,7 +1,8 @@
 """Family X: activation functions as tables of 256 entries (spec C.4)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,53 +57,51 @@ def _domain(function: Function, lowest: float, open_end: bool = False) -> Functi
     return lambda x: math.nan if x < lowest or (open_end and x == lowest) else function(x)
 
 
+def _log_sigmoid(value: float) -> float:
+    return -math.log1p(_exp(-value)) if value > -700 else value
+
+
+_PLAIN: Mapping[type[Attributes], Function] = MappingProxyType(
+    {
+        Tanh: math.tanh,
+        Exp: _exp,
+        HardSwish: lambda x: x * max(0.0, min(1.0, x / 6 + 0.5)),
+        SiLU: lambda x: x / (1 + _exp(-x)),
+        Mish: lambda x: x * math.tanh(math.log(1 + _exp(x))),
+        Softplus: lambda x: math.log(_exp(x) + 1) if x < 20 else x,
+        Sqrt: _domain(math.sqrt, 0.0),
+        Log: _domain(math.log, 0.0, open_end=True),
+        Floor: lambda x: float(math.floor(x)),
+        Cos: math.cos,
+        Sin: math.sin,
+        Erf: math.erf,
+    }
+)
+
+
 def function_of(attributes: Attributes) -> Function | None:
     """The activation in double precision; None for an op that is no table."""
-    found: Function | None = None
+    found: Function | None = _PLAIN.get(type(attributes))
     match attributes:
         case Sigmoid(log=log):
-            found = (lambda x: -math.log1p(_exp(-x)) if x > -700 else x) if log else _sigmoid
-        case Tanh():
-            found = math.tanh
-        case Exp():
-            found = _exp
+            found = _log_sigmoid if log else _sigmoid
         case Elu(alpha=alpha):
             found = lambda x: x if x > 0 else alpha * (_exp(x) - 1)  # noqa: E731
         case HardSigmoid(alpha=alpha, beta=beta):
             found = lambda x: max(0.0, min(1.0, alpha * x + beta))  # noqa: E731
-        case HardSwish():
-            found = lambda x: x * max(0.0, min(1.0, x / 6 + 0.5))  # noqa: E731
-        case SiLU():
-            found = lambda x: x / (1 + _exp(-x))  # noqa: E731
         case GELU(approximate="tanh"):
             found = _gelu_tanh
         case GELU():
             found = lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2)))  # noqa: E731
-        case Mish():
-            found = lambda x: x * math.tanh(math.log(1 + _exp(x)))  # noqa: E731
-        case Softplus():
-            found = lambda x: math.log(_exp(x) + 1) if x < 20 else x  # noqa: E731
-        case Sqrt():
-            found = _domain(math.sqrt, 0.0)
-        case Log():
-            found = _domain(math.log, 0.0, open_end=True)
         case Reciprocal(const_val=constant):
             found = lambda x: constant / x if x else math.inf  # noqa: E731
-        case Floor():
-            found = lambda x: float(math.floor(x))  # noqa: E731
-        case Cos():
-            found = math.cos
-        case Sin():
-            found = math.sin
-        case Erf():
-            found = math.erf
         case _:
-            found = None
+            pass
     return found
 
 
 def table_of(function: Function, given: TensorType, out: TensorType) -> Array:
-    """Entry value mod 256: ``clamp(round(f(value * scale) / scale_out))``; inf and NaN give the lowest value."""
+    """Entry value mod 256 is ``clamp(round(f(value * scale) / scale_out))``, the lowest for inf and NaN."""
     low, high = out.limits
     scale_in, scale_out = float(given.scale or 0.0), float(out.scale or 1.0)
     first, last = given.limits

@@ -67,9 +67,7 @@ def upsample(lowering: Lowering, layer: Layer) -> bool:
     assert isinstance(attributes, Upsample)
     if attributes.do_relu:
         return False
-    return finish(
-        lowering, layer, "upsample", {"scale_h": attributes.scale_h, "scale_w": attributes.scale_w}
-    )
+    return finish(lowering, layer, "upsample", {"scale_h": attributes.scale_h, "scale_w": attributes.scale_w})
 
 
 def depth_to_space(lowering: Lowering, layer: Layer) -> bool:

@@ -22,10 +22,14 @@ from ..hw.chip import get_chip
 from ..hw.program import Key, Program, TensorType
 from ..plan import Mode, Plan, Threshold
 from ..text import visible
+from .accumulators import accumulator
 from .backend import C_KERNELS, Backend
 from .executor import Executor, Values
 
 Array = NDArray[Any]
+
+
+FLOAT_MODES = ("F32", "F16", "BF16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +97,15 @@ def check_case(folder: Path, model: Path | None = None, *, backend: Backend = C_
     reports: list[TensorReport] = []
     missing: list[str] = []
     for name, stored in case.dump.items():
-        place = places.find(name, stored)
+        place = places.find(name, stored) or _accumulated(program, case.dump, name, rule, network)
         if place is None:
             missing.append(name)
             continue
         key, columns = place
         wrong, _ = _difference(_columns(rule[key], columns), stored)
         differing, largest = _difference(_columns(network[key], columns), stored)
-        reports.append(
-            TensorReport(name, places.op(key), str(stored.dtype), stored.size, wrong, differing, largest)
-        )
+        row = (name, places.op(key), str(network[key].dtype), stored.size, wrong, differing, largest)
+        reports.append(TensorReport(*row))
     return CaseReport(f"{folder.parent.name}/{folder.name}", program.chip, tuple(reports), tuple(missing))
 
 
@@ -127,14 +130,16 @@ def read_case(folder: Path, model: Path | None = None) -> Case:
     top = folder.resolve().parent
     if not (folder / "dump.npz").is_file() or not (top / "top.mlir").is_file():
         raise QuantdeckError(
-            f"{visible(str(folder))}: no conformance case; give a folder NET/CHIP_int8 that holds dump.npz beside "
-            "NET/top.mlir"
+            f"{visible(str(folder))}: no conformance case; "
+            "give a folder NET/CHIP_int8 that holds dump.npz beside NET/top.mlir"
         )
     graph = read_mlir(top / "top.mlir", _float_weights(top, model))
     table = folder / "cali_table"
     rows = _read_rows(table if table.is_file() else top / "tables" / "cali_kl")
+    chip, mode = (*folder.resolve().name.split("_"), "int8")[:2]
     modes = _read_modes(folder / "qtable")
-    chip = folder.resolve().name.split("_")[0]
+    if mode.upper() in FLOAT_MODES:
+        modes = dict.fromkeys(graph.by_name, Mode(mode.upper()))
     plan = Plan(chip=chip, fp_type=get_chip(chip).auto_float, thresholds=rows, modes=modes)
     given = read_weights(top / "input.npz")
     return Case(graph, plan, given, read_weights(folder / "dump.npz"))
@@ -149,10 +154,11 @@ def _float_weights(top: Path, model: Path | None) -> Mapping[str, Array]:
             f"{visible(str(top))}: its float weights are those of an ONNX model; give that with --onnx"
         )
     try:
-        loaded = onnx.load(str(model))
+        loaded = onnx.load(str(model))  # pyright: ignore[reportUnknownMemberType]
         initializers = {item.name: numpy_helper.to_array(item) for item in loaded.graph.initializer}
     except Exception as error:
-        raise QuantdeckError(f"{visible(str(model))}: cannot be read as an ONNX model; give another file") from error
+        shown = visible(str(model))
+        raise QuantdeckError(f"{shown}: cannot be read as an ONNX model; give another file") from error
     extra = top / "top_weights_extra.npz"
     return onnx_weights(initializers, read_weights(extra) if extra.is_file() else {})
 
@@ -172,7 +178,7 @@ def _read_rows(path: Path) -> dict[str, Threshold]:
             if rows:
                 break
         elif len(fields) == 4:
-            rows[fields[0]] = Threshold(*(float(value) for value in fields[1:]))
+            rows[fields[0]] = Threshold(float(fields[1]), float(fields[2]), float(fields[3]))
     return rows
 
 
@@ -239,6 +245,21 @@ class _Places:
         name = key if isinstance(key, str) else key[0]
         layer = self._graph.producer(name) or self._graph.by_name.get(name)
         return layer.op if layer is not None else "Input"
+
+
+def _accumulated(
+    program: Program, dump: Mapping[str, Array], name: str, *views: Values
+) -> tuple[Key, None] | None:
+    """Add an int32 tensor that our program keeps to itself to both views."""
+    base = re.sub(r"_(head|attention_out_fuse)_\d+$", "", name)
+    heads = sum(1 for other in dump if other.startswith(f"{base}_head_"))
+    key: Key = (base, f"accumulator {name}")
+    for values in views:
+        made = accumulator(program, name, values, heads)
+        if made is None:
+            return None
+        values[key] = made
+    return key, None
 
 
 # ---------------------------------------------------------------- the two views
@@ -319,8 +340,10 @@ def render(report: CaseReport, *, every: bool = False) -> str:
 
 
 def _row(item: TensorReport) -> str:
-    verdict = "equal" if not item.rule and not item.network else (
-        f"{item.rule} differ by layer, {item.network} in the network, at most by {item.largest:g}"
+    verdict = (
+        "equal"
+        if not item.rule and not item.network
+        else (f"{item.rule} differ by layer, {item.network} in the network, at most by {item.largest:g}")
     )
     return f"  {item.op:13} {visible(item.name):44} {item.storage:8} {item.elements:>9}  {verdict}"
 

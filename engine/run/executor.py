@@ -60,7 +60,7 @@ class Executor:
     def run_raw(self, feeds: Feed, wanted: Collection[str] | None = None) -> dict[str, Array]:
         """As :meth:`run`, but values as stored: int8 or uint8 where the program quantizes the tensor."""
         names = list(self.program.outputs if wanted is None else dict.fromkeys(wanted))
-        values: Values = dict(self._checked(feeds))
+        values: Values = {**self._checked(feeds)}
         self.compute(values, names)
         return {name: values[name] for name in names}
 
@@ -164,7 +164,8 @@ class Executor:
         exact = tuple(name for name in self._exact if name in read)
         last: dict[Key, int] = {}
         for index in steps:
-            last.update(dict.fromkeys((*self.program.steps[index].inputs, *self.program.steps[index].outputs), index))
+            step = self.program.steps[index]
+            last.update(dict.fromkeys((*step.inputs, *step.outputs), index))
         kept = wanted | set(self.graph.inputs) | set(self.program.constants)
         spent = tuple(tuple(key for key in last if last[key] == index and key not in kept) for index in steps)
         return _Schedule(exact, tuple(steps), spent)
@@ -182,11 +183,14 @@ class Executor:
         for name in self.graph.inputs:
             tensor = self.graph.tensors[name]
             if name not in feeds:
-                raise QuantdeckError(f"input {visible(name)}: no data for it; give an array of shape {tensor.shape}")
+                raise QuantdeckError(
+                    f"input {visible(name)}: no data for it; give an array of shape {tensor.shape}"
+                )
             value = np.asarray(feeds[name])
             if value.shape != tensor.shape:
                 raise QuantdeckError(
-                    f"input {visible(name)}: the data has shape {value.shape}, but the model wants {tensor.shape}"
+                    f"input {visible(name)}: the data has shape {value.shape}, "
+                    f"but the model wants {tensor.shape}"
                 )
             checked[name] = value.astype(np.float32, copy=False) if tensor.is_float else value
         return checked

@@ -1,7 +1,8 @@
 """Float layers whose result numpy gives to the last bit: one float32 operation for each element, or none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def _relu(result: Array, attributes: v.Attributes) -> Array:
 
 
 def _unary(attributes: v.Attributes) -> Callable[[Array], Array] | None:
-    found: Callable[[Array], Array] | None = None
+    found: Callable[[Array], Array] | None = _PLAIN.get(type(attributes)) or _with_constant(attributes)
     match attributes:
         case v.Clip(min=low, max=high):
             found = lambda x: np.minimum(np.maximum(x, F32(low)), F32(high))  # noqa: E731
@@ -55,27 +56,34 @@ def _unary(attributes: v.Attributes) -> Callable[[Array], Array] | None:
             found = lambda x: _bounded(x, limit)  # noqa: E731
         case v.LeakyRelu(alpha=alpha):
             found = lambda x: np.where(x > 0, x, F32(alpha) * x)  # noqa: E731
-        case v.AddConst(const_val=value):
-            found = lambda x: x + F32(value)  # noqa: E731
         case v.SubConst(const_val=value, is_reverse=reverse):
             found = lambda x: F32(value) - x if reverse else x - F32(value)  # noqa: E731
-        case v.MulConst(const_val=value):
-            found = lambda x: x * F32(value)  # noqa: E731
-        case v.MaxConst(const_val=value):
-            found = lambda x: np.maximum(x, F32(value))  # noqa: E731
-        case v.MinConst(const_val=value):
-            found = lambda x: np.minimum(x, F32(value))  # noqa: E731
-        case v.Abs():
-            found = np.abs
-        case v.Floor():
-            found = np.floor
-        case v.Sqrt():
-            found = np.sqrt
-        case v.Reciprocal(const_val=value):
-            found = lambda x: F32(value) / x  # noqa: E731
         case _:
-            found = None
+            pass
     return found
+
+
+_PLAIN: Mapping[type[v.Attributes], Callable[[Array], Array]] = MappingProxyType(
+    {v.Abs: np.abs, v.Floor: np.floor, v.Sqrt: np.sqrt}
+)
+_CONSTANT: Mapping[type[v.Attributes], Callable[[Array, Any], Array]] = MappingProxyType(
+    {
+        v.AddConst: np.add,
+        v.MulConst: np.multiply,
+        v.MaxConst: np.maximum,
+        v.MinConst: np.minimum,
+        v.Reciprocal: lambda x, value: value / x,
+    }
+)
+
+
+def _with_constant(attributes: v.Attributes) -> Callable[[Array], Array] | None:
+    """An op of x and its ``const_val``."""
+    function = _CONSTANT.get(type(attributes))
+    if function is None:
+        return None
+    value = F32(getattr(attributes, "const_val", 0.0))
+    return lambda x: function(x, value)
 
 
 def _bounded(x: Array, limit: float) -> Array:

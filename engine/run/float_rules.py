@@ -132,8 +132,9 @@ def _matmul(attributes: MatMul, inputs: Sequence[Array | None]) -> Array:
 
 def _ordered_sum(values: Array, axis: int) -> Array:
     """Sum along one axis in float32, in index order; the axis keeps one element."""
-    total = np.cumsum(values, axis=axis, dtype=F32)
-    return np.take(total, [-1], axis) if values.shape[axis] else np.sum(values, axis, keepdims=True, dtype=F32)
+    if not values.shape[axis]:
+        return np.zeros([*values.shape[:axis], 1, *values.shape[axis + 1 :]], F32)
+    return np.take(np.cumsum(values, axis=axis, dtype=F32), [-1], axis)
 
 
 def _reduce(attributes: Reduce, mode: str, inputs: Sequence[Array | None]) -> Array:
