@@ -29,7 +29,8 @@ class Draft:
     """Layers in topological order over tensors with the names of the ONNX file.
 
     ``labels`` holds the name that a tensor gets in the Graph (spec A.12); patterns that fuse layers keep the
-    tensor, and with it the label, of the last one. ``outputs`` are (name in the model, tensor).
+    tensor, and with it the label, of the last one; ``former`` holds the label of the layer that a ReLU was fused
+    into. ``outputs`` are (name in the model, tensor). ``normalizations`` are outputs of BatchNormalization.
     """
 
     inputs: list[str]
@@ -40,6 +41,8 @@ class Draft:
     layers: list[DraftLayer] = field(default_factory=lambda: [])
     labels: dict[str, str] = field(default_factory=lambda: {})
     aliases: dict[str, str] = field(default_factory=lambda: {})
+    former: dict[str, str] = field(default_factory=lambda: {})
+    normalizations: set[str] = field(default_factory=lambda: set())
     notes: list[str] = field(default_factory=lambda: [])
     _producers: dict[str, DraftLayer] | None = None
     _users: dict[str, list[DraftLayer]] = field(default_factory=lambda: {})

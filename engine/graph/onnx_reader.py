@@ -16,6 +16,7 @@ from .interface import Feed, fix_inputs
 from .load import load_model, model_digest, opset_of
 from .model import Graph
 from .nodes import Node
+from .patterns import convert
 from .probe import Probe, probe, random_feeds
 from .runtime import reason
 
@@ -72,4 +73,5 @@ def _draft(model: onnx.ModelProto, feeds: list[Feed], found: Probe) -> Draft:
             draft.labels.setdefault(name, f"{name}_{node.op_type}")
     draft.outputs = [(item.name, draft.resolve(item.name)) for item in model.graph.output]
     draft.touch()
+    convert(draft)
     return draft

@@ -152,6 +152,7 @@ def batch_normalization(node: Node) -> None:
         draft.new_weight(f"{name}_scale", scale.astype(np.float32)),
         draft.new_weight(f"{name}_bias", bias.astype(np.float32)),
     ]
+    draft.normalizations.add(node.output)
     draft.add(Scale(), [node.input(0), *weights], node.output)
 
 
