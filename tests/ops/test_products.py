@@ -320,3 +320,25 @@ def _edges(kernel, strides, pads, dilations, size):
         assert np.array_equal(x, given)
         check(kernels.conv, reference.conv, x, weight, None, **window, requant=requant)
         check(kernels.conv, reference.conv, x, weight, None, **window)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 7])
+def test_zeros_between_the_values_of_a_deconv(channels):
+    """The input's own gaps may be as wide as the inserted zeros; what they hold must not get there."""
+    random = np.random.default_rng(channels)
+    for stride in (2, 3):
+        for gap in range(channels, 4 * stride + channels):
+            memory = values(random, (1, 4, 5, gap), np.int8, "full")
+            x = memory.transpose(0, 3, 1, 2)[:, :channels]
+            weight = values(random, (5, channels, 3, 3), np.int8, "full")
+            window = {"strides": (stride, stride), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
+            check(kernels.deconv, reference.deconv, x, weight, None, **window, output_padding=(0, 0))
+            check(
+                kernels.deconv,
+                reference.deconv,
+                x.view(np.uint8),
+                weight,
+                None,
+                **window,
+                output_padding=(1, 0),
+            )

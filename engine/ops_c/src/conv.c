@@ -52,6 +52,9 @@ static int keep_requant(conv_packed *packed, const conv_requant *requant) {
     if (!plain->multiplier || !plain->shift) return -1;
     memcpy(plain->multiplier, requant->multiplier, outputs * sizeof(int32_t));
     memcpy(plain->shift, requant->shift, outputs * sizeof(int32_t));
+    plain->level = packed->geometry.level;
+    for (size_t o = 0; o < outputs; o++)
+        if (plain->shift[o] < 0) plain->level = QD_SCALAR;
     return 0;
 }
 

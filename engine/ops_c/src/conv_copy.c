@@ -60,10 +60,11 @@ static void weave(uint8_t *to, ptrdiff_t pixel, const uint8_t *const plane[4], i
         for (int k = 0; k < 4; k++) to[i * pixel + k] = plane[k][i] ^ flip;
 }
 
-/* One line of `count` pixels; `to` is the first of them, `pixel` the distance of the map's pixels that are set. */
+/* One line of `count` pixels; `to` is the first of them, `pixel` the distance of the map's pixels that are set;
+ * `between`: whether what lies between their channels may be overwritten. */
 static void line_bytes(uint8_t *to, ptrdiff_t pixel, const uint8_t *from, int64_t count, int64_t channels,
-                       int64_t step_c, int64_t step_w, uint8_t flip) {
-    if (step_c == 1 && step_w == pixel) {
+                       int64_t step_c, int64_t step_w, int between, uint8_t flip) {
+    if (step_c == 1 && step_w == pixel && between) {
         if (count) flip_run(to, from, (count - 1) * pixel + channels, flip);
     } else if (step_c == 1 && channels >= 16) {
         for (int64_t w = 0; w < count; w++) flip_run(to + w * pixel, from + w * step_w, channels, flip);
@@ -74,7 +75,7 @@ static void line_bytes(uint8_t *to, ptrdiff_t pixel, const uint8_t *from, int64_
             for (int k = 0; k < 4; k++) plane[k] = from + (c + k) * step_c;
             weave(to + c, pixel, plane, count, flip);
         }
-        if (channels - c == 3 && pixel >= c + 4) {
+        if (channels - c == 3 && pixel >= c + 4 && between) {
             const uint8_t *plane[4];
             for (int k = 0; k < 4; k++) plane[k] = from + (c + (k < 3 ? k : 2)) * step_c;
             weave(to + c, pixel, plane, count, flip);
@@ -92,7 +93,7 @@ static void line_bytes(uint8_t *to, ptrdiff_t pixel, const uint8_t *from, int64_
 }
 
 #define WIDEN(type)                                                                                       \
-    if (step_c == 1 && step_w == pixel) {                                                                 \
+    if (step_c == 1 && step_w == pixel && between) {                                                      \
         const type *values = (const type *)from;                                                          \
         int64_t all = count ? (count - 1) * pixel + channels : 0;                                         \
         for (int64_t i = 0; i < all; i++) to[i] = values[i];                                              \
@@ -108,7 +109,7 @@ static void line_bytes(uint8_t *to, ptrdiff_t pixel, const uint8_t *from, int64_
     }
 
 static void line_wide(int16_t *to, ptrdiff_t pixel, const uint8_t *from, int64_t count, int64_t channels,
-                      int64_t step_c, int64_t step_w, int is_signed) {
+                      int64_t step_c, int64_t step_w, int between, int is_signed) {
     if (is_signed) {
         WIDEN(int8_t)
     } else {
@@ -147,9 +148,10 @@ static void one_line(const pass *p, uint8_t *line, const uint8_t *from) {
     from += w.first * strides[4];
     if (p->wide)
         line_wide((int16_t *)at, map->pixel * w.step / 2, from, count, channels, strides[1], strides[4],
-                  p->input->is_signed);
+                  w.step == 1, p->input->is_signed);
     else
-        line_bytes(at, map->pixel * w.step, from, count, channels, strides[1], strides[4], p->flip);
+        line_bytes(at, map->pixel * w.step, from, count, channels, strides[1], strides[4],
+                   w.step == 1, p->flip);
 }
 
 static void one_plane(const pass *p, uint8_t *plane, const uint8_t *from) {

@@ -17,6 +17,7 @@ enum { CONV_SLACK = 256, CONV_ALIGN = 64 };
 typedef struct {
     int32_t form, low, high;  /* the relu is in `low` */
     int32_t *multiplier, *shift;  /* one per output */
+    int32_t level;                /* of the vector form; scalar where a shift goes left */
 } requant_plain;
 
 struct conv_packed {
@@ -71,6 +72,14 @@ void conv_copy_wide(const conv_geometry *geometry, const conv_input *input, int6
 void conv_requant_row(const requant_plain *plain, const int32_t *accumulators, int64_t from, int64_t count,
                       uint8_t *out);
 void conv_store_exact(const requant_plain *plain, int64_t accumulator, int64_t output, void *out);
+
+#if defined(QD_X86)
+/* As many of the first results as fill whole vectors; returns their number. */
+int64_t conv_rows_avx2(const requant_plain *plain, const int32_t *accumulators, int64_t from, int64_t count,
+                       uint8_t *out);
+int64_t conv_rows_avx512(const requant_plain *plain, const int32_t *accumulators, int64_t from, int64_t count,
+                         uint8_t *out);
+#endif
 
 int conv_pack_scalar(conv_packed *packed, const uint8_t *weight);
 void conv_run_scalar(const conv_packed *packed, const conv_map *map, const int64_t result[3], uint8_t *out,

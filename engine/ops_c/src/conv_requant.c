@@ -31,7 +31,14 @@ void conv_store_exact(const requant_plain *plain, int64_t accumulator, int64_t o
 
 void conv_requant_row(const requant_plain *plain, const int32_t *accumulators, int64_t from, int64_t count,
                       uint8_t *out) {
-    for (int64_t i = 0; i < count; i++) out[i] = finished(plain, accumulators[i], from + i);
+    int64_t i = 0;
+#if defined(QD_X86)
+    if (plain->level == QD_AVX512VNNI)
+        i = conv_rows_avx512(plain, accumulators, from, count, out);
+    else if (plain->level != QD_SCALAR)
+        i = conv_rows_avx2(plain, accumulators, from, count, out);
+#endif
+    for (; i < count; i++) out[i] = finished(plain, accumulators[i], from + i);
 }
 
 static int fits(const requant_plain *plain, int32_t outputs) {
