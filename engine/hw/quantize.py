@@ -149,7 +149,7 @@ def quantize_constant(values: Array) -> tuple[Array, float]:
     scale = largest / (127.0 if signed else 255.0) or SMALLEST_SCALE
     low, high = (-128, 127) if signed else (0, 255)
     integers = np.clip(round_half_away(values.astype(np.float64) / scale), low, high)
-    return integers.astype(np.int8 if signed else np.uint8), scale
+    return np.asarray(integers, np.int8 if signed else np.uint8), scale
 
 
 def to_int32(values: Array) -> Array:

@@ -207,7 +207,7 @@ def prelu(lowering: Lowering, layer: Layer) -> bool:
         return False
     slopes = slope.astype(np.float32)
     shift = logarithmic_shift(float(np.abs(slopes).max()))
-    integers = np.clip(np.trunc(slopes * np.float32(2.0**shift)), -128, 127).astype(np.int8)
+    integers = np.asarray(np.clip(np.trunc(slopes * np.float32(2.0**shift)), -128, 127), np.int8)
     return finish(lowering, layer, "prelu", {"slope": integers, "shift": shift})
 
 

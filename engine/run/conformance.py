@@ -18,6 +18,7 @@ from onnx import numpy_helper
 from ..errors import QuantdeckError
 from ..graph.mlir_reader import onnx_weights, read_mlir, read_weights
 from ..graph.model import Graph
+from ..graph.onnx_reader import read_onnx
 from ..hw.chip import get_chip
 from ..hw.program import Key, Program, TensorType
 from ..plan import Mode, Plan, Threshold
@@ -82,13 +83,16 @@ def _sums(items: Iterator[TensorReport]) -> tuple[int, int, int]:
     return (sum(r[0] for r in rows), sum(r[1] for r in rows), sum(r[2] for r in rows))
 
 
-def check_case(folder: Path, model: Path | None = None, *, backend: Backend = C_KERNELS) -> CaseReport:
+def check_case(
+    folder: Path, model: Path | None = None, *, convert: bool = False, backend: Backend = C_KERNELS
+) -> CaseReport:
     """Lower the case's network with its table, run its input and compare every tensor of its dump.
 
-    model: the ONNX file that the network came from, where the folder holds no top_weights.npz.
+    model: the ONNX file that the network came from, where the folder holds no top_weights.npz. convert: read
+    the network from that file with our own converter, as a user does, and not from top.mlir.
     Errors: QuantdeckError when a file is missing or broken.
     """
-    case = read_case(folder, model)
+    case = read_case(folder, model, convert=convert)
     program = get_chip(case.plan.chip).lower(case.graph, case.plan)
     executor = Executor(case.graph, program, backend=backend)
     places = _Places(case.graph, program)
@@ -122,8 +126,8 @@ class Case:
     dump: Mapping[str, Array]
 
 
-def read_case(folder: Path, model: Path | None = None) -> Case:
-    """Read a case's files.
+def read_case(folder: Path, model: Path | None = None, *, convert: bool = False) -> Case:
+    """Read a case's files; the network from top.mlir, or from the ONNX model where *convert* says so.
 
     Errors: QuantdeckError when one is missing or broken.
     """
@@ -133,7 +137,11 @@ def read_case(folder: Path, model: Path | None = None) -> Case:
             f"{visible(str(folder))}: no conformance case; "
             "give a folder NET/CHIP_int8 that holds dump.npz beside NET/top.mlir"
         )
-    graph = read_mlir(top / "top.mlir", _float_weights(top, model))
+    given = read_weights(top / "input.npz")
+    if convert:
+        graph = _converted(top, model, given)
+    else:
+        graph = read_mlir(top / "top.mlir", _float_weights(top, model))
     table = folder / "cali_table"
     rows = _read_rows(table if table.is_file() else top / "tables" / "cali_kl")
     chip, mode = (*folder.resolve().name.split("_"), "int8")[:2]
@@ -141,8 +149,13 @@ def read_case(folder: Path, model: Path | None = None) -> Case:
     if mode.upper() in FLOAT_MODES:
         modes = dict.fromkeys(graph.by_name, Mode(mode.upper()))
     plan = Plan(chip=chip, fp_type=get_chip(chip).auto_float, thresholds=rows, modes=modes)
-    given = read_weights(top / "input.npz")
     return Case(graph, plan, given, read_weights(folder / "dump.npz"))
+
+
+def _converted(top: Path, model: Path | None, given: Mapping[str, Array]) -> Graph:
+    if model is None:
+        raise QuantdeckError(f"{visible(str(top))}: there is nothing to convert; give the ONNX model with --onnx")
+    return read_onnx(model, input_shapes={name: array.shape for name, array in given.items()})
 
 
 def _float_weights(top: Path, model: Path | None) -> Mapping[str, Array]:

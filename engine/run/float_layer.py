@@ -28,6 +28,7 @@ class FloatLayer:
         self._mode = mode
         self._rounded = rounded and mode != "F32"
         self._floats = [graph.tensors[name].is_float for name in layer.outputs]
+        self._activations = graph.activations(layer)
         self._graph = _alone(graph, layer, mode)
         shape = graph.tensors[layer.name].shape
         known = self._fits_rule(graph)
@@ -55,7 +56,7 @@ class FloatLayer:
         return np.asarray(result, np.float32)
 
     def _by_rule(self, activations: Sequence[Array]) -> list[Array]:
-        values = dict(zip(self._graph.inputs, activations, strict=True))
+        values = dict(zip(self._activations, activations, strict=True))
         inputs = [self._graph.weights.get(name, values.get(name)) for name in self._layer.inputs]
         assert self._rule is not None
         with np.errstate(all="ignore"):
@@ -64,7 +65,7 @@ class FloatLayer:
     def _by_runner(self, activations: Sequence[Array]) -> list[Array]:
         if self._runner is None:
             self._runner = make_runner(self._graph, self._layer.outputs)
-        found = self._runner.run(dict(zip(self._graph.inputs, activations, strict=True)))
+        found = self._runner.run(dict(zip(self._activations, activations, strict=True)))
         return [found[name] for name in self._layer.outputs]
 
 

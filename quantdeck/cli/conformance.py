@@ -16,9 +16,12 @@ import click
     type=click.Path(path_type=Path),
     help="ONNX model that a case's float weights come from, where its folder stores none.",
 )
+@click.option("--convert", is_flag=True, help="Read the network from the ONNX model, not from top.mlir.")
 @click.option("--all", "every", is_flag=True, help="Print every tensor, not only those that differ.")
 @click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
-def conformance(cases: tuple[Path, ...], model: Path | None, every: bool, as_json: bool) -> None:
+def conformance(
+    cases: tuple[Path, ...], model: Path | None, convert: bool, every: bool, as_json: bool
+) -> None:
     """Compare the int8 simulation with dumps of the original tool, byte by byte.
 
     Each CASE is a folder NET/CHIP_int8 with dump.npz, beside NET/top.mlir and its table. The network is
@@ -32,7 +35,7 @@ def conformance(cases: tuple[Path, ...], model: Path | None, every: bool, as_jso
     equal = True
     reports: list[dict[str, object]] = []
     for case in cases:
-        report = check_case(case, model)
+        report = check_case(case, model, convert=convert)
         equal = equal and report.equal
         if as_json:
             reports.append(asdict(report))
