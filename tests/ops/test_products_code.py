@@ -1,11 +1,12 @@
-"""What the compiler made of the matrix kernels: accumulators must live in registers."""
+"""The generated matrix kernels, and what the compiler made of them: accumulators must live in registers."""
 
 import re
+import runpy
 import shutil
 import subprocess
 
 import pytest
-from quantdeck.engine.ops_c import _kernels, kernels
+from quantdeck.engine.ops_c import _kernels, build, kernels
 
 
 def _functions() -> dict[str, list[str]]:
@@ -36,3 +37,9 @@ def test_no_accumulator_goes_through_memory():
     body = functions["tile_4x6"]
     assert sum("vpdpbusd" in line for line in body) == 24
     assert not [line for line in body if "zmm" in line and re.search(r"\(%r[sb]p", line)]
+
+
+def test_generated_files_are_current():
+    folder = build.source_folder()
+    for name, text in runpy.run_path(str(folder / "generate_gemm.py"))["texts"]().items():
+        assert (folder / name).read_text(encoding="utf-8") == text, f"{name}: run generate_gemm.py"

@@ -1,7 +1,7 @@
 """Writes gemm_zmm.inc and gemm_ymm.inc: every tile of the matrix kernels, with named accumulators.
 
-Named variables, because compilers keep arrays of accumulators in memory. The files that include the result give
-the vector type and the macros (LOAD, SPREAD, DOT, PACK..., see gemm_avx512vnni.c). Run it in this folder.
+Named variables, because compilers keep arrays of accumulators in memory. The files that include the result
+give the vector type and its vocabulary (LOAD, SPREAD, DOT..., see gemm_avx512vnni.c).
 """
 
 from pathlib import Path
@@ -34,7 +34,8 @@ def kernel(width: int, rows: int) -> str:
     body += [f"        PUT_INT32({r}, {n}, c{r}_{n});" for r, n in cells]
     body += ["        return;", "    }"]
     for n in range(width):  # by column: two multiplier vectors live at a time
-        body += ["    {", f"        const VEC even = LOAD(t->even + {n} * LANES), odd = LOAD(t->odd + {n} * LANES);"]
+        both = f"even = LOAD(t->even + {n} * LANES), odd = LOAD(t->odd + {n} * LANES)"
+        body += ["    {", f"        const VEC {both};"]
         body += [f"        c{r}_{n} = scaled(c{r}_{n}, even, odd); HOLD(c{r}_{n});" for r in range(rows)]
         body += ["    }"]
     body += ["    if (t->store == STORE_SIGNED) {", *stores(width, rows, "SIGNED")]
@@ -57,19 +58,22 @@ def stores(width: int, rows: int, name: str) -> list[str]:
 def table(shape: dict[int, int]) -> str:
     """The macro that lists all kernels for the table of an instruction set."""
     widths = range(max(shape) + 1)
-    lists = [", ".join(["0"] + [f"tile_{w}x{r}" for r in range(1, shape[w] + 1)]) if w else "0" for w in widths]
+    lists = [", ".join(["0", *(f"tile_{w}x{r}" for r in range(1, shape.get(w, 0) + 1))]) for w in widths]
     rows = ", ".join(str(shape.get(w, 0)) for w in widths)
     kernels = ", \\\n     ".join(f"{{{names}}}" for names in lists)
     return f"#define TILES {{{rows}}}, \\\n    {{{kernels}}}\n"
 
 
-def main() -> None:
-    """Write both files."""
+def texts() -> dict[str, str]:
+    """Name and contents of both files."""
+    found: dict[str, str] = {}
     for name, shape in SHAPES.items():
         parts = ["/* Written by generate_gemm.py; change that. */\n"]
         parts += [kernel(width, rows) for width in sorted(shape) for rows in range(1, shape[width] + 1)]
-        Path(f"gemm_{name}.inc").write_text("\n".join([*parts, table(shape)]), encoding="utf-8")
+        found[f"gemm_{name}.inc"] = "\n".join([*parts, table(shape)])
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    for name, text in texts().items():
+        (Path(__file__).parent / name).write_text(text, encoding="utf-8")
