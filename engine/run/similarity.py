@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ops_c import kernels
 from .score import OutputScore, Similarity, Slice
 
 Array = np.ndarray
@@ -39,14 +40,18 @@ def compare(reference: Array, got: Array) -> Comparison:
         raise ValueError(f"compare: {reference.size} elements against {got.size}")
     if reference.dtype.kind in "biu":
         return _equality(reference, got)
-    a = np.asarray(reference, np.float64).ravel()
-    b = np.asarray(got, np.float64).ravel()
-    signal = float(a @ a)
-    if not np.isfinite(b).all():
-        return Comparison(0.0, -math.inf, signal, math.inf)
-    difference = a - b
-    noise = float(difference @ difference)
-    return Comparison(_cosine(a, b, signal, noise), _euclid(a, b, noise), signal, noise)
+    if got.dtype.kind == "f" and not np.isfinite(got).all():
+        return Comparison(0.0, -math.inf, _energy(reference), math.inf)
+    dot, signal, other, noise, total = kernels.similarity(_single(reference), _single(got))
+    return Comparison(_cosine(dot, signal, other, noise), _euclid(noise, total), signal, noise)
+
+
+def _single(value: Array) -> Array:
+    return np.asarray(value, np.float32)
+
+
+def _energy(value: Array) -> float:
+    return kernels.similarity(_single(value), _single(value))[1]
 
 
 def _equality(reference: Array, got: Array) -> Comparison:
@@ -55,16 +60,16 @@ def _equality(reference: Array, got: Array) -> Comparison:
     return Comparison(share, share, float(reference.size), reference.size - same)
 
 
-def _cosine(a: Array, b: Array, signal: float, noise: float) -> float:
+def _cosine(dot: float, signal: float, other: float, noise: float) -> float:
     if noise == 0.0:
         return 1.0
-    norm = math.sqrt(signal) * math.sqrt(float(b @ b))
-    return float(a @ b) / norm if norm > 0 else 0.0
+    norm = math.sqrt(signal) * math.sqrt(other)
+    return dot / norm if norm > 0 else 0.0
 
 
-def _euclid(a: Array, b: Array, noise: float) -> float:
-    mean = float(np.linalg.norm((a + b) / 2))
-    return 1.0 - math.sqrt(noise) / (mean + 1e-7)
+def _euclid(noise: float, total: float) -> float:
+    """total: sum((ref + got)**2)."""
+    return 1.0 - math.sqrt(noise) / (math.sqrt(total) / 2 + 1e-7)
 
 
 def gather(comparisons: Sequence[Comparison]) -> Similarity:
