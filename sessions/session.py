@@ -1,20 +1,25 @@
 """An open session: reads rows with sqlite3 alone, writes commits through sqlite-utils."""
 
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .faults import explained
+from .moved import place_of, rescue_path
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another (style 2.6)
 CHECKPOINT = 5.0  # seconds of writing after which the write-ahead log goes into the main file
 Row = Mapping[str, Any]
 
@@ -34,7 +39,8 @@ class Writer:
     def add(self, table: str, row: Row) -> int:
         """Add one row and return its number."""
         cursor = self._database.execute(
-            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values())
+            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+            tuple(row.values()),
         )
         return int(cursor.lastrowid or 0)
 
@@ -64,6 +70,8 @@ class Session:
         self.frozen = frozen
         self.connection = connection
         self._checkpointed = time.monotonic()
+        self._lock = threading.RLock()  # a job's pulse shares the connection with its work
+        self._identity = _identity(path)
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +89,10 @@ class Session:
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the main file; False when a reader held that up."""
+        with self._lock:
+            return self._checkpoint()
+
+    def _checkpoint(self) -> bool:
         try:
             busy = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.OperationalError:
@@ -101,8 +113,8 @@ class Session:
             )
         from sqlite_utils import Database  # noqa: PLC0415 - a quarter of a second that readers do without
 
-        database = Database(self.connection, execute_plugins=False)
-        with explained(self.path):
+        with self._lock, explained(self.path):
+            database = Database(self.connection, execute_plugins=False)
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 self.connection.execute("UPDATE state SET rev = rev + 1")
@@ -117,12 +129,12 @@ class Session:
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """All rows of a query, by column name and position."""
-        with explained(self.path):
+        with self._lock, explained(self.path):
             return self.connection.execute(query, values).fetchall()
 
     def row(self, query: str, *values: object) -> sqlite3.Row | None:
         """The first row of a query."""
-        with explained(self.path):
+        with self._lock, explained(self.path):
             found: sqlite3.Row | None = self.connection.execute(query, values).fetchone()
         return found
 
@@ -142,3 +154,44 @@ class Session:
                 copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 copy.close()
+
+    def follow(self) -> str | None:
+        """Notice that the file was renamed or removed while it is written, and go on in the right one.
+
+        Renamed: everything goes into it and it is opened under its new name. Removed: what is known is saved
+        as a new file, which is used from now on. Returns a sentence, or None when nothing happened.
+        """
+        if self.readonly or _identity(self.path) == self._identity:
+            return None
+        with self._lock:
+            old = self.path
+            found = place_of(self._identity) if self._checkpoint() else None
+            if found is None:
+                found = rescue_path(old)
+                self.copy_to(found)
+            self.connection.close()
+            self.connection = connect(f"{address(found)}?mode=rw")
+            self.path, self._identity = found, _identity(found)
+        return f"the session {visible(str(old))} was moved or removed; it goes on in {visible(str(found))}"
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    """A connection whose transactions are begun by hand; rows answer to column names."""
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def address(path: Path) -> str:
+    """The path as SQLite's file address; options may be appended."""
+    return "file:" + quote(os.fsencode(path))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -9,7 +9,6 @@ import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
@@ -18,7 +17,7 @@ from .filesystem import network_type
 from .locations import SUFFIX, default_folder, path_of, path_text, prepare_folder
 from .migrate import migrate
 from .recognise import check_session_file, check_version, is_session, newer_bytes
-from .session import CHECKPOINT, Session, Writer
+from .session import CHECKPOINT, Session, Writer, address, connect
 
 __all__ = [
     "CHECKPOINT",
@@ -34,8 +33,6 @@ __all__ = [
     "path_of",
     "path_text",
 ]
-
-BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another (style 2.6)
 
 
 def create_session(
@@ -71,9 +68,7 @@ def create_session(
     return open_session(path)
 
 
-def _write_empty(
-    path: Path, title: str, chip: str, fp_type: str, settings: str, created_by: str
-) -> None:
+def _write_empty(path: Path, title: str, chip: str, fp_type: str, settings: str, created_by: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -116,7 +111,7 @@ def _open_to_write(path: Path) -> Session:
                 f"{visible(str(place))} cannot be written, so the session can only be read; make a copy to "
                 f"work on with quantdeck backup {visible(str(path))} TARGET"
             )
-    connection = _connect(f"{_address(path)}?mode=rw")
+    connection = connect(f"{address(path)}?mode=rw")
     connection.execute("PRAGMA synchronous=NORMAL")
     return Session(path, connection, readonly=False)
 
@@ -126,12 +121,12 @@ def _open_to_read(path: Path) -> Session:
     unread = newer_bytes(path)
     writable = os.access(path.parent, os.W_OK) and os.access(path, os.W_OK) and not network_type(path)
     if writable:
-        connection = _connect(f"{_address(path)}?mode=rw")  # a mode=ro reader would leave its -shm behind
+        connection = connect(f"{address(path)}?mode=rw")  # a mode=ro reader would leave its -shm behind
         connection.execute("PRAGMA query_only=1")
         return Session(path, connection, readonly=True)
     if not unread:
-        return Session(path, _connect(f"{_address(path)}?mode=ro&immutable=1"), readonly=True, frozen=True)
-    connection = _connect(f"{_address(path)}?mode=ro")
+        return Session(path, connect(f"{address(path)}?mode=ro&immutable=1"), readonly=True, frozen=True)
+    connection = connect(f"{address(path)}?mode=ro")
     try:
         connection.execute("SELECT rev FROM state").fetchone()
     except sqlite3.OperationalError as error:
@@ -142,18 +137,6 @@ def _open_to_read(path: Path) -> Session:
             "own and open that copy"
         ) from error
     return Session(path, connection, readonly=True)
-
-
-def _connect(address: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-    )
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
-def _address(path: Path) -> str:
-    return "file:" + quote(os.fsencode(path))
 
 
 def _check(session: Session) -> None:

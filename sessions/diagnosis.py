@@ -1,0 +1,71 @@
+"""What is kept for whoever mends the program: tracebacks and libraries' chatter, without control bytes."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from ..engine.text import visible
+
+_KEPT = 200_000  # bytes of chatter that go into a log
+
+
+def visible_lines(text: str) -> str:
+    """Text of several lines of our own, each made visible."""
+    return "".join(visible(line) + "\n" for line in text.split("\n") if line)
+
+
+def fault_text(error: BaseException) -> str:
+    """A traceback in which names cannot forge a line or reach the terminal as commands."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        frames = visible_lines("".join(traceback.format_tb(current.__traceback__)))
+        kind = f"{type(current).__module__}.{type(current).__qualname__}"
+        parts.append(f"Traceback (most recent call last):\n{frames}{kind}: {visible(str(current))}\n")
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\nwhich came from\n\n".join(parts)
+
+
+class Chatter:
+    """What libraries wrote to standard output and standard error while they were diverted."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def text(self) -> str:
+        """The end of it, made visible line by line."""
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(max(0, size - _KEPT))
+        return visible_lines(self._file.read().decode("utf-8", "replace"))
+
+
+@contextmanager
+def diverted_output() -> Iterator[Chatter]:
+    """Let descriptors 1 and 2 lead into a file: libraries print names that no terminal must act on.
+
+    Whoever wants to write meanwhile needs descriptors of its own, duplicated before.
+    """
+    with tempfile.TemporaryFile() as file:
+        _flush()
+        kept = [os.dup(number) for number in (1, 2)]
+        try:
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
+            yield Chatter(file)
+        finally:
+            _flush()
+            for number, saved in zip((1, 2), kept, strict=True):
+                os.dup2(saved, number)
+                os.close(saved)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

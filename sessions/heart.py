@@ -1,0 +1,90 @@
+"""A job's pulse: heartbeat, progress at most four times a second, the wish to stop, a file that moved."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from ..engine.text import visible
+from .report import Advance, Cancelled, Meter
+from .session import Session
+
+BEAT = 2.0  # seconds between heartbeats
+STEP = 0.25  # seconds between commits of progress
+
+
+class JobReport:
+    """Tells a job's row where the work is; raises Cancelled in the work once that is wanted."""
+
+    def __init__(self, session: Session, job: int, log: TextIO | None = None) -> None:
+        self._session = session
+        self._job = job
+        self._log = log
+        self._stop = threading.Event()
+        self._written = 0.0
+
+    def stage(self, name: str) -> Advance:
+        """Begin a stage."""
+        meter = Meter()
+        self._commit(stage=name, done=0, total=0, rate=None, eta=None)
+
+        def advance(done: int, total: int) -> None:
+            self.check()
+            if done < total and time.monotonic() - self._written < STEP:
+                return
+            rate, eta = meter.measure(done, total)
+            self._commit(done=done, total=total, rate=rate, eta=eta)
+
+        return advance
+
+    def say(self, sentence: str) -> None:
+        """Write a line of the log."""
+        if self._log is not None:
+            self._log.write(visible(sentence) + "\n")
+            self._log.flush()
+
+    def check(self) -> None:
+        """Raise Cancelled when somebody wants the job to stop."""
+        if self._stop.is_set():
+            raise Cancelled
+
+    def stop(self) -> None:
+        """Let the work stop at its next step."""
+        self._stop.set()
+
+    def beat(self) -> None:
+        """One pulse: heartbeat, the wanted state, the file's place."""
+        moved = self._session.follow()
+        if moved is not None:
+            self.say(moved)
+        row = self._session.row("SELECT wanted FROM job WHERE id = ?", self._job)
+        if row is not None and row["wanted"] == "cancel":
+            self.stop()
+        self._commit()
+
+    def _commit(self, **values: object) -> None:
+        with self._session.write() as writer:
+            writer.update("job", self._job, {**values, "heartbeat": time.time(), "rev": writer.rev})
+        self._written = time.monotonic()
+
+
+@contextmanager
+def beating(report: JobReport, failed: Callable[[BaseException], None]) -> Iterator[None]:
+    """Let the pulse go on in a thread while the body works; *failed* hears of a pulse that could not be."""
+    over = threading.Event()
+
+    def loop() -> None:
+        while not over.wait(BEAT):
+            try:
+                report.beat()
+            except Exception as error:
+                failed(error)
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,212 @@
+"""Jobs: rows that say what is done, what is wanted, and who works; the processes behind them."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .lease import Holder, is_alive, myself
+from .session import Session, Writer
+from .store import open_session
+
+KINDS = ("calibrate", "evaluate")
+ACTIVE = ("waiting", "running")
+GRACE = 60.0  # seconds that a waiting job has to be claimed by its process
+_DIED = "the process that worked on it ended without a word; its log may say why"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of the table of jobs."""
+
+    id: int
+    kind: str
+    title: str
+    spec: Mapping[str, Any]
+    state: str
+    wanted: str
+    created: float
+    holder: Holder | None
+    heartbeat: float | None
+    stage: str
+    done: int
+    total: int
+    rate: float | None
+    eta: float | None
+    message: str
+    log: str
+
+    @property
+    def active(self) -> bool:
+        """Whether it still has something to do."""
+        return self.state in ACTIVE
+
+    def alive(self, now: float) -> bool:
+        """Whether a process works on it, or is still starting to."""
+        if self.state == "waiting" and self.holder is None:
+            return now - self.created < GRACE
+        return is_alive(self.holder, self.heartbeat, now)
+
+
+def list_jobs(session: Session) -> tuple[Job, ...]:
+    """All jobs, newest first."""
+    return tuple(_job(row) for row in session.rows("SELECT * FROM job ORDER BY id DESC"))
+
+
+def get_job(session: Session, number: int) -> Job:
+    """One job; QuantdeckError when there is none of that number."""
+    row = session.row("SELECT * FROM job WHERE id = ?", number)
+    if row is None:
+        raise QuantdeckError(f"the session {visible(str(session.path))} has no job {number}")
+    return _job(row)
+
+
+def _job(row: Any) -> Job:
+    known = row["pid"] is not None
+    holder = Holder(row["pid"], row["pid_started"] or 0.0, row["boot"] or "") if known else None
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        title=row["title"],
+        spec=json.loads(row["spec"]),
+        state=row["state"],
+        wanted=row["wanted"],
+        created=row["created"],
+        holder=holder,
+        heartbeat=row["heartbeat"],
+        stage=row["stage"] or "",
+        done=row["done"],
+        total=row["total"],
+        rate=row["rate"],
+        eta=row["eta"],
+        message=row["message"] or "",
+        log=row["log"] or "",
+    )
+
+
+def start_job(session_path: Path, kind: str, spec: Mapping[str, Any], title: str = "") -> int:
+    """Start a job in a process of its own, which outlives this one; its number.
+
+    Errors: QuantdeckError when another job works on the session, or the session cannot be written.
+    """
+    with open_session(session_path) as session:
+        number = add_job(session, kind, spec, title)
+        log = session.path.with_name(f"{session.path.name}.job{number}.log")
+        with session.write() as writer:
+            _set(writer, number, log=str(log))
+        try:
+            _spawn(session.path, number, log)
+        except OSError as error:
+            finish(session, number, "failed", f"no process could be started ({error.strerror})")
+            raise QuantdeckError(f"no process could be started for the job ({error.strerror})") from error
+    return number
+
+
+def _spawn(path: Path, number: int, log: Path) -> None:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "quantdeck.sessions.worker", os.fspath(path), str(number)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # a closed terminal does not end it
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie while this process lives
+
+
+def add_job(session: Session, kind: str, spec: Mapping[str, Any], title: str = "") -> int:
+    """A new waiting job; QuantdeckError when another one is active. Jobs whose process died are closed."""
+    if kind not in KINDS:
+        raise QuantdeckError(f"there is no job {visible(kind)}; it is one of {', '.join(KINDS)}")
+    with session.write() as writer:
+        _close_dead(session, writer)
+        busy = session.row("SELECT id, title FROM job WHERE state IN (?, ?)", *ACTIVE)
+        if busy is not None:
+            raise QuantdeckError(
+                f"job {busy['id']} ({visible(busy['title'])}) works on the session "
+                f"{visible(str(session.path))}; wait until it has ended, or cancel it"
+            )
+        row = {
+            "kind": kind,
+            "title": title or _title(kind, spec),
+            "spec": json.dumps(dict(spec)),
+            "state": "waiting",
+            "wanted": "run",
+            "created": time.time(),
+            "rev": writer.rev,
+        }
+        return writer.add("job", row)
+
+
+def _title(kind: str, spec: Mapping[str, Any]) -> str:
+    method = spec.get("method")
+    return f"{kind} with {method}" if kind == "calibrate" and method else kind
+
+
+def close_dead(session: Session) -> None:
+    """Mark jobs whose process has died as failed."""
+    now = time.time()
+    if any(job.active and not job.alive(now) for job in list_jobs(session)):
+        with session.write() as writer:
+            _close_dead(session, writer)
+
+
+def _close_dead(session: Session, writer: Writer) -> None:
+    now = time.time()
+    for job in list_jobs(session):
+        if job.active and not job.alive(now):
+            state = "cancelled" if job.wanted == "cancel" else "failed"
+            _set(writer, job.id, state=state, finished=now, message=_DIED)
+
+
+def claim(session: Session, number: int) -> Job:
+    """Take a waiting job for this process.
+
+    Errors: QuantdeckError when it is not waiting any more or another process works on the session.
+    """
+    me = myself()
+    with session.write() as writer:
+        job = get_job(session, number)
+        others = [other.id for other in list_jobs(session) if other.state == "running"]
+        if job.state != "waiting" or others:
+            raise QuantdeckError(
+                f"job {number} cannot start: it is {job.state}, running is {others or 'none'}"
+            )
+        now = time.time()
+        _set(
+            writer, number, state="running", started=now, heartbeat=now, pid=me.pid, pid_started=me.started,
+            boot=me.boot,
+        )  # fmt: skip
+    return get_job(session, number)
+
+
+def finish(session: Session, number: int, state: str, message: str) -> None:
+    """Close a job as done, failed or cancelled, with one sentence."""
+    with session.write() as writer:
+        _set(writer, number, state=state, finished=time.time(), message=message, eta=None)
+    session.checkpoint()
+
+
+def request_cancel(session_path: Path, job: int) -> None:
+    """Ask a job to stop; it does at its next step. One whose process is dead is closed at once.
+
+    Errors: QuantdeckError when there is no such job or the session cannot be written.
+    """
+    with open_session(session_path) as session:
+        if not get_job(session, job).active:
+            return
+        with session.write() as writer:
+            _set(writer, job, wanted="cancel")
+            _close_dead(session, writer)
+
+
+def _set(writer: Writer, number: int, **values: object) -> None:
+    writer.update("job", number, {**values, "rev": writer.rev})

@@ -1,0 +1,54 @@
+"""Who works on a session, and whether that process still lives."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+SILENCE = 60.0  # seconds without a heartbeat after which a worker that cannot be looked up counts as dead
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that cannot be mistaken for another: number, start time, boot and process namespace."""
+
+    pid: int
+    started: float
+    boot: str
+
+
+def boot_name() -> str:
+    """The present boot of this machine (and container): process numbers mean something only within it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        import psutil  # noqa: PLC0415 - elsewhere than on Linux
+
+        return f"boot {psutil.boot_time():.0f}"
+
+
+def myself() -> Holder:
+    """The calling process."""
+    import psutil  # noqa: PLC0415 - only who works needs it
+
+    return Holder(os.getpid(), psutil.Process().create_time(), boot_name())
+
+
+def is_alive(holder: Holder | None, heartbeat: float | None, now: float) -> bool:
+    """Whether the holder still works.
+
+    On this boot the process table decides (a reused number has another start time); a holder from elsewhere
+    lives as long as its heart beats.
+    """
+    if holder is None:
+        return heartbeat is not None and now - heartbeat < SILENCE
+    if holder.boot != boot_name():
+        return heartbeat is not None and now - heartbeat < SILENCE
+    import psutil  # noqa: PLC0415
+
+    try:
+        process = psutil.Process(holder.pid)
+        same = abs(process.create_time() - holder.started) < 0.05
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

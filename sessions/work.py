@@ -1,0 +1,391 @@
+"""The bodies of jobs: calibrate and evaluate. The worker, the command line and the demo call the same ones."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engine.errors import QuantdeckError
+from ..engine.plan import Plan
+from ..engine.text import visible
+from . import records
+from .locations import SUFFIX, path_text
+from .report import Report, Silent
+from .session import Session
+from .store import create_session
+
+if TYPE_CHECKING:
+    from ..engine.calib.calibrate import Calibration
+    from ..engine.data.preprocess import Preprocess
+    from ..engine.data.samples import Samples
+    from ..engine.graph.model import Graph
+    from ..engine.run.score import LayerScore, Score
+
+SCORED = 16  # samples on which a session's layers are scored unless the job says otherwise
+InputShapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where samples come from (spec A.2, A.10). *preprocess* None: as the network's channels suggest."""
+
+    dataset: Path | None = None
+    data_list: Path | None = None
+    number: int = 0
+    preprocess: "Preprocess | Mapping[str, Preprocess] | None" = None
+    skip_bad: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The folder or list file that is used."""
+        found = self.data_list if self.data_list is not None else self.dataset
+        return found if found is not None else Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to calibrate. *methods*: computed beside *method*. *tune*: samples to tune on, None for the same."""
+
+    method: str = "kl"
+    methods: tuple[str, ...] = ()
+    bins: int = 2048
+    tune_num: int = 5
+    tune: Source | None = None
+    exact: bool = False
+    chip: str = "bm1684x"
+    fp_type: str = "auto"
+    input_shapes: InputShapes | None = field(default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in a session's settings."""
+        return {
+            "method": self.method,
+            "methods": list(self.methods),
+            "bins": self.bins,
+            "tune_num": self.tune_num,
+            "tune_list": path_text(self.tune.path) if self.tune else None,
+            "exact": self.exact,
+            "input_shapes": self.input_shapes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A finished calibration: the plan holds its thresholds."""
+
+    calibration: "Calibration"
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A finished evaluation."""
+
+    score: "Score"
+    layers: "tuple[LayerScore, ...]"
+
+
+def threads() -> int:
+    """Threads for the engine's libraries: one core is left to the screen when there is more than one."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, count - 1)
+
+
+def load_model(path: Path, input_shapes: InputShapes | None = None) -> "Graph":
+    """Read an ONNX model. QuantdeckError names what is wrong with it."""
+    from ..engine.graph.onnx_reader import read_onnx  # noqa: PLC0415 - a third of a second
+
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise QuantdeckError(f"the model {visible(str(path))} {what}; give an ONNX file")
+    return read_onnx(path, input_shapes=input_shapes)
+
+
+def load_samples(graph: "Graph", source: Source, report: Report) -> "Samples":
+    """Select and check samples; what the user must know of them is said."""
+    from ..engine.data.samples import select_samples  # noqa: PLC0415
+
+    samples = select_samples(
+        graph,
+        dataset=source.dataset,
+        data_list=source.data_list,
+        number=source.number,
+        preprocess=source.preprocess,
+        skip_bad=source.skip_bad,
+        progress=report.stage("checking samples"),
+    )
+    for note in samples.notes:
+        report.say(note)
+    return samples
+
+
+def calibrate_graph(
+    graph: "Graph", samples: "Samples", settings: Settings, report: Report | None = None
+) -> Calibrated:
+    """Thresholds of a graph on samples, and the plan that has them.
+
+    Errors: QuantdeckError for settings that do not fit, or values that are not finite.
+    """
+    from ..engine.calib.calibrate import calibrate as run  # noqa: PLC0415
+    from ..engine.hw.chip import get_chip, resolve_fp_type  # noqa: PLC0415
+
+    report = report or Silent()
+    fp_type = resolve_fp_type(settings.chip, settings.fp_type)
+    tune = load_samples(graph, settings.tune, report) if settings.tune else None
+    calibration = run(
+        graph,
+        samples,
+        method=settings.method,
+        methods=settings.methods,
+        bins=settings.bins,
+        tune_num=settings.tune_num,
+        tune_samples=tune,
+        exact=settings.exact,
+        progress=report.stage(f"calibrating with {settings.method}"),
+    )
+    for sentence in calibration.warnings:
+        report.say(sentence)
+    chip = get_chip(settings.chip).name
+    return Calibrated(calibration, Plan(chip=chip, fp_type=fp_type, thresholds=calibration.thresholds))
+
+
+def evaluate_plan(
+    graph: "Graph",
+    samples: "Samples",
+    plan: Plan,
+    report: Report | None = None,
+    *,
+    labels: Sequence[int] | None = None,
+    layers: int | None = 0,
+) -> Evaluated:
+    """Score a plan at the outputs over *samples*, and its layers over the first *layers* (0 all, None none)."""
+    from ..engine.run.evaluator import Evaluator  # noqa: PLC0415
+
+    report = report or Silent()
+    evaluator = Evaluator(graph, samples, threads=threads())
+    score = evaluator.score(plan, labels=labels, progress=report.stage("scoring outputs"))
+    if layers is None:
+        return Evaluated(score, ())
+    few = evaluator if not layers else Evaluator(graph, samples.take(layers), threads=threads())
+    return Evaluated(score, few.layer_scores(plan, report.stage("scoring layers")))
+
+
+def new_session(
+    path: Path, model: Path, source: Source, settings: Settings, title: str = "", report: Report | None = None
+) -> Path:
+    """Make a session of a model and its calibration samples, checked, not calibrated yet; the file's path.
+
+    *path*: the file, or a folder in which a free name is chosen. Errors: QuantdeckError naming what is wrong
+    with model, samples, settings or folder; then no file is left behind.
+    """
+    report = report or Silent()
+    graph = load_model(model, settings.input_shapes)
+    samples = load_samples(graph, source, report)
+    file = free_name(path, title or graph.name) if path.is_dir() or not path.suffix else path
+    with make_session(file, graph, model, settings, title) as session:
+        remember_samples(session, samples, source, settings)
+    return file
+
+
+def make_session(path: Path, graph: "Graph", model: Path, settings: Settings, title: str = "") -> Session:
+    """A session file that holds the model's rows, open for writing."""
+    from ..engine.graph.onnx_reader import model_digest  # noqa: PLC0415
+    from ..engine.hw.chip import get_chip, resolve_fp_type  # noqa: PLC0415
+
+    fp_type = resolve_fp_type(settings.chip, settings.fp_type)
+    session = create_session(
+        path,
+        title=title or graph.name,
+        chip=get_chip(settings.chip).name,
+        fp_type=fp_type,
+        created_by=_version(),
+    )
+    try:
+        records.put_model(session, graph, model, model_digest(model))
+    except BaseException:
+        session.close()
+        path.unlink(missing_ok=True)
+        raise
+    return session
+
+
+def remember_samples(session: Session, samples: "Samples", source: Source, settings: Settings) -> None:
+    """The calibration samples and everything needed to calibrate again."""
+    records.put_samples(session, "calibration", samples, source.path)
+    records.put_settings(
+        session,
+        {
+            **settings.to_dict(),
+            "input_num": source.number,
+            "listed": source.data_list is not None,
+            "skip_bad": source.skip_bad,
+        },
+    )
+
+
+def free_name(folder: Path, title: str) -> Path:
+    """A path for a new session in *folder*; the title without what file names cannot hold."""
+    plain = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in visible(title))
+    stem = plain.strip("._")[:80] or "session"
+    for number in range(1, 10_000):
+        path = folder / (f"{stem}{SUFFIX}" if number == 1 else f"{stem}-{number}{SUFFIX}")
+        if not path.exists():
+            return path
+    raise QuantdeckError(f"{visible(str(folder))} is full of sessions called {stem}; give another title")
+
+
+def session_graph(session: Session) -> "Graph":
+    """The graph of a session's model, unchanged since.
+
+    Errors: QuantdeckError when the file is gone or another one stands in its place.
+    """
+    from ..engine.graph.onnx_reader import model_digest  # noqa: PLC0415
+
+    found = records.model_path(session)
+    if found is None:
+        raise QuantdeckError(f"the session {visible(str(session.path))} has no model; make a new one")
+    path, digest = found
+    graph = load_model(path, records.get_settings(session).get("input_shapes"))
+    if model_digest(path) != digest:
+        raise QuantdeckError(
+            f"the model {visible(str(path))} is not the one that the session was made of; "
+            "put that one back or make a new session"
+        )
+    return graph
+
+
+def session_source(session: Session, role: str = "calibration") -> Source:
+    """Where a session's samples of a role come from."""
+    from ..engine.data.preprocess import Preprocess  # noqa: PLC0415
+
+    row = session.row("SELECT path, requested, preprocess FROM samples WHERE role = ?", role)
+    if row is None:
+        raise QuantdeckError(f"the session {visible(str(session.path))} has no samples for {role}")
+    known = records.get_settings(session)
+    path = records.path_of(row["path"])
+    options = {
+        name: Preprocess.from_json(json.dumps(one)) for name, one in json.loads(row["preprocess"]).items()
+    }
+    return Source(
+        dataset=None if known.get("listed") else path,
+        data_list=path if known.get("listed") else None,
+        number=row["requested"],
+        preprocess=options or None,
+        skip_bad=bool(known.get("skip_bad")),
+    )
+
+
+def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
+    """The job "calibrate": thresholds, plan, scores; returns the sentence of its result.
+
+    spec overrides the session's settings: method, methods (all of them unless given), input_num, tune_num,
+    bins, exact, chip, fp_type; score_num: samples on which the plan is scored (16; 0 all, -1 none).
+    """
+    settings = _settings(session, spec)
+    graph = session_graph(session)
+    source = session_source(session)
+    source = replace(source, number=int(spec.get("input_num", source.number)))
+    samples = load_samples(graph, source, report)
+    remember_samples(session, samples, source, settings)
+    done = calibrate_graph(graph, samples, settings, report)
+    plan = records.put_calibration(session, done.calibration, done.plan, f"{settings.method} calibration")
+    session.checkpoint()
+    message = f"{len(done.plan.thresholds)} thresholds with {settings.method} from {len(samples)} samples"
+    count = int(spec.get("score_num", SCORED))
+    return message if count < 0 else f"{message}; {_score(session, graph, samples.take(count), plan, report)}"
+
+
+def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
+    from ..engine.calib.methods import METHODS, resolve_method  # noqa: PLC0415
+
+    state = session.row("SELECT chip, fp_type FROM state WHERE id = 1")
+    known = {**records.get_settings(session), **spec}
+    tune = known.get("tune_list")
+    return Settings(
+        method=resolve_method(str(known.get("method", "kl"))),
+        methods=tuple(known.get("methods") or METHODS),
+        bins=int(known.get("bins", 2048)),
+        tune_num=int(known.get("tune_num", 5)),
+        tune=replace(session_source(session), dataset=None, data_list=records.path_of(tune))
+        if tune
+        else None,
+        exact=bool(known.get("exact")),
+        chip=str(spec.get("chip") or (state["chip"] if state else "bm1684x")),
+        fp_type=str(spec.get("fp_type") or (state["fp_type"] if state else "auto")),
+        input_shapes=known.get("input_shapes"),
+    )
+
+
+def _score(session: Session, graph: "Graph", samples: "Samples", number: int, report: Report) -> str:
+    found = records.get_plan(session, number)
+    if found is None:
+        return "not scored"
+    try:
+        done = evaluate_plan(graph, samples, found[1], report)
+    except QuantdeckError as error:  # a chip without simulation: the thresholds are good all the same
+        report.say(str(error))
+        return f"not scored: {error}"
+    record_evaluation(session, number, samples, done)
+    return score_sentence(done.score)
+
+
+def record_evaluation(session: Session, plan: int, samples: "Samples", done: Evaluated) -> None:
+    """Store the figures of a plan."""
+    records.put_score(session, plan, samples.digest, done.score)
+    if done.layers:
+        records.put_layer_scores(session, plan, done.layers)
+
+
+def score_sentence(score: "Score") -> str:
+    """A score in few words."""
+    dead = f", {score.dead_slices} dead slices" if score.dead_slices else ""
+    return f"cosine {score.cosine:.6f}, SQNR {score.sqnr:.2f} dB{dead}"
+
+
+def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
+    """The job "evaluate": scores a plan of the session; returns the sentence of its result.
+
+    spec: plan (number; the current one unless given), dataset or data_list with input_num (the calibration
+    samples unless given), labels (path of a CSV), layers (samples for the layer scores; 16, 0 all, -1 none).
+    """
+    found = records.get_plan(session, spec.get("plan"))
+    if found is None:
+        raise QuantdeckError(
+            f"the session {visible(str(session.path))} has no such plan yet; calibrate it first"
+        )
+    number, plan = found
+    graph = session_graph(session)
+    source = session_source(session)
+    if spec.get("dataset") or spec.get("data_list"):
+        source = replace(
+            source,
+            dataset=Path(spec["dataset"]) if spec.get("dataset") else None,
+            data_list=Path(spec["data_list"]) if spec.get("data_list") else None,
+            number=int(spec.get("input_num", 0)),
+        )
+    samples = load_samples(graph, source, report)
+    labels = sample_labels(Path(spec["labels"]), samples) if spec.get("labels") else None
+    count = int(spec.get("layers", SCORED))
+    done = evaluate_plan(graph, samples, plan, report, labels=labels, layers=None if count < 0 else count)
+    if spec.get("dataset") or spec.get("data_list"):
+        records.put_samples(session, "evaluation", samples, source.path)
+    record_evaluation(session, number, samples, done)
+    return score_sentence(done.score)
+
+
+def sample_labels(file: Path, samples: "Samples") -> tuple[int, ...]:
+    """The class of every row that the samples feed, in order."""
+    from ..engine.data.labels import read_labels  # noqa: PLC0415
+
+    return read_labels(file, [rows.entry for group in samples.groups for rows in group])
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+    try:
+        return version("quantdeck")
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,86 @@
+"""The process of one job: ``python -m quantdeck.sessions.worker SESSION JOB``.
+
+It runs at lower priority in a session of its own, so that neither a closed terminal nor a busy screen ends
+it. Its standard output and standard error are the job's log.
+"""
+
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .diagnosis import diverted_output, fault_text
+from .heart import JobReport, beating
+from .jobs import claim, finish, get_job
+from .report import Both, Cancelled, Report
+from .session import Session
+from .store import open_session
+
+Body = Callable[[Session, Mapping[str, Any], Report], str]
+NICE = 10  # style 2.6: the screen stays quick with every core busy
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job; its row says how it went. Exit status 0 done or cancelled, 1 failed."""
+    path, number = Path(arguments[0]), int(arguments[1])
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    log = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    faulthandler.enable(log)
+    with log, open_session(path) as session:
+        try:
+            return 0 if run_job(session, number, log) else 1
+        except QuantdeckError as error:  # the job is another's, or the file cannot be written
+            log.write(f"{error}\n")
+            return 1
+
+
+def run_job(session: Session, number: int, log: TextIO, listener: Report | None = None) -> bool:
+    """Claim a waiting job and do it in this process; whether it was done. A fault is logged, not raised."""
+    job = claim(session, number)
+    report = JobReport(session, number, log)
+    state, message = "failed", ""
+    with _stopping(report), diverted_output() as chatter:
+        try:
+            with beating(report, lambda error: log.write(fault_text(error))):
+                both: Report = Both(listener, report) if listener else report
+                message = _body(job.kind)(session, job.spec, both)
+            state = "done"
+        except Cancelled:
+            state, message = "cancelled", "stopped as asked"
+        except QuantdeckError as error:
+            message = str(error)
+        except Exception as error:
+            message = f"a fault of the program ({type(error).__name__}); the traceback is in the log"
+            log.write(fault_text(error) + chatter.text())
+    log.write(f"{state}: {visible(message)}\n")
+    finish(session, get_job(session, number).id, state, message)
+    return state == "done"
+
+
+def _body(kind: str) -> Body:
+    from . import work  # noqa: PLC0415 - a job that cannot start imports no engine
+
+    return {"calibrate": work.calibrate, "evaluate": work.evaluate}[kind]
+
+
+@contextmanager
+def _stopping(report: JobReport) -> Iterator[None]:
+    """SIGTERM and SIGINT let the work stop at its next step."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: report.stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
