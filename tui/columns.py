@@ -1,0 +1,86 @@
+"""The layer table's columns: title, width, text, order; and the bar that says how much noise a layer has."""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from . import figures
+from .glyphs import Glyphs
+from .widgets.cells import Part, cut, fit
+from .widgets.table_model import Column
+
+BAR_CELLS = 8
+BAR_DECIBELS = 48.0  # a full bar
+
+METHOD_SHORT = {
+    "percentile9999": "pct9999",
+    "aciq_gauss": "aciq_g",
+    "aciq_laplace": "aciq_l",
+    "observer": "observer",
+}
+
+
+def short_method(method: object) -> str:
+    """A method's name in eight cells."""
+    text = str(method or figures.NOTHING)
+    return METHOD_SHORT.get(text, text)
+
+
+@lru_cache(256)
+def bar(sqnr: float, glyphs: Glyphs) -> str:
+    """An SQNR as a bar of eight cells, half a cell at a time."""
+    halves = round(max(0.0, min(sqnr, BAR_DECIBELS)) / BAR_DECIBELS * BAR_CELLS * 2)
+    return (glyphs.bar * (halves // 2) + (glyphs.half_bar if halves % 2 else "")).ljust(BAR_CELLS)
+
+
+def sqnr_cell(glyphs: Glyphs) -> Callable[[Any, int], list[Part]]:
+    """The accumulated SQNR with bar and sign; the verdict's colour stands beside its sign."""
+
+    def parts(value: Any, width: int) -> list[Part]:
+        text = fit(figures.decibel(value), 5, right=True)
+        if not isinstance(value, float) or math.isnan(value):
+            return [(text + " " * (width - 5), "muted")]
+        tone, sign = figures.verdict(value)
+        return [(text + " ", "plain"), (f"{bar(value, glyphs)} {sign}", tone)]
+
+    return parts
+
+
+def mode_cell(value: Any, width: int) -> list[Part]:
+    """The precision; a float layer is marked, since int8 is the rule."""
+    text = str(value or figures.NOTHING)
+    return [(fit(text, width), "accent" if text in ("F16", "BF16", "F32") else "plain")]
+
+
+@lru_cache(4096)
+def shape_size(shape: str) -> int:
+    """How many elements a shape has, for sorting."""
+    parts = [part for part in str(shape).split("x") if part.isdigit()]
+    return prod(int(part) for part in parts)
+
+
+def layer_columns(glyphs: Glyphs) -> tuple[Column, ...]:
+    """The columns, the frozen one first; a low priority number stays longest on a narrow screen."""
+
+    def shown(width: int) -> Callable[[Any], str]:
+        return lambda value: cut(glyphs.show(str(value)), width, glyphs.cut)
+
+    return (
+        Column("name", "layer", 28),
+        Column("position", "#", 4, right=True, priority=12),
+        Column("op", "op", 9, shown(9), priority=2),
+        Column(
+            "shape", "output shape", 14, shown(14), right=True, priority=9, rank=shape_size, descending=True
+        ),
+        Column("macs", "MACs", 7, figures.count, right=True, priority=5, descending=True),
+        Column("threshold", "threshold", 9, figures.real, right=True, priority=4, descending=True),
+        Column("method", "method", 8, short_method, priority=8),
+        Column("local_cos", "local cos", 9, figures.cosine, right=True, priority=10),
+        Column("local_sqnr", "local dB", 8, figures.decibel, right=True, priority=7),
+        Column("cos", "cos", 8, figures.cosine, right=True, priority=3),
+        Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
+        Column("saturation", "clipped", 7, figures.share, right=True, priority=11, descending=True),
+        Column("mode", "mode", 4, priority=1, parts=mode_cell),
+    )

@@ -1,0 +1,56 @@
+"""Keeps up with a session file: what changed since the last look (style 2.6)."""
+
+import sqlite3
+import time
+from dataclasses import replace
+
+from .reader import SessionReader
+from .snapshots import SessionView
+
+BUSY = 0.25  # seconds between looks while a job runs
+QUIET = 1.0
+SILENCE = 30.0  # seconds without a heartbeat after which a job counts as lost
+
+
+class Feed:
+    """A reader and the head that was read last."""
+
+    def __init__(self, reader: SessionReader) -> None:
+        """Read the head at once; QuantdeckError when that fails."""
+        self.reader = reader
+        reader.changed()
+        self.view = _judged(reader.head())
+
+    @property
+    def delay(self) -> float | None:
+        """Seconds until the next look; None for a file that nobody can write."""
+        if self.reader.frozen:
+            return None
+        job = self.view.job
+        return BUSY if job is not None and job.active and not job.lost else QUIET
+
+    def look(self) -> SessionView | None:
+        """The new head when another process has committed something or a job fell silent, else None.
+
+        A file that is locked for the moment is looked at again next time.
+        """
+        try:
+            view = _judged(self.reader.head() if self.reader.changed() else self.view)
+        except sqlite3.OperationalError:
+            return None
+        if view == self.view:
+            return None
+        self.view = view
+        return view
+
+    def close(self) -> None:
+        """Let the file go."""
+        self.reader.close()
+
+
+def _judged(view: SessionView) -> SessionView:
+    """The head, with a running job marked lost when its heart has not beaten for long."""
+    job = view.job
+    if job is None or job.state != "running" or job.heartbeat is None:
+        return view
+    return replace(view, job=replace(job, lost=time.time() - job.heartbeat > SILENCE))

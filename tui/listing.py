@@ -1,0 +1,50 @@
+"""Which sessions a folder holds, for the start screen; sqlite3 only."""
+
+import sqlite3
+from pathlib import Path
+
+from ..engine.errors import QuantdeckError
+from ..sessions.recognise import is_session
+from .reader import SessionReader
+from .snapshots import SessionEntry
+
+
+def list_folder(folder: Path) -> tuple[SessionEntry, ...]:
+    """The sessions of *folder*, newest first; one that cannot be read stands there with its reason."""
+    try:
+        files = [path for path in folder.iterdir() if path.is_file() and is_session(path)]
+    except OSError:
+        return ()
+    return tuple(sorted(map(_entry, files), key=lambda entry: (-entry.changed, entry.path.name)))
+
+
+def _entry(path: Path) -> SessionEntry:
+    changed = _changed(path)
+    try:
+        with SessionReader(path) as reader:
+            head = reader.head()
+    except (QuantdeckError, sqlite3.Error) as error:
+        return SessionEntry(path, path.stem, "", "", None, None, None, None, "", changed, str(error))
+    score, job = head.score, head.job
+    return SessionEntry(
+        path=path,
+        title=head.title or path.stem,
+        model=head.model,
+        chip=head.chip,
+        cos=score.cos if score else None,
+        sqnr=score.sqnr if score else None,
+        top1_float=score.top1_float if score else None,
+        top1_int8=score.top1_int8 if score else None,
+        job=f"{job.kind} {job.state}" if job and (job.active or job.state == "failed") else "",
+        changed=changed,
+        problem="",
+    )
+
+
+def _changed(path: Path) -> float:
+    """When the session was last written: the newer of the file and its write-ahead log."""
+    times = [path.stat().st_mtime]
+    log = path.with_name(path.name + "-wal")
+    if log.exists():
+        times.append(log.stat().st_mtime)
+    return max(times)

@@ -1,0 +1,218 @@
+"""Reads a session file with sqlite3 alone, read-only, in short transactions (style 2.6)."""
+
+import json
+from array import array
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from ..sessions.store import open_session
+from .snapshots import JobView, LayerColumns, LayerView, ScoreView, SessionView, TensorView
+
+BUSY_TIMEOUT = 50  # milliseconds; the screen waits no longer for a writer
+_JOB_COLUMNS = (
+    "id", "kind", "title", "state", "wanted", "started", "finished", "heartbeat", "stage", "done", "total",
+    "rate", "eta", "message", "log",
+)  # fmt: skip
+_JOB = ", ".join(_JOB_COLUMNS)
+_FIGURES = ("mode", "local_cos", "local_sqnr", "cos", "sqnr", "saturation")
+_LAYERS = """
+SELECT l.position, l.name, l.op, l.shape, l.macs, l.params, l.outputs,
+       s.mode, s.local_cos, s.local_sqnr, s.cos, s.sqnr, s.saturation
+FROM layer l LEFT JOIN layer_score s ON s.layer = l.name AND s.plan = ?
+ORDER BY l.position
+"""
+
+
+class SessionReader:
+    """One held connection to a session file that is only looked at."""
+
+    def __init__(self, path: Path) -> None:
+        """Open *path*; QuantdeckError when it is no session, or a newer one, or damaged."""
+        self.path = path
+        self._session = open_session(path, readonly=True)
+        self._connection = self._session.connection
+        self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+        self._seen = -1
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the file lies where nobody may write, so that nothing can change."""
+        return self._session.frozen
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def changed(self) -> bool:
+        """Whether another process has committed since the last call; the first call says yes."""
+        version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        changed = version != self._seen
+        self._seen = version
+        return changed
+
+    def head(self) -> SessionView:
+        """Session, plan, score and the newest job."""
+        state = self._one(
+            "SELECT rev, title, chip, fp_type, current_plan, settings FROM state WHERE id = 1",
+        )
+        model = self._one("SELECT name, path, notes FROM model WHERE id = 1")
+        samples = self._one("SELECT path, formed FROM samples WHERE role = 'calibration'")
+        if state is None or model is None:
+            raise QuantdeckError(
+                f"The session {visible(str(self.path))} is not complete; make a new one of the model."
+            )
+        rev, title, chip, fp_type, plan, settings = state
+        label = self._one("SELECT label FROM plan WHERE id = ?", plan)
+        return SessionView(
+            path=self.path,
+            rev=rev,
+            title=title,
+            chip=chip,
+            fp_type=fp_type,
+            model=model[0],
+            model_path=model[1],
+            notes=tuple(str(note) for note in json.loads(model[2])),
+            samples_path=samples[0] if samples else "",
+            samples=samples[1] if samples else 0,
+            settings=json.loads(settings),
+            plan=plan,
+            plan_label=label[0] if label else "",
+            score=self._score(plan),
+            job=next(iter(self.jobs(limit=1)), None),
+        )
+
+    def _score(self, plan: int | None) -> ScoreView | None:
+        row = self._one(
+            "SELECT cos, sqnr, dead, top1_float, top1_int8, labelled FROM score WHERE plan = ?"
+            " ORDER BY created DESC, id DESC LIMIT 1",
+            plan,
+        )
+        return ScoreView(*row) if row else None
+
+    def jobs(self, *, limit: int = 20) -> tuple[JobView, ...]:
+        """The newest jobs, active ones first."""
+        rows = self._connection.execute(
+            f"SELECT {_JOB} FROM job ORDER BY state IN ('waiting', 'running') DESC, id DESC LIMIT ?", (limit,)
+        )
+        return tuple(job_view(row) for row in rows)
+
+    def job(self, number: int) -> JobView | None:
+        """One job by its number."""
+        row = self._one(f"SELECT {_JOB} FROM job WHERE id = ?", number)
+        return job_view(row) if row else None
+
+    def layers(self, plan: int | None) -> LayerColumns:
+        """The layer table under *plan*."""
+        rows = self._connection.execute(_LAYERS, (plan,)).fetchall()
+        keys = ("position", "name", "op", "shape", "macs", "params", "outputs", *_FIGURES)
+        columns: dict[str, list[object]] = (
+            {key: list(values) for key, values in zip(keys, zip(*rows, strict=True), strict=True)}
+            if rows
+            else {key: [] for key in keys}
+        )
+        tensors = tuple(_first(text) for text in columns.pop("outputs"))
+        thresholds, modes = self.plan_rows(plan)
+        found = [thresholds.get(tensor) for tensor in tensors]
+        columns["threshold"] = [row[0] if row else None for row in found]
+        columns["method"] = [row[1] if row else None for row in found]
+        columns["mode"] = [
+            mode or modes.get(str(name)) for mode, name in zip(columns["mode"], columns["name"], strict=True)
+        ]
+        return LayerColumns(columns, tensors)
+
+    def plan_rows(self, plan: int | None) -> tuple[Mapping[str, tuple[float, str]], Mapping[str, str]]:
+        """Threshold and method by tensor, and mode by layer, of a plan."""
+        row = self._one("SELECT body FROM plan WHERE id = ?", plan)
+        if row is None:
+            return {}, {}
+        body: dict[str, Any] = json.loads(row[0])
+        thresholds = {name: (float(value[0]), str(value[3])) for name, value in body["thresholds"].items()}
+        return thresholds, {str(name): str(mode) for name, mode in body["modes"].items()}
+
+    def figures_since(self, plan: int | None, rev: int) -> tuple[tuple[str, Mapping[str, object]], ...]:
+        """Layer figures of *plan* written after revision *rev*: (layer, figures by column)."""
+        rows = self._connection.execute(
+            f"SELECT layer, {', '.join(_FIGURES)} FROM layer_score WHERE rev > ? AND plan = ?", (rev, plan)
+        )
+        return tuple((row[0], dict(zip(_FIGURES, row[1:], strict=True))) for row in rows)
+
+    def layer(self, name: str) -> LayerView | None:
+        """One layer with its neighbours and its activation."""
+        row = self._one(
+            "SELECT op, shape, detail, macs, params, inputs, outputs FROM layer WHERE name = ?",
+            name,
+        )
+        if row is None:
+            return None
+        op, shape, detail, macs, params, inputs, outputs = row
+        return LayerView(
+            name=name,
+            op=op,
+            shape=shape,
+            detail=detail,
+            macs=macs,
+            params=params,
+            inputs=tuple((tensor, self._producer(tensor)) for tensor in json.loads(inputs)),
+            outputs=self._consumers(json.loads(outputs)),
+            tensor=self.tensor(_first(outputs)),
+        )
+
+    def _producer(self, tensor: str) -> str:
+        row = self._one(
+            "SELECT l.op FROM tensor t JOIN layer l ON l.name = t.producer WHERE t.name = ?", tensor
+        ) or self._one("SELECT op FROM layer WHERE name = ?", tensor)
+        return row[0] if row else "input"
+
+    def _consumers(self, tensors: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        rows = self._connection.execute(
+            "SELECT DISTINCT l.position, l.name, l.op FROM layer l, json_each(l.inputs) i"
+            " WHERE i.value IN (SELECT value FROM json_each(?)) ORDER BY l.position",
+            (json.dumps(list(tensors)),),
+        )
+        return tuple((name, op) for _, name, op in rows)
+
+    def tensor(self, name: str) -> TensorView | None:
+        """Statistics, histogram and thresholds of an activation."""
+        row = self._one(
+            "SELECT shape, min, max, mean, std, zero_share, warning, histogram, histogram_lo, histogram_hi"
+            " FROM tensor WHERE name = ?",
+            name,
+        )
+        if row is None:
+            return None
+        shape, low, high, mean, std, zeros, warning, blob, start, end = row
+        counts = array("f")
+        counts.frombytes(blob or b"")
+        thresholds = self._connection.execute(
+            "SELECT method, value FROM threshold WHERE tensor = ? ORDER BY value, method", (name,)
+        ).fetchall()
+        return TensorView(
+            name, shape, low, high, mean, std, zeros, warning or "", tuple(counts), start or 0.0, end or 0.0,
+            tuple(thresholds),
+        )  # fmt: skip
+
+    def _one(self, query: str, *values: object) -> Any:
+        return self._connection.execute(query, values).fetchone()
+
+
+def job_view(row: tuple[Any, ...]) -> JobView:
+    """A job's row as a record; the columns stand in the record's order."""
+    values = dict(zip(_JOB_COLUMNS, row, strict=True))
+    return JobView(**{**values, "stage": values["stage"] or "", "message": values["message"] or ""})
+
+
+def _first(outputs: object) -> str:
+    names = json.loads(str(outputs))
+    return str(names[0]) if names else ""

@@ -1,0 +1,108 @@
+"""What every screen has: header, footer, and one line in place of it all on too small a terminal."""
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen, Screen
+
+from ..keys import footer
+from ..messages import SessionChanged
+from ..snapshots import SessionView
+from ..widgets.bars import SMALLEST, SizeNotice, footer_line, header_lines
+from ..widgets.painted import Lines
+
+if TYPE_CHECKING:
+    from ..workbench import Workbench
+
+Result = TypeVar("Result")
+
+TALL = 36
+WIDE = 120
+
+
+class DeckScreen(Screen[None]):
+    """A full screen with the shared header and footer."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ()
+    TITLE_TEXT: ClassVar[str] = ""
+
+    @property
+    def deck(self) -> "Workbench":
+        """The application."""
+        return cast("Workbench", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Header, the screen's own part, footer, and the notice for small terminals."""
+        self._classify(*self.app.size)  # before the first layout: another one would be painted
+        yield Lines(id="header")
+        yield from self.body()
+        yield Lines(id="footer")
+        yield SizeNotice()
+
+    def body(self) -> ComposeResult:
+        """The screen's own widgets."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Follow the session."""
+        self.deck.session_changed.subscribe(self, self._session_changed)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the layout by the size and draw the bars for it."""
+        self._fit(event.size.width, event.size.height)
+
+    def on_screen_resume(self) -> None:
+        """The header may be stale after another screen."""
+        self.draw_bars()
+
+    def _fit(self, width: int, height: int) -> None:
+        if self._classify(width, height):
+            self.query_one(SizeNotice).say(width, height)
+        self.draw_bars()
+
+    def _classify(self, width: int, height: int) -> bool:
+        """Set the classes by which the style sheet lays out; True when the terminal is too small."""
+        small = width < SMALLEST[0] or height < SMALLEST[1]
+        self.app.set_class(small, "-small")
+        self.set_class(height >= TALL, "-tall")
+        self.set_class(height < TALL, "-short")
+        self.set_class(width < WIDE, "-narrow")
+        self.set_class(width >= WIDE, "-wide")
+        return small
+
+    def draw_bars(self) -> None:
+        """Header and footer; only what differs is painted."""
+        width = self.app.size.width
+        view = self.session_view()
+        self.query_one("#header", Lines).set_lines(
+            header_lines(view, self.TITLE_TEXT, self.deck.glyphs, width)
+        )
+        self.query_one("#footer", Lines).set_line(footer_line(footer("app", *self.AREAS), width))
+
+    def session_view(self) -> SessionView | None:
+        """The session that the header names."""
+        return self.deck.view
+
+    def _session_changed(self, change: SessionChanged) -> None:
+        self.draw_bars()
+        self.follow(change)
+
+    def say(self, sentence: str, tone: str = "muted") -> None:
+        """Say something on the screen, beside the rest; by default in the line of state."""
+        for status in self.query("#status").results(Lines):
+            status.set_line([(f" {self.deck.glyphs.show(sentence)}", tone)])
+
+    def follow(self, change: SessionChanged) -> None:
+        """What a screen does when the session has changed."""
+
+
+class DeckModal(ModalScreen[Result]):
+    """A dialog that returns a value."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def deck(self) -> "Workbench":
+        """The application."""
+        return cast("Workbench", self.app)

@@ -1,0 +1,129 @@
+"""Calibrate the open session in a job of its own and watch it; leaving does not stop it."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from .. import figures
+from ..glyphs import Glyphs
+from ..keys import bindings
+from ..messages import SessionChanged
+from ..session_form import calibration_fields, calibration_spec, check_calibration
+from ..snapshots import JobView
+from ..widgets.cells import Part
+from ..widgets.form import Form
+from ..widgets.painted import Lines
+from .base import DeckScreen
+
+BAR = 40
+
+
+class CalibrateScreen(DeckScreen):
+    """A few settings above, the job below."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("calibrate",)
+    BINDINGS: ClassVar[list[BindingType]] = bindings("calibrate")
+    TITLE_TEXT = "calibrate"
+
+    def body(self) -> ComposeResult:
+        """Form, progress, a line of state."""
+        view = self.deck.view
+        yield Lines(classes="heading")
+        yield Form(calibration_fields(view.settings if view else {}))
+        yield Lines(id="progress")
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """Say what will be read and show the newest job."""
+        super().on_mount()
+        view = self.deck.view
+        if view is not None:
+            where = self.deck.glyphs.show(view.samples_path) or "no samples"
+            self.query_one(".heading", Lines).set_line(
+                [("samples  ", "muted"), (f"{where}, {view.samples} formed", "plain")]
+            )
+        self.query_one(Form).row("method").control.focus()
+        self._draw()
+
+    def follow(self, change: SessionChanged) -> None:
+        """The job has moved on."""
+        self._draw()
+
+    def on_input_submitted(self) -> None:
+        """Enter goes on to the next field."""
+        self.focus_next()
+
+    def action_start(self) -> None:
+        """Check the settings and start the job."""
+        form = self.query_one(Form)
+        values = form.values()
+        errors = check_calibration(values)
+        form.show_errors(errors)
+        if errors:
+            return
+        job = self.deck.view.job if self.deck.view else None
+        if job is not None and job.active and not job.lost:
+            self.say("a job is at work on this session; x cancels it", "weak")
+            return
+        self.say("starting", "accent")
+        self.deck.start_job("calibrate", calibration_spec(values))
+
+    def action_cancel_job(self) -> None:
+        """Ask the job to stop."""
+        job = self.deck.view.job if self.deck.view else None
+        if job is None or not job.active:
+            self.say("there is no job to cancel", "weak")
+            return
+        self.deck.cancel_job(job.id)
+
+    def action_log(self) -> None:
+        """The job's log."""
+        self.deck.show_log(self.deck.view.job if self.deck.view else None)
+
+    def action_back(self) -> None:
+        """Back to the layers; the job goes on."""
+        self.app.pop_screen()
+
+    def _draw(self) -> None:
+        job = self.deck.view.job if self.deck.view else None
+        self.query_one("#progress", Lines).set_lines(progress_lines(job, self.deck.glyphs))
+        if job is not None and self.query_one("#status", Lines).text.strip() == "starting":
+            self.say("")
+
+
+def progress_lines(job: JobView | None, glyphs: Glyphs) -> list[list[Part]]:
+    """The job in a few lines: what, a bar, figures, its sentence."""
+    if job is None:
+        return [[("no job yet; F5 starts one", "muted")]]
+    tone = {"failed": "bad", "running": "accent", "waiting": "accent", "done": "good"}.get(job.state, "weak")
+    state = "no sign of life" if job.lost else job.state
+    if job.active and job.wanted == "cancel":
+        state = "stopping"
+    head: list[Part] = [
+        (f"job {job.id}  ", "muted"),
+        (glyphs.show(job.title), "strong"),
+        (f"  {state}", tone),
+    ]
+    lines = [head, [], _bar(job, glyphs), _pace(job, glyphs), []]
+    if job.message:
+        lines.append([(glyphs.show(job.message), tone if job.state == "failed" else "plain")])
+    if job.active:
+        lines.append([("x cancels; leaving the workbench does not stop it", "muted")])
+    return lines
+
+
+def _bar(job: JobView, glyphs: Glyphs) -> list[Part]:
+    full = min(BAR, BAR * job.done // job.total) if job.total else 0
+    percent = f"  {job.done * 100 // job.total:3d} %" if job.total else ""
+    return [(glyphs.bar * full, "accent"), (glyphs.dot * (BAR - full), "muted"), (percent, "plain")]
+
+
+def _pace(job: JobView, glyphs: Glyphs) -> list[Part]:
+    told = [
+        f"{job.done} of {job.total}" if job.total else "",
+        f"{job.rate:.1f} a second" if job.rate else "",
+        f"{figures.duration(job.eta)} left" if job.eta is not None and job.active else "",
+    ]
+    text = f" {glyphs.dot} ".join(filter(None, told))
+    return [(f"{glyphs.show(job.stage):<20}", "plain"), (f"  {text}", "plain")]

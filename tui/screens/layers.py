@@ -1,0 +1,290 @@
+"""The heart: every layer with its figures, and the detail of the one under the cursor."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.timer import Timer
+
+from ..columns import layer_columns
+from ..keys import bindings
+from ..messages import PromptChanged, PromptDone, RowChosen, RowMoved, SessionChanged, SortAsked
+from ..widgets.cells import Part
+from ..widgets.detail import DetailPane
+from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
+from ..widgets.prompt import Prompt, matcher
+from ..widgets.table_model import TableModel
+from .base import DeckScreen
+
+REST = 0.2  # seconds the cursor rests before the detail follows: moving costs two rows, not a screen
+
+
+class LayersScreen(DeckScreen):
+    """The layer table; the detail below it, or in its place on a small screen."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("layers",)
+    BINDINGS: ClassVar[list[BindingType]] = bindings("layers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tensors: tuple[str, ...] = ()
+        self._rows: dict[str, int] = {}
+        self._filter = ""
+        self._find = ""
+        self._op: str | None = None
+        self._rest: Timer | None = None
+
+    def body(self) -> ComposeResult:
+        """Table, detail, prompt and a line of state."""
+        yield LineTable(
+            layer_columns(self.deck.glyphs), id="layers", empty="No layer matches; Esc shows all."
+        )
+        yield DetailPane(id="detail")
+        yield Prompt()
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """Read the table."""
+        super().on_mount()
+        self._load()
+        self.table.focus()
+
+    @property
+    def table(self) -> LineTable:
+        """The layer table."""
+        return self.query_one("#layers", LineTable)
+
+    @property
+    def detail(self) -> DetailPane:
+        """The detail pane."""
+        return self.query_one(DetailPane)
+
+    @property
+    def detail_shown(self) -> bool:
+        """Whether the detail can be seen."""
+        if self.has_class("-tall"):
+            return not self.detail.has_class("-closed")
+        return self.detail.has_class("-open")
+
+    # what the session tells
+
+    def _load(self, *, keep: bool = False) -> None:
+        feed = self.deck.feed
+        if feed is None:
+            return
+        layers = feed.reader.layers(feed.view.plan)
+        table = self.table
+        ordered = table.model.sorted_by
+        self._tensors = layers.tensors
+        self._rows = {str(name): row for row, name in enumerate(layers.columns["name"])}
+        table.load(TableModel(layers.columns), keep=keep)
+        self._apply_filter()
+        if keep and ordered:
+            table.sort(*ordered)
+        self._draw_status()
+        self._show_detail_later()
+
+    def follow(self, change: SessionChanged) -> None:
+        """Changed figures go into their cells; another plan is another table. Rows stay where they are."""
+        feed = self.deck.feed
+        if feed is None or change.view.path != feed.view.path:
+            return
+        if change.before is None or change.before.plan != change.view.plan:
+            self._load(keep=True)
+            return
+        table = self.table
+        for layer, figures in feed.reader.figures_since(change.view.plan, change.before.rev):
+            row = self._rows.get(layer)
+            if row is None:
+                continue
+            for key, value in figures.items():
+                table.set(row, key, value)
+
+    # what the table tells
+
+    def on_row_moved(self, event: RowMoved) -> None:
+        """The line of state follows at once, the detail when the cursor rests."""
+        self._draw_status()
+        self._show_detail_later()
+
+    def on_row_chosen(self, event: RowChosen) -> None:
+        """Enter."""
+        self.action_detail()
+
+    def on_sort_asked(self, event: SortAsked) -> None:
+        """Sort by the column under the column cursor."""
+        self.table.sort(event.column)
+        self._draw_status()
+
+    # actions
+
+    def action_detail(self) -> None:
+        """Show or hide the detail."""
+        self.detail.toggle_class("-closed" if self.has_class("-tall") else "-open")
+        self._arrange()
+
+    def action_back(self) -> None:
+        """Close the detail, then the filter, then the session."""
+        if self.has_class("-short") and self.detail.has_class("-open"):
+            self.detail.remove_class("-open")
+            self._arrange()
+        elif self._filter or self._op:
+            self._filter, self._op = "", None
+            self._apply_filter()
+        else:
+            self.deck.show_start()
+
+    def action_filter(self) -> None:
+        """Ask for the text of the filter; rows follow each letter."""
+        self.query_one(Prompt).ask("filter", "filter", self._filter)
+
+    def action_find(self) -> None:
+        """Ask for the text to find."""
+        self.query_one(Prompt).ask("find", "find", self._find)
+
+    def action_next(self) -> None:
+        """The next match of Find."""
+        self._jump(1)
+
+    def action_previous(self) -> None:
+        """The match before."""
+        self._jump(-1)
+
+    def action_same_op(self) -> None:
+        """Only layers of the op under the cursor, or all again."""
+        table = self.table
+        if self._op is None and table.row is not None:
+            self._op = str(table.model.value(table.row, "op"))
+        else:
+            self._op = None
+        self._apply_filter()
+
+    def action_sort_by(self, column: str) -> None:
+        """Sort by a named column (the palette)."""
+        self.table.sort(column)
+        self._draw_status()
+
+    def action_worst(self) -> None:
+        """Worst accumulated SQNR first."""
+        self.table.sort("sqnr", False)
+        self.table.go(0)
+        self._draw_status()
+
+    def action_in_order(self) -> None:
+        """The graph's order."""
+        self.table.sort(None)
+        self._draw_status()
+
+    def action_calibrate(self) -> None:
+        """Open the calibration."""
+        self.deck.show_calibrate()
+
+    def action_evaluate(self) -> None:
+        """Score the current plan in a job."""
+        self.deck.start_job("evaluate", {})
+
+    def action_log(self) -> None:
+        """The newest job's log."""
+        self.deck.show_log(self.deck.view.job if self.deck.view else None)
+
+    def action_copy(self) -> None:
+        """Copy the layer's visible name."""
+        table = self.table
+        if table.row is not None:
+            self._say_copied(self.deck.glyphs.show(str(table.model.value(table.row, "name"))))
+
+    def action_copy_command(self) -> None:
+        """Copy the command that prints this table."""
+        if self.deck.view is not None:
+            self._say_copied(self.deck.command_line("layers"))
+
+    def action_reload(self) -> None:
+        """Read everything again and sort anew."""
+        self._load(keep=True)
+
+    # the prompt
+
+    def on_prompt_changed(self, event: PromptChanged) -> None:
+        """Filter with each letter."""
+        if event.purpose == "filter":
+            self._filter = event.text
+            self._apply_filter()
+
+    def on_prompt_done(self, event: PromptDone) -> None:
+        """Keep the filter or drop it; jump to what is to be found."""
+        if event.purpose == "filter":
+            self._filter = event.text if event.kept else ""
+            self._apply_filter()
+        elif event.kept:
+            self._find = event.text
+            self._jump(1)
+
+    # parts
+
+    def _jump(self, step: int) -> None:
+        table = self.table
+        if not self._find:
+            return
+        hits = self._hits(self._find)
+        place = table.model.find(lambda row: hits[row], table.cursor + step, step)
+        if place is None:
+            self._draw_status(f"nothing holds {self._find!a}", "weak")
+        else:
+            table.go(place)
+
+    def _hits(self, text: str) -> list[bool]:
+        values = self.table.model.values
+        return list(matcher(text, values["name"], values["op"]))
+
+    def _apply_filter(self) -> None:
+        if not self._filter and self._op is None:
+            self.table.filter(None)
+        else:
+            hits, ops, wanted = self._hits(self._filter), self.table.model.values["op"], self._op
+            self.table.filter(lambda row: hits[row] and wanted in (None, ops[row]))
+        self._draw_status()
+
+    def _say_copied(self, text: str) -> None:
+        way = self.deck.copy(text)
+        self._draw_status(f"copied {way}: {text}", "accent")
+
+    def _draw_status(self, said: str = "", tone: str = "muted") -> None:
+        glyphs, table = self.deck.glyphs, self.table
+        parts: list[Part] = [(f" {table.position_text}", "muted")]
+        if self._filter or self._op:
+            shown = " ".join(filter(None, (glyphs.show(self._filter), f"op {self._op}" if self._op else "")))
+            parts.append((f" {glyphs.dot} filter: {shown}", "accent"))
+        if said:
+            parts.append((f" {glyphs.dot} {glyphs.show(said)}", tone))
+        self.query_one("#status", Lines).set_line(parts)
+
+    def _arrange(self) -> None:
+        """On a small screen detail and table take each other's place."""
+        self.table.set_class(self.detail_shown and not self.has_class("-tall"), "-behind")
+        if not self.table.has_class("-behind"):
+            self.table.focus()
+        self.call_after_refresh(self._show_detail)
+
+    def on_resize(self, event: "object") -> None:
+        """Table and detail by the new size."""
+        super().on_resize(event)  # type: ignore[arg-type]
+        if self.is_mounted:
+            self._arrange()
+
+    def _show_detail_later(self) -> None:
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(REST, self._show_detail)
+
+    def _show_detail(self) -> None:
+        feed, table = self.deck.feed, self.table
+        if feed is None or not self.detail_shown:
+            return
+        row = table.row
+        if row is None:
+            self.detail.show(None, {}, self.deck.glyphs)
+            return
+        figures = {key: values[row] for key, values in table.model.values.items()}
+        layer = feed.reader.layer(str(figures["name"]))
+        self.detail.show(layer, figures, self.deck.glyphs)

@@ -1,0 +1,66 @@
+"""A job's log, line by line."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from ...engine.text import visible
+from ..keys import bindings
+from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
+from ..widgets.table_model import Column, TableModel
+from .base import DeckScreen
+
+MOST = 1_000_000  # bytes read of the end of a log
+
+
+class LogScreen(DeckScreen):
+    """The end of a file."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("log",)
+    BINDINGS: ClassVar[list[BindingType]] = bindings("log")
+
+    def __init__(self, path: Path, title: str) -> None:
+        super().__init__()
+        self._path = path
+        self._title = title
+
+    def body(self) -> ComposeResult:
+        """The lines."""
+        table = LineTable((Column("line", "line", 20),), id="lines", empty="The log is empty.")
+        table.column_cursor = False
+        yield table
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """Read it and go to its end."""
+        super().on_mount()
+        self.action_reload()
+        self.query_one(LineTable).focus()
+
+    def action_reload(self) -> None:
+        """Read the file again."""
+        table = self.query_one(LineTable)
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, self._path.stat().st_size - MOST))
+                text = file.read().decode("utf-8", "replace")
+        except OSError as error:
+            self.say(f"{visible(str(self._path))}: {error.strerror}", "bad")
+            return
+        table.load(TableModel({"line": list(text.splitlines())}))
+        table.action_last()
+        self.say(f"{self._title} {self.deck.glyphs.dot} {visible(str(self._path))}")
+
+    def action_copy(self) -> None:
+        """Copy the line."""
+        table = self.query_one(LineTable)
+        if table.row is not None:
+            text = self.deck.glyphs.show(str(table.model.value(table.row, "line")))
+            self.say(f"copied {self.deck.copy(text)}", "accent")
+
+    def action_back(self) -> None:
+        """Back to where one came from."""
+        self.app.pop_screen()

@@ -1,0 +1,105 @@
+"""Every action by its name."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from ..columns import layer_columns
+from ..glyphs import GLYPHS
+from ..keys import actions
+from ..messages import RowChosen
+from ..widgets.line_table import LineTable
+from ..widgets.prompt import Line
+from ..widgets.table_model import Column, TableModel
+from .base import DeckModal
+
+COLUMNS = (
+    Column("title", "action", 22),
+    Column("key", "key", 9, tone="key", priority=1),
+    Column("detail", "what it does", 34, priority=2, tone="muted"),
+)
+
+
+class Palette(DeckModal[str | None]):
+    """Type some letters, Enter runs; returns the action's name or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", show=False),
+        Binding("down", "down", "Down", show=False),
+        Binding("up", "up", "Up", show=False),
+    ]
+
+    def __init__(self, areas: tuple[str, ...]) -> None:
+        super().__init__()
+        self._rows = palette_rows(areas)
+
+    def compose(self) -> ComposeResult:
+        """A line to type in and the actions that match."""
+        with Vertical(id="box"):
+            yield Line(placeholder="type to find an action, Enter runs it", id="palette-input")
+            table = LineTable(COLUMNS, id="actions", empty="No action of that name.", names=False)
+            table.column_cursor = False
+            table.can_focus = False
+            yield table
+
+    def on_mount(self) -> None:
+        """All actions."""
+        names = ("title", "key", "detail", "action")
+        columns: dict[str, list[object]] = {
+            name: [row[index] for row in self._rows] for index, name in enumerate(names)
+        }
+        self.table.load(TableModel(columns))
+        self.query_one(Input).focus()
+
+    @property
+    def table(self) -> LineTable:
+        """The actions."""
+        return self.query_one(LineTable)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Only what matches every word."""
+        words = event.value.lower().split()
+        texts = [f"{row[0]} {row[2]}".lower() for row in self._rows]
+        self.table.filter(lambda row: all(word in texts[row] for word in words))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Run the one under the cursor."""
+        self.table.action_choose()
+
+    def on_row_chosen(self, event: RowChosen) -> None:
+        """Return it."""
+        self.dismiss(self._rows[event.row][3])
+
+    def on_key(self, event: events.Key) -> None:
+        """Paging from the line."""
+        pages = {"pagedown": self.table.action_page_down, "pageup": self.table.action_page_up}
+        if event.key in pages:
+            event.stop()
+            pages[event.key]()
+
+    def action_down(self) -> None:
+        """The next action."""
+        self.table.action_down()
+
+    def action_up(self) -> None:
+        """The action before."""
+        self.table.action_up()
+
+    def action_leave(self) -> None:
+        """Nothing."""
+        self.dismiss(None)
+
+
+def palette_rows(areas: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
+    """Title, key, detail and action of everything that can be done here."""
+    rows = [(key.title, key.display, key.detail, key.action) for key in actions(*areas, "app")]
+    if "layers" in areas:
+        rows += [
+            (f"Sort by {column.title}", "", "Again turns the direction", f"sort_by('{column.key}')")
+            for column in layer_columns(GLYPHS["ascii"])
+        ]
+    return [row for row in rows if row[3] != "palette"]

@@ -1,0 +1,147 @@
+"""The list of sessions: open one, make a new one."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from ...engine.errors import QuantdeckError
+from ...engine.text import visible
+from ...sessions.recognise import is_session
+from .. import figures
+from ..columns import sqnr_cell
+from ..glyphs import Glyphs
+from ..keys import bindings
+from ..listing import list_folder
+from ..messages import RowChosen, SortAsked
+from ..snapshots import SessionEntry
+from ..widgets.cells import cut
+from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
+from ..widgets.table_model import Column, TableModel
+from .base import DeckScreen
+from .picker import Picker
+
+KEYS = ("title", "model", "chip", "cos", "sqnr", "top1_float", "top1_int8", "job", "changed")
+
+
+def session_columns(glyphs: Glyphs, now: float) -> tuple[Column, ...]:
+    """Columns of the list; *now* makes ages of times."""
+
+    def shown(width: int):
+        return lambda value: cut(glyphs.show(str(value)), width, glyphs.cut)
+
+    return (
+        Column("title", "session", 16),
+        Column("model", "model", 14, shown(14), priority=2),
+        Column("chip", "chip", 9, shown(9), priority=3),
+        Column("cos", "cos", 8, figures.cosine, right=True, priority=6),
+        Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
+        Column("top1_float", "top-1 float", 11, figures.share, right=True, priority=7),
+        Column("top1_int8", "int8", 7, figures.share, right=True, priority=5),
+        Column("job", "job", 17, shown(17), priority=1),
+        Column("changed", "changed", 14, lambda at: age(at, now), right=True, priority=4, descending=True),
+    )
+
+
+def age(at: float, now: float) -> str:
+    """How long ago: ``5 min ago``."""
+    seconds = max(0.0, now - at)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+class StartScreen(DeckScreen):
+    """Every session of the folder."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("start",)
+    BINDINGS: ClassVar[list[BindingType]] = bindings("start")
+    TITLE_TEXT = "sessions"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: tuple[SessionEntry, ...] = ()
+
+    def body(self) -> ComposeResult:
+        """The list and a line of state."""
+        columns = session_columns(self.deck.glyphs, self.deck.clock())
+        yield LineTable(
+            columns, id="sessions", empty="No session yet: n makes one of a model and its samples."
+        )
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """Read the folder."""
+        super().on_mount()
+        self.action_reload()
+        self.table.focus()
+
+    def on_screen_resume(self) -> None:
+        """Scores may have changed meanwhile."""
+        super().on_screen_resume()
+        if self._entries:
+            self.action_reload()
+
+    @property
+    def table(self) -> LineTable:
+        """The list."""
+        return self.query_one(LineTable)
+
+    def action_reload(self) -> None:
+        """Read the folder again."""
+        self._entries = list_folder(self.deck.folder)
+        columns: dict[str, list[object]] = {
+            key: [getattr(entry, key) for entry in self._entries] for key in KEYS
+        }
+        columns["job"] = [entry.job or ("cannot be read" if entry.problem else "") for entry in self._entries]
+        self.table.load(TableModel(columns), keep=True)
+        self.say(f"{len(self._entries)} in {visible(str(self.deck.folder))}")
+
+    def on_row_chosen(self, event: RowChosen) -> None:
+        """Open the session."""
+        self._open(self._entries[event.row].path)
+
+    def on_row_moved(self) -> None:
+        """Say what is wrong with a session that cannot be read."""
+        row = self.table.row
+        entry = self._entries[row] if row is not None else None
+        if entry is not None:
+            self.say(entry.problem or visible(str(entry.path)), "weak" if entry.problem else "muted")
+
+    def on_sort_asked(self, event: SortAsked) -> None:
+        """Sort by the column under the column cursor."""
+        self.table.sort(event.column)
+
+    def action_new(self) -> None:
+        """The form for a new session."""
+        self.deck.show_new_session()
+
+    def action_open_file(self) -> None:
+        """Choose a session or a model anywhere."""
+        self.app.push_screen(Picker("open a session or a model", Path.cwd()), self._picked)
+
+    def action_copy(self) -> None:
+        """Copy the session's path."""
+        row = self.table.row
+        if row is not None:
+            text = visible(str(self._entries[row].path))
+            self.say(f"copied {self.deck.copy(text)}: {text}", "accent")
+
+    def _picked(self, path: Path | None) -> None:
+        if path is None:
+            return
+        if is_session(path):
+            self._open(path)
+        elif path.suffix.lower() == ".onnx":
+            self.deck.show_new_session(path)
+        else:
+            self.say(f"{visible(path.name)} is neither a session nor an ONNX model.", "bad")
+
+    def _open(self, path: Path) -> None:
+        try:
+            self.deck.open_session(path)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")

@@ -1,0 +1,150 @@
+"""What the form of a new session asks, and which answers it takes; knows nothing of screens."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .figures import number
+from .widgets.form import Field
+
+METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace", "observer")
+CHIPS = ("bm1684x", "bm1688", "cv186x", "bm1690", "bm1684", "cv183x", "cv182x", "cv181x", "cv180x")
+PIXEL_FORMATS = ("bgr", "rgb", "gray", "rgba")
+CHANNEL_FORMATS = ("nchw", "nhwc", "none")
+MOST_BINS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """Answers of the form, checked."""
+
+    model: Path
+    dataset: Path
+    title: str
+    chip: str
+    method: str
+    input_num: int
+    tune_num: int
+    preprocess: Mapping[str, object]
+
+
+def session_fields(model: Path | None) -> tuple[Field, ...]:
+    """The form: what, on what, how; preprocessing as the command line names it."""
+    return (
+        Field("model", "model", str(model or ""), "an ONNX file; F2 chooses", pick="file"),
+        Field("dataset", "samples", "", "a folder of images or arrays; F2 chooses", pick="folder"),
+        Field("title", "name", model.stem if model else "", "of the session; empty: the model's"),
+        Field("chip", "chip", "bm1684x", "whose arithmetic is simulated", CHIPS),
+        Field("method", "method", "kl", "of the thresholds; all are computed", METHODS),
+        Field("input_num", "number of samples", "100", "for calibration; 0 takes all"),
+        Field("tune_num", "tuned on", "5", "samples; 0 leaves thresholds untuned"),
+        Field("resize_dims", "resize to", "", "height,width; empty: the network's"),
+        Field("keep_aspect_ratio", "keep aspect ratio", "no", "", ("no", "letterbox", "short_side_scale")),
+        Field("mean", "mean", "0,0,0", "one value a channel"),
+        Field("scale", "scale", "1,1,1", "one value a channel, after the mean"),
+        Field("pixel_format", "pixel format", "bgr", "what the network was trained on", PIXEL_FORMATS),
+        Field("channel_format", "channel format", "nchw", "none: inputs are no images", CHANNEL_FORMATS),
+    )
+
+
+def calibration_fields(settings: Mapping[str, object]) -> tuple[Field, ...]:
+    """Method and numbers; what the session used last is filled in."""
+    method = str(settings.get("method", "kl"))
+    return (
+        Field("method", "method", method, "of the plan's thresholds; all are computed", METHODS),
+        Field("input_num", "number of samples", _text(settings.get("input_num", 100)), "0 takes all"),
+        Field("tune_num", "tuned on", _text(settings.get("tune_num", 5)), "samples; 0: untuned"),
+        Field("bins", "histogram bins", _text(settings.get("bins", 2048)), "the original uses 2048"),
+    )
+
+
+def check_session(values: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong, by field, in a few words that fit beside it."""
+    errors: dict[str, str] = {}
+    _check_path(values["model"], "model", errors, folder=False)
+    _check_path(values["dataset"], "dataset", errors, folder=True)
+    for key, least in (("input_num", 0), ("tune_num", 0)):
+        _check_number(values[key], key, least, errors)
+    sizes = _numbers(values["resize_dims"])
+    if values["resize_dims"] and (sizes is None or len(sizes) != 2 or any(s < 1 or s % 1 for s in sizes)):
+        errors["resize_dims"] = "two whole numbers, as 256,256"
+    for key in ("mean", "scale"):
+        if _numbers(values[key]) is None:
+            errors[key] = "numbers with commas between, as 0.5,0.5,0.5"
+    return errors
+
+
+def check_calibration(values: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong, by field."""
+    errors: dict[str, str] = {}
+    _check_number(values["input_num"], "input_num", 0, errors)
+    _check_number(values["tune_num"], "tune_num", 0, errors)
+    _check_number(values["bins"], "bins", 128, errors)
+    bins = number(values["bins"])
+    if bins is not None and bins > MOST_BINS:
+        errors["bins"] = f"at most {MOST_BINS}"
+    return errors
+
+
+def session_request(values: Mapping[str, str]) -> SessionRequest:
+    """The answers; *values* have passed ``check_session``."""
+    model = Path(values["model"]).expanduser()
+    sizes = _numbers(values["resize_dims"])
+    ratio = values["keep_aspect_ratio"]
+    preprocess: dict[str, object] = {
+        "resize_dims": [int(size) for size in sizes] if sizes else None,
+        "keep_aspect_ratio": ratio != "no",
+        "keep_ratio_mode": ratio if ratio != "no" else "letterbox",
+        "mean": _numbers(values["mean"]),
+        "scale": _numbers(values["scale"]),
+        "pixel_format": values["pixel_format"],
+        "channel_format": values["channel_format"],
+    }
+    return SessionRequest(
+        model=model,
+        dataset=Path(values["dataset"]).expanduser(),
+        title=values["title"] or model.stem,
+        chip=values["chip"],
+        method=values["method"],
+        input_num=number(values["input_num"]) or 0,
+        tune_num=number(values["tune_num"]) or 0,
+        preprocess=preprocess,
+    )
+
+
+def calibration_spec(values: Mapping[str, str]) -> dict[str, object]:
+    """The job's settings; *values* have passed ``check_calibration``."""
+    numbers = {key: number(values[key]) or 0 for key in ("input_num", "tune_num", "bins")}
+    return {"method": values["method"], **numbers}
+
+
+def _check_path(text: str, key: str, errors: dict[str, str], *, folder: bool) -> None:
+    path = Path(text).expanduser()
+    if not text:
+        errors[key] = "which folder? F2 chooses" if folder else "which file? F2 chooses"
+    elif not path.exists():
+        errors[key] = "there is no such folder" if folder else "there is no such file"
+    elif folder != path.is_dir():
+        errors[key] = "this is a file; a folder is wanted" if folder else "this is a folder"
+    elif not os.access(path, os.R_OK):
+        errors[key] = "it may not be read"
+    elif not folder and path.suffix.lower() != ".onnx":
+        errors[key] = "an .onnx file is wanted"
+
+
+def _check_number(text: str, key: str, least: int, errors: dict[str, str]) -> None:
+    found = number(text)
+    if found is None or found < least:
+        errors[key] = f"a whole number from {least} on"
+
+
+def _numbers(text: str) -> list[float] | None:
+    try:
+        return [float(part) for part in text.split(",")] if text else None
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, int) else "0"

@@ -1,0 +1,126 @@
+"""What is read of a session at one moment: frozen records that screens draw from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """The current plan's score: raw cosine and SQNR in dB of the worst output, accuracies as shares."""
+
+    cos: float | None
+    sqnr: float | None
+    dead: int
+    top1_float: float | None
+    top1_int8: float | None
+    labelled: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job's row; times in unix seconds, rate in steps per second, eta in seconds."""
+
+    id: int
+    kind: str
+    title: str
+    state: str
+    wanted: str
+    started: float | None
+    finished: float | None
+    heartbeat: float | None
+    stage: str
+    done: int
+    total: int
+    rate: float | None
+    eta: float | None
+    message: str
+    log: str | None
+    lost: bool = False  # it says running, but its heart has not beaten for long
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still has something to do."""
+        return self.state in ("waiting", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """The head of a session."""
+
+    path: Path
+    rev: int
+    title: str
+    chip: str
+    fp_type: str
+    model: str
+    model_path: str
+    notes: tuple[str, ...]
+    samples_path: str
+    samples: int
+    settings: Mapping[str, object]
+    plan: int | None
+    plan_label: str
+    score: ScoreView | None
+    job: JobView | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerColumns:
+    """The layer table, column by column (style 2.4): lists of equal length, in graph order."""
+
+    columns: Mapping[str, list[object]]
+    tensors: tuple[str, ...]  # the first output of each layer
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorView:
+    """Statistics of an activation and its thresholds by method; histogram counts over [low, high]."""
+
+    name: str
+    shape: str
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    zero_share: float | None
+    warning: str
+    counts: tuple[float, ...]
+    low: float
+    high: float
+    thresholds: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerView:
+    """What the detail pane tells of one layer besides the table's figures."""
+
+    name: str
+    op: str
+    shape: str
+    detail: str
+    macs: int
+    params: int
+    inputs: tuple[tuple[str, str], ...]  # tensor, op of its producer
+    outputs: tuple[tuple[str, str], ...]  # consuming layer, its op
+    tensor: TensorView | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEntry:
+    """A line of the start screen."""
+
+    path: Path
+    title: str
+    model: str
+    chip: str
+    cos: float | None
+    sqnr: float | None
+    top1_float: float | None
+    top1_int8: float | None
+    job: str
+    changed: float
+    problem: str

@@ -1,0 +1,60 @@
+"""Colours: one calm dark theme in truecolor or 256 colours, and one of the terminal's own 16."""
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="quantdeck",
+    dark=True,
+    primary="#7aa2d6",
+    secondary="#8f9bb3",
+    accent="#c0a36e",
+    foreground="#d3d7de",
+    background="#15181d",
+    surface="#15181d",
+    panel="#20242c",
+    success="#8fb573",
+    warning="#d9a653",
+    error="#e0696b",
+    variables={
+        "deck-muted": "#7c8596",
+        "deck-cursor": "#2a3240",
+        "deck-line": "#394150",
+        "deck-fill": "#5f7fa8",
+        "input-cursor-background": "#d3d7de",
+        "input-cursor-foreground": "#15181d",
+        "input-selection-background": "#394150",
+    },
+)
+
+ANSI = Theme(
+    name="quantdeck-ansi",
+    ansi=True,
+    dark=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    accent="ansi_yellow",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    variables={
+        "deck-muted": "ansi_default",
+        "deck-cursor": "ansi_default",
+        "deck-line": "ansi_default",
+        "deck-fill": "ansi_cyan",
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
+        "border-blurred": "ansi_black",
+        "block-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_white",
+        "input-cursor-background": "ansi_white",
+        "input-cursor-foreground": "ansi_black",
+        "input-cursor-text-style": "none",
+        "input-selection-background": "ansi_blue",
+        "input-selection-foreground": "ansi_black",
+    },
+)

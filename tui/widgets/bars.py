@@ -1,0 +1,88 @@
+"""The lines around every screen: the session above, the keys below, and one when it is too small."""
+
+from ..figures import cosine, decibel, duration, share, verdict
+from ..glyphs import Glyphs
+from ..keys import Key
+from ..snapshots import JobView, SessionView
+from .cells import Part, cut
+from .painted import Lines
+
+SMALLEST = (80, 24)
+
+
+def header_lines(view: SessionView | None, title: str, glyphs: Glyphs, width: int) -> list[list[Part]]:
+    """Two lines: program, session, chip and job; plan and score."""
+    if view is None:
+        return [
+            [(" quantdeck", "title"), (f"  {title}", "strong")],
+            [(" " + glyphs.rule * (width - 2), "muted")],
+        ]
+    gap = f" {glyphs.dot} "
+    name = cut(glyphs.show(view.title), max(12, width // 4), glyphs.cut)
+    first: list[Part] = [(" quantdeck", "title"), (f"  {name}", "strong")]
+    first.append((f"{gap}{glyphs.show(view.chip)}{gap}int8 + {glyphs.show(view.fp_type)}", "plain"))
+    if title:
+        first.append((f"{gap}{title}", "plain"))
+    job = job_parts(view.job, glyphs)
+    return [first + ([(gap, "muted"), *job] if job else []), _score_line(view, glyphs)]
+
+
+def _score_line(view: SessionView, glyphs: Glyphs) -> list[Part]:
+    gap = f" {glyphs.dot} "
+    plan = glyphs.show(view.plan_label) or "no plan yet: calibrate (c)"
+    line: list[Part] = [(f" {plan}", "muted")]
+    if view.score is None:
+        return line
+    score = view.score
+    tone, sign = verdict(score.sqnr)
+    line.append((f"{gap}cos {cosine(score.cos)}{gap}SQNR ", "plain"))
+    line.append((f"{decibel(score.sqnr)} dB {sign.strip()}", tone))
+    if score.top1_int8 is not None:
+        line.append((f"{gap}top-1 float {share(score.top1_float)} int8 {share(score.top1_int8)}", "plain"))
+    if score.dead:
+        line.append((f"{gap}!! {score.dead} dead part{'s' if score.dead > 1 else ''}", "bad"))
+    return line
+
+
+def job_parts(job: JobView | None, glyphs: Glyphs) -> list[Part]:
+    """The newest job in a few words; a finished one is not news."""
+    if job is None or job.state in ("done", "cancelled"):
+        return []
+    if job.lost:
+        return [(f"!! {job.kind} gives no sign of life (L log)", "bad")]
+    if job.state == "failed":
+        return [(f"!! {job.kind} failed (L log)", "bad")]
+    if job.state == "waiting":
+        return [(f"{job.kind} waiting", "accent")]
+    text = f"{job.kind} {job.done * 100 // job.total:3d} %" if job.total else f"{job.kind} {job.stage}"
+    left = f", {duration(job.eta)} left" if job.eta is not None else ""
+    return [(glyphs.show(text + left), "accent")]
+
+
+def footer_line(keys: list[Key], width: int) -> list[Part]:
+    """As many keys as fit whole; the last ones (help, actions, quit) stay longest."""
+
+    def size(key: Key) -> int:
+        return len(key.display) + len(key.title) + 3
+
+    room, kept = width - 1, []
+    for key in sorted(keys, key=lambda key: (key.footer < 90, key.footer)):
+        if size(key) <= room:
+            kept.append(key)
+            room -= size(key)
+    line: list[Part] = [(" ", "plain")]
+    for key in sorted(kept, key=lambda key: key.footer):
+        line += [(key.display, "key"), (f" {key.title}  ", "plain")]
+    return line
+
+
+class SizeNotice(Lines):
+    """One line that says which size is needed, cut to fit, at 1x1 too."""
+
+    def __init__(self) -> None:
+        super().__init__(id="notice")
+
+    def say(self, width: int, height: int) -> None:
+        """Name the size at hand."""
+        wide, high = SMALLEST
+        self.set_line([(f"quantdeck needs {wide}x{high}, this is {width}x{height}; q quits", "plain")])

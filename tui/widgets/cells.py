@@ -1,0 +1,106 @@
+"""Text in terminal cells: cut on cell borders, padded, measured (style 2.4, rule 6)."""
+
+from functools import lru_cache
+
+from rich.cells import cell_len, get_character_cell_size, set_cell_size
+
+Part = tuple[str, str]
+"""A stretch of text and the name of its tone."""
+
+
+def cut(text: str, width: int, sign: str = "…") -> str:
+    """*text* in at most *width* cells, the end replaced by *sign* where it does not fit."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + sign if width > 0 else ""
+
+
+def cut_middle(text: str, width: int, sign: str = "…") -> str:
+    """*text* in at most *width* cells, keeping its head and more of its tail: layer names differ there."""
+    if cell_len(text) <= width:
+        return text
+    if width <= 4:
+        return cut(text, width, sign)
+    head = (width - 1) // 3
+    return set_cell_size(text, head) + sign + _tail(text, width - 1 - head)
+
+
+def _tail(text: str, width: int) -> str:
+    """The end of *text* in exactly *width* cells, a blank in place of half a wide character."""
+    taken, start = 0, len(text)
+    while start > 0:
+        size = get_character_cell_size(text[start - 1])
+        if taken + size > width:
+            break
+        taken += size
+        start -= 1
+    while start < len(text) and get_character_cell_size(text[start]) == 0:
+        start += 1  # a combining sign may not stand alone
+    tail = text[start:]
+    return " " * max(0, width - cell_len(tail)) + tail
+
+
+def fit(text: str, width: int, *, right: bool = False, sign: str = "…") -> str:
+    """*text* in exactly *width* cells."""
+    text = cut(text, width, sign)
+    blank = " " * max(0, width - cell_len(text))
+    return blank + text if right else text + blank
+
+
+@lru_cache(4096)
+def fit_name(name: str, width: int, sign: str) -> str:
+    """A name in exactly *width* cells, cut in its middle."""
+    text = cut_middle(name, width, sign)
+    return set_cell_size(text, width)
+
+
+def merge(parts: list[Part]) -> list[Part]:
+    """Neighbours of one tone joined: every change of style costs bytes on the line (style 2.3)."""
+    merged: list[Part] = []
+    for text, tone in parts:
+        if not text:
+            continue
+        if merged and merged[-1][1] == tone:
+            merged[-1] = (merged[-1][0] + text, tone)
+        else:
+            merged.append((text, tone))
+    return merged
+
+
+def clip(parts: list[Part], width: int) -> list[Part]:
+    """A line in exactly *width* cells."""
+    line: list[Part] = []
+    left = width
+    for text, tone in parts:
+        size = cell_len(text)
+        if size >= left:
+            line.append((set_cell_size(text, left), tone))
+            return merge(line)
+        line.append((text, tone))
+        left -= size
+    return merge([*line, (" " * left, "plain")])
+
+
+def difference(old: list[Part], new: list[Part]) -> tuple[int, int] | None:
+    """First cell and number of cells in which two lines of equal width differ."""
+    before, after = _cells(old), _cells(new)
+    if before == after:
+        return None
+    size = min(len(before), len(after))
+    first = next((i for i in range(size) if before[i] != after[i]), size)
+    last = max(len(before), len(after))
+    if len(before) == len(after):
+        last = next(i for i in range(size - 1, -1, -1) if before[i] != after[i]) + 1
+    return first, last - first
+
+
+def _cells(parts: list[Part]) -> list[tuple[str, str]]:
+    """One entry for each cell; the second cell of a wide character repeats it, combining signs join in."""
+    cells: list[tuple[str, str]] = []
+    for text, tone in parts:
+        for character in text:
+            size = get_character_cell_size(character)
+            if size == 0 and cells:
+                cells[-1] = (cells[-1][0] + character, tone)
+            cells.extend([(character, tone)] * size)
+    return cells

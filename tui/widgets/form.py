@@ -1,0 +1,148 @@
+"""Fields of a form: label, field and, beside it, the hint or what is wrong."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Input
+
+from .cells import clip, cut
+from .painted import Lines, Painted
+from .prompt import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. *choices*: fixed values; without them it is typed. *pick*: what F2 chooses."""
+
+    key: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+    pick: Literal["", "file", "folder"] = ""
+
+
+class Choice(Painted, can_focus=True):
+    """One of a few values, changed with left and right."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "step(-1)", "Before", show=False),
+        Binding("right,space", "step(1)", "Next", show=False),
+    ]
+
+    def __init__(self, choices: tuple[str, ...], value: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.choices = choices
+        self._index = choices.index(value) if value in choices else 0
+
+    @property
+    def value(self) -> str:
+        """The value chosen."""
+        return self.choices[self._index]
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self._index = self.choices.index(value)
+        self.refresh()
+
+    def action_step(self, step: int) -> None:
+        """The next value, round the end."""
+        self._index = (self._index + step) % len(self.choices)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The value between two arrows, brighter under the focus."""
+        glyphs, tone = self.glyphs, "key" if self.has_focus else "muted"
+        text = cut(glyphs.show(self.value), max(1, self.size.width - 16), glyphs.cut)
+        place = f"   {self._index + 1} of {len(self.choices)}"
+        parts = [(glyphs.left + " ", tone), (text, "plain"), (" " + glyphs.right, tone), (place, "muted")]
+        return self.strip(clip(parts if y == 0 else [], self.size.width))
+
+
+class FormRow(Horizontal):
+    """A field with its label and its hint; an error takes the hint's place."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(id=f"row-{field.key}")
+        self.field = field
+
+    def compose(self) -> ComposeResult:
+        """Label, field, hint."""
+        yield Lines(classes="label")
+        if self.field.choices:
+            yield Choice(self.field.choices, self.field.value, id=f"field-{self.field.key}")
+        else:
+            yield Line(self.field.value, id=f"field-{self.field.key}")
+        yield Lines(classes="hint")
+
+    def on_mount(self) -> None:
+        """Say label and hint."""
+        self.query_one(".label", Lines).set_line([(self.field.label, "plain")])
+        self.say("")
+
+    @property
+    def control(self) -> Input | Choice:
+        """The field itself."""
+        found = self.query_one(f"#field-{self.field.key}")
+        assert isinstance(found, (Input, Choice))
+        return found
+
+    def say(self, error: str) -> None:
+        """What is wrong with the field, or its hint again."""
+        hint = self.query_one(".hint", Lines)
+        hint.set_line([("! " + error, "bad")] if error else [(self.field.hint, "muted")])
+
+    @property
+    def said(self) -> str:
+        """What stands beside the field."""
+        return self.query_one(".hint", Lines).text
+
+
+class Form(VerticalScroll, can_focus=False):
+    """Fields one below the other; Tab and the arrows go from one to the next."""
+
+    def __init__(self, fields: tuple[Field, ...], *, id: str = "form") -> None:
+        super().__init__(id=id)
+        self.fields = fields
+
+    def compose(self) -> ComposeResult:
+        """A row for each field."""
+        for field in self.fields:
+            yield FormRow(field)
+
+    def row(self, key: str) -> FormRow:
+        """A field's row."""
+        return self.query_one(f"#row-{key}", FormRow)
+
+    def values(self) -> dict[str, str]:
+        """What the fields hold."""
+        return {field.key: self.row(field.key).control.value.strip() for field in self.fields}
+
+    def set_value(self, key: str, value: str) -> None:
+        """Fill a field."""
+        control = self.row(key).control
+        control.value = value
+        if isinstance(control, Input):
+            control.cursor_position = len(value)
+
+    def show_errors(self, errors: dict[str, str]) -> None:
+        """Say each error beside its field and go to the first; the other fields show their hints."""
+        for field in self.fields:
+            self.row(field.key).say(errors.get(field.key, ""))
+        for field in self.fields:
+            if field.key in errors:
+                self.row(field.key).control.focus()
+                return
+
+    def focused_field(self) -> Field | None:
+        """The field that is being filled in."""
+        node: Widget | None = self.screen.focused
+        while node is not None and not isinstance(node, FormRow):
+            parent = node.parent
+            node = parent if isinstance(parent, Widget) else None
+        return node.field if node is not None else None

@@ -1,0 +1,317 @@
+"""The one table of the workbench: line API, cached strips, single cells repainted (style 2.4).
+
+It holds thousands of rows without an object for any of them, writes about a hundred bytes for a changed
+cell and nothing for a cell that cannot be seen.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region
+from textual.strip import Strip
+
+from ..keys import bindings
+from ..messages import RowChosen, RowMoved, SortAsked
+from .cells import Part, clip, fit, fit_name, merge
+from .painted import Painted
+from .table_model import Column, TableModel
+
+GAP = 1
+MARK = 2  # the cursor's sign and a blank
+CACHED_SCREENS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A column and where it stands."""
+
+    column: Column
+    x: int
+    width: int
+
+
+class LineTable(Painted, can_focus=True):
+    """Rows with a cursor; the first column is frozen and takes the room that the others leave."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("table")
+
+    def __init__(self, columns: tuple[Column, ...], *, id: str, empty: str = "", names: bool = True) -> None:
+        """*columns*: the frozen one first. *empty* is said when there is no row.
+
+        *names*: the frozen column holds names from files, made visible and cut in their middle.
+        """
+        super().__init__(id=id)
+        self.columns = columns
+        self.model = TableModel({column.key: [] for column in columns})
+        self.empty = empty
+        self.cursor = 0  # place in the order
+        self.top = 0
+        self.column = 0  # column cursor
+        self.column_cursor = True  # whether the head marks the column under the cursor
+        self._names = names
+        self._strips: OrderedDict[tuple[object, ...], Strip] = OrderedDict()
+        self._placed: tuple[Placed, ...] = ()
+
+    # what others call
+
+    @property
+    def row(self) -> int | None:
+        """The row under the cursor."""
+        return self.model.order[self.cursor] if 0 <= self.cursor < len(self.model) else None
+
+    def load(self, model: TableModel, *, keep: bool = False) -> None:
+        """Show other rows; *keep* leaves cursor and window where they are."""
+        self.model = model
+        if not keep:
+            self.cursor = self.top = 0
+        self._again()
+
+    def set(self, row: int, key: str, value: object) -> None:
+        """Change one value and repaint its cell if it can be seen."""
+        if not self.model.set(row, key, value):
+            return
+        place = self.model.place(row)
+        if place is None or not self.top <= place < self.top + self.page:
+            return
+        for placed in self._placed:
+            if placed.column.key == key:
+                self.refresh(Region(placed.x, 1 + place - self.top, placed.width, 1))
+
+    def sort(self, key: str | None, descending: bool | None = None) -> None:
+        """Sort by a column; the same column again turns the direction; None is the data's order."""
+        column = next((column for column in self.columns if column.key == key), None)
+        if column and descending is None:
+            was = self.model.sorted_by
+            descending = not was[1] if was and was[0] == key else column.descending
+        row = self.row
+        self.model.sort(column, bool(descending))
+        self._follow(row)
+
+    def filter(self, kept: "object | None") -> None:
+        """Show only rows for which *kept(row)* holds; None shows all."""
+        row = self.row
+        self.model.filter(kept)  # type: ignore[arg-type]
+        self._follow(row)
+
+    def go(self, place: int) -> None:
+        """Put the cursor on a place of the order."""
+        count = len(self.model)
+        place = max(0, min(place, count - 1))
+        if place == self.cursor or not count:
+            return
+        before, self.cursor = self.cursor, place
+        if self._keep_in_window():
+            self.refresh()
+        else:
+            for changed in (before, place):
+                self.refresh(Region(0, 1 + changed - self.top, self.size.width, 1))
+        self._tell()
+
+    @property
+    def page(self) -> int:
+        """Rows that can be seen at once."""
+        return max(1, self.size.height - 1)
+
+    @property
+    def position_text(self) -> str:
+        """Which row of how many."""
+        count = len(self.model)
+        shown = f"{min(self.cursor + 1, count)} of {count}"
+        return shown if count == self.model.size else f"{shown} ({self.model.size} in all)"
+
+    # keys
+
+    def action_up(self) -> None:
+        """One row up."""
+        self.go(self.cursor - 1)
+
+    def action_down(self) -> None:
+        """One row down."""
+        self.go(self.cursor + 1)
+
+    def action_page_up(self) -> None:
+        """One page up."""
+        self.go(self.cursor - self.page)
+
+    def action_page_down(self) -> None:
+        """One page down."""
+        self.go(self.cursor + self.page)
+
+    def action_first(self) -> None:
+        """The first row."""
+        self.go(0)
+
+    def action_last(self) -> None:
+        """The last row."""
+        self.go(len(self.model) - 1)
+
+    def action_left(self) -> None:
+        """The column on the left."""
+        self._go_column(self.column - 1)
+
+    def action_right(self) -> None:
+        """The column on the right."""
+        self._go_column(self.column + 1)
+
+    def action_choose(self) -> None:
+        """Tell that the row was chosen."""
+        if self.row is not None:
+            self.post_message(RowChosen(self.id or "", self.row))
+
+    def action_sort(self) -> None:
+        """Ask for the order of the column under the column cursor."""
+        self.post_message(SortAsked(self.id or "", self.columns[self.column].key))
+
+    # the mouse, when it is on
+
+    def on_click(self, event: events.Click) -> None:
+        """A row is selected, twice chosen; a column's title sorts."""
+        if event.y == 0:
+            for index, column in enumerate(self.columns):
+                if any(p.column is column and p.x <= event.x < p.x + p.width + GAP for p in self._placed):
+                    self._go_column(index)
+                    self.action_sort()
+            return
+        self.go(self.top + event.y - 1)
+        if event.chain == 2:
+            self.action_choose()
+
+    def on_mouse_scroll_down(self) -> None:
+        """Three rows down."""
+        self.go(self.cursor + 3)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Three rows up."""
+        self.go(self.cursor - 3)
+
+    # painting
+
+    def on_resize(self) -> None:
+        """Columns are placed anew; the cursor stays in the window."""
+        self._keep_in_window()
+        self._again()
+
+    def notify_style_update(self) -> None:
+        """Another theme: strips are drawn anew."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def place_columns(self, width: int) -> tuple[Placed, ...]:
+        """The columns that fit in *width*: all, or the most telling ones and the one under the cursor."""
+        name, rest = self.columns[0], self.columns[1:]
+        room = width - MARK - name.width
+        chosen = self._chosen(rest, room)
+        used = sum(column.width + GAP for column in chosen)
+        placed = [Placed(name, MARK, max(1, name.width + room - used))]
+        x = MARK + placed[0].width
+        for column in chosen:
+            placed.append(Placed(column, x + GAP, column.width))
+            x += GAP + column.width
+        return tuple(placed)
+
+    def _chosen(self, rest: tuple[Column, ...], room: int) -> list[Column]:
+        chosen: list[Column] = []
+        for column in sorted(rest, key=lambda column: column.priority):
+            if column.width + GAP <= room:
+                chosen.append(column)
+                room -= column.width + GAP
+            else:
+                break
+        current = self.columns[self.column]
+        if self.column and current not in chosen:
+            while chosen and room < current.width + GAP:
+                room += chosen.pop().width + GAP
+            chosen.append(current)
+        return [column for column in rest if column in chosen]
+
+    def render_line(self, y: int) -> Strip:
+        """The head, a row, or blanks."""
+        width = self.size.width
+        if not self._placed:
+            self._placed = self.place_columns(width)
+        if y == 0:
+            return self.strip(self._head(width))
+        place = self.top + y - 1
+        if place >= len(self.model):
+            said = [(f"  {self.empty}", "muted")] if y == 2 and not len(self.model) else []
+            return self.strip(clip(said, width))
+        row = self.model.order[place]
+        selected = place == self.cursor
+        key = (row, self.model.revision[row], selected, self.has_focus and selected, width)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self._row(row, selected, width)
+            while len(self._strips) > CACHED_SCREENS * (self.size.height + 1):
+                self._strips.popitem(last=False)
+        else:
+            self._strips.move_to_end(key)
+        return strip
+
+    def _head(self, width: int) -> list[Part]:
+        parts: list[Part] = [(" " * MARK, "head")]
+        ordered = self.model.sorted_by
+        for placed in self._placed:
+            column = placed.column
+            title = column.title
+            if ordered and ordered[0] == column.key:
+                sign = self.glyphs.down if ordered[1] else self.glyphs.up
+                title = sign + title if column.right else title + sign
+            under = self.column_cursor and column is self.columns[self.column]
+            text = fit(title, placed.width, right=column.right, sign=self.glyphs.cut)
+            parts += [(text, "column" if under else "head"), (" " * GAP, "head")]
+        return clip(merge(parts), width)
+
+    def _row(self, row: int, selected: bool, width: int) -> Strip:
+        glyphs = self.glyphs
+        parts: list[Part] = [((glyphs.cursor if selected else " ") + " ", "plain")]
+        for index, placed in enumerate(self._placed):
+            value = self.model.value(row, placed.column.key)
+            if index == 0 and self._names:
+                shown = glyphs.show(str(value))
+                parts.append((fit_name(shown, placed.width, glyphs.cut), placed.column.tone))
+            else:
+                parts += placed.column.cell(value, placed.width, glyphs.cut)
+            parts.append((" " * GAP, "plain"))
+        over = self.get_component_rich_style("tone--cursor", partial=True) if selected else None
+        return self.strip(clip(merge(parts), width), over)
+
+    def _go_column(self, index: int) -> None:
+        index = max(0, min(index, len(self.columns) - 1))
+        if index == self.column:
+            return
+        self.column = index
+        placed = self.place_columns(self.size.width)
+        if placed != self._placed:
+            self._again()
+        else:
+            self.refresh(Region(0, 0, self.size.width, 1))
+
+    def _follow(self, row: int | None) -> None:
+        """After another order: the cursor stays on its row where that is still shown."""
+        place = self.model.place(row) if row is not None else None
+        self.cursor = place if place is not None else 0
+        self._keep_in_window()
+        self._again()
+        self._tell()
+
+    def _keep_in_window(self) -> bool:
+        """Move the window when the cursor has left it, by half a page; True when it moved."""
+        page, top = self.page, self.top
+        last = max(0, len(self.model) - page)
+        if self.cursor < self.top:
+            self.top = max(0, min(self.cursor - page // 2, last))
+        elif self.cursor >= self.top + page:
+            self.top = min(last, max(0, self.cursor - page // 2))
+        self.top = min(self.top, last)
+        return self.top != top
+
+    def _again(self) -> None:
+        self._placed = self.place_columns(self.size.width) if self.size.width else ()
+        self._strips.clear()
+        self.refresh()
+
+    def _tell(self) -> None:
+        self.post_message(RowMoved(self.id or "", self.row))

@@ -1,0 +1,80 @@
+"""Base of the widgets that paint their own lines: tones from the style sheet, strips, dirty cells."""
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ..glyphs import GLYPHS, Glyphs
+from .cells import Part, clip, difference
+
+TONES = ("muted", "strong", "title", "key", "good", "weak", "bad", "accent", "fill", "mark", "head", "column")
+
+
+class Painted(Widget):
+    """A widget drawn line by line; a tone is a component class of the style sheet."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES} | {"tone--cursor"}
+    ALLOW_SELECT = False
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The signs that the terminal can show."""
+        found = getattr(self.app, "glyphs", None)
+        return found if isinstance(found, Glyphs) else GLYPHS["braille"]
+
+    def tone(self, name: str) -> Style:
+        """The style of a tone over this widget's own."""
+        if name == "plain":
+            return self.rich_style
+        return self.rich_style + self.get_component_rich_style(f"tone--{name}", partial=True)
+
+    def strip(self, parts: list[Part], over: Style | None = None) -> Strip:
+        """A finished line; *over* is laid over every part (the cursor's row)."""
+        segments = [
+            Segment(text, self.tone(tone) + over if over else self.tone(tone)) for text, tone in parts
+        ]
+        return Strip(segments)
+
+
+class Lines(Painted):
+    """Some lines of text of which only changed cells are painted again (style 2.3).
+
+    Text is shown as it is given; names must have gone through ``glyphs.show``.
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: list[list[Part]] = []
+
+    def set_lines(self, lines: list[list[Part]]) -> None:
+        """Show *lines*; each is a list of (text, tone)."""
+        width = self.size.width
+        old = self._lines
+        self._lines = lines
+        if not self.is_mounted or not width:
+            self.refresh()
+            return
+        for y in range(min(self.size.height, max(len(old), len(lines)))):
+            before = clip(old[y] if y < len(old) else [], width)
+            after = clip(lines[y] if y < len(lines) else [], width)
+            changed = difference(before, after)
+            if changed:
+                self.refresh(Region(changed[0], y, changed[1], 1))
+
+    def set_line(self, line: list[Part]) -> None:
+        """Show one line."""
+        self.set_lines([line])
+
+    @property
+    def text(self) -> str:
+        """What stands there, for tests and for copying."""
+        return "\n".join("".join(text for text, _ in line) for line in self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """One line in the widget's width."""
+        line = self._lines[y] if y < len(self._lines) else []
+        return self.strip(clip(line, self.size.width))

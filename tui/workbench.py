@@ -1,0 +1,302 @@
+"""The application: which session is open, what follows it, and the way from screen to screen."""
+
+import asyncio
+import shlex
+import shutil
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rich.console import RenderableType
+from rich.segment import Segment
+from textual.app import App
+from textual.binding import BindingType
+from textual.color import Color
+from textual.events import Resize
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.signal import Signal
+from textual.timer import Timer
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .feed import Feed
+from .frames import CompositorUpdate, Frame, FrameUpdate, comparable
+from .glyphs import GLYPHS, to_ascii
+from .keys import bindings
+from .messages import SessionChanged
+from .reader import SessionReader
+from .request import calibration_of, cancel, create, default_folder, start
+from .screens.base import DeckScreen
+from .screens.layers import LayersScreen
+from .session_form import SessionRequest
+from .snapshots import JobView, SessionView
+from .theme import ANSI, DARK
+
+
+class AsciiFilter(LineFilter):
+    """The last guard: nothing but ASCII reaches a terminal without UTF-8."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Replace sign by sign; widths stay."""
+        return [Segment(to_ascii(text), style, control) for text, style, control in segments]
+
+
+class Workbench(App[None]):
+    """quantdeck's workbench."""
+
+    TITLE = "quantdeck"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+
+    def __init__(
+        self,
+        feed: Feed | None = None,
+        model: Path | None = None,
+        *,
+        ansi: bool = False,
+        glyphs: str = "braille",
+        folder: Path | None = None,
+    ) -> None:
+        """Open on a session (*feed*), on a new session of *model*, or on the list of sessions.
+
+        *ansi*: the terminal's own 16 colours. *folder*: where sessions lie, None for the default place.
+        """
+        super().__init__()
+        self.glyphs = GLYPHS[glyphs]
+        self.feed = feed
+        self._model = model
+        self._folder = folder
+        self._guard = AsciiFilter(enabled=self.glyphs.plain)
+        self.session_changed: Signal[SessionChanged] = Signal(self, "session changed")
+        for theme in (DARK, ANSI):
+            self.register_theme(theme)
+        self.theme = ANSI.name if ansi else DARK.name
+        self.set_class(self.glyphs.plain, "-plain")
+        # The console's guess for a terminal of no size (80x25) must not differ from the driver's (80x24):
+        # Textual would lay out for one and the other for ever.
+        self.console.size = shutil.get_terminal_size()
+        self._timer: Timer | None = None
+        self._frame = Frame()
+
+    # opening
+
+    def get_default_screen(self) -> Screen[None]:
+        """The first screen; no empty one is painted before it (style 2.2)."""
+        if self.feed is not None:
+            return LayersScreen()
+        if self._model is not None:
+            return self._new_session(self._model)
+        return self._start()
+
+    @property
+    def folder(self) -> Path:
+        """Where sessions lie."""
+        if self._folder is None:
+            self._folder = default_folder()
+        return self._folder
+
+    def open_session(self, path: Path) -> None:
+        """Show a session's layers; QuantdeckError when it cannot be read."""
+        feed = Feed(SessionReader(path))
+        self.close_session()
+        self.feed = feed
+        self._look_later()
+        self.push_screen(LayersScreen())
+
+    def close_session(self) -> None:
+        """Let the open session go."""
+        if self.feed is not None:
+            self.feed.close()
+            self.feed = None
+
+    @property
+    def view(self) -> SessionView | None:
+        """The head of the open session."""
+        return self.feed.view if self.feed else None
+
+    def on_mount(self) -> None:
+        """Signals end the workbench with the terminal restored; then follow the session."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self.exit)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self._look_later()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and ASCII where nothing else can be shown."""
+        found = super().get_line_filters()
+        return [*found, self._guard] if self._guard.enabled else found
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Write only cells that differ from what the terminal shows (frames.py says why)."""
+        if isinstance(renderable, CompositorUpdate) and comparable(renderable):
+            renderable = FrameUpdate(self._frame, renderable, self.size)
+        super()._display(screen, renderable)
+
+    def on_resize(self, event: Resize) -> None:
+        """What stands on the terminal is unknown after a resize, of the same size too (it came late)."""
+        self._frame.forget()
+        self.screen.refresh()
+
+    def action_redraw(self) -> None:
+        """Paint everything again: after something else wrote on the terminal."""
+        self._frame.forget()
+        self.screen.refresh()
+
+    # following
+
+    def _look_later(self) -> None:
+        """The next look is planned when the last is done; nobody looks where nothing can change."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(self.feed.delay, self._look) if self.feed and self.feed.delay else None
+
+    def _look(self) -> None:
+        if self.feed is None:
+            return
+        before = self.feed.view
+        view = self.feed.look()
+        if view is not None:
+            self.session_changed.publish(SessionChanged(view, before))
+        self._look_later()
+
+    # screen to screen
+
+    def _start(self) -> Screen[None]:
+        from .screens.start import StartScreen  # noqa: PLC0415 - the first frame imports what it shows
+
+        return StartScreen()
+
+    def _new_session(self, model: Path | None) -> Screen[None]:
+        from .screens.new_session import NewSessionScreen  # noqa: PLC0415
+
+        return NewSessionScreen(model)
+
+    def show_start(self) -> None:
+        """Leave the session for the list of sessions."""
+        self.close_session()
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self.switch_screen(self._start())
+
+    def show_new_session(self, model: Path | None = None) -> None:
+        """The form for a new session."""
+        self.push_screen(self._new_session(model))
+
+    def show_calibrate(self) -> None:
+        """Calibrate the open session."""
+        from .screens.calibrate import CalibrateScreen  # noqa: PLC0415
+
+        self.push_screen(CalibrateScreen())
+
+    def show_log(self, job: JobView | None) -> None:
+        """A job's log."""
+        from .screens.log import LogScreen  # noqa: PLC0415
+
+        if job is not None and job.log:
+            self.push_screen(LogScreen(Path(job.log), f"log of job {job.id}"))
+        else:
+            self.tell("there is no log yet")
+
+    def action_help(self) -> None:
+        """Every key."""
+        from .screens.help import HelpScreen  # noqa: PLC0415
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.areas))
+
+    def action_palette(self) -> None:
+        """Every action by its name."""
+        from .screens.palette import Palette  # noqa: PLC0415
+
+        if isinstance(self.screen, DeckScreen):
+            self.push_screen(Palette(self.areas), self._run_chosen)
+
+    async def _run_chosen(self, action: str | None) -> None:
+        if action:
+            target = self if hasattr(self, f"action_{action.partition('(')[0]}") else self.screen
+            await self.run_action(action, default_namespace=target)
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Where the user is, for help and palette."""
+        return self.screen.AREAS if isinstance(self.screen, DeckScreen) else ()
+
+    def leave_form(self) -> None:
+        """From the form of a new session back to the list."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self.switch_screen(self._start())
+
+    # doing
+
+    def clock(self) -> float:
+        """Now, in unix seconds."""
+        return time.time()
+
+    def tell(self, sentence: str, tone: str = "weak") -> None:
+        """Say something in the line of state of the screen."""
+        if isinstance(self.screen, DeckScreen):
+            self.screen.say(sentence, tone)
+
+    def copy(self, text: str) -> str:
+        """Copy text that is visible already; returns by which way."""
+        self.copy_to_clipboard(text)
+        return "(OSC 52)"
+
+    def command_line(self, command: str) -> str:
+        """The command that does the same for the open session."""
+        path = str(self.view.path) if self.view else ""
+        return f"quantdeck {command} {shlex.quote(visible(path))}"
+
+    def start_job(self, kind: str, spec: Mapping[str, object]) -> None:
+        """Start a job on the open session in a process of its own."""
+        if self.view is None:
+            return
+        path = self.view.path
+        self.run_worker(lambda: self._start_job(path, kind, spec), thread=True, group="jobs", exclusive=True)
+
+    def _start_job(self, path: Path, kind: str, spec: Mapping[str, object]) -> None:
+        try:
+            start(path, kind, spec)
+        except QuantdeckError as error:
+            self.call_from_thread(self.tell, str(error), "bad")
+
+    def make_session(self, request: SessionRequest) -> None:
+        """Make a session, open it and start its calibration; the model is read in a thread."""
+        self.run_worker(lambda: self._make_session(request), thread=True, group="jobs", exclusive=True)
+
+    def _make_session(self, request: SessionRequest) -> None:
+        try:
+            path = create(self.folder, request)
+        except QuantdeckError as error:
+            self.call_from_thread(self.tell, str(error), "bad")
+            return
+        self.call_from_thread(self._made, path, request)
+
+    def _made(self, path: Path, request: SessionRequest) -> None:
+        try:
+            self.close_session()
+            self.feed = Feed(SessionReader(path))
+        except QuantdeckError as error:
+            self.tell(str(error), "bad")
+            return
+        self._look_later()
+        self.switch_screen(LayersScreen())
+        self.show_calibrate()
+        self.start_job("calibrate", calibration_of(request))
+
+    def cancel_job(self, job: int) -> None:
+        """Ask a job to stop."""
+        if self.view is None:
+            return
+        try:
+            cancel(self.view.path, job)
+        except QuantdeckError as error:
+            self.tell(str(error), "bad")
