@@ -80,7 +80,9 @@ def constant_tensors(model: onnx.ModelProto, values: Mapping[str, Array]) -> dic
             changing.update(name for name in node.output if name and name not in values)
             continue
         for name in node.output:
-            if name in values and values[name].size == 0 and not shaped:
+            if _is_mask(node, name) and name in values:
+                constants[name] = values[name]
+            elif name in values and values[name].size == 0 and not shaped:
                 constants[name] = values[name]
             elif name:
                 changing.add(name)
@@ -97,6 +99,11 @@ def _is_constant(
     if node.op_type in ("Shape", "Size") and node.domain in ("", "ai.onnx"):
         return not data_shaped.intersection(reads)
     return not changing.intersection(reads)
+
+
+def _is_mask(node: onnx.NodeProto, name: str) -> bool:
+    """Whether *name* is the mask of a Dropout outside training: all true, whatever the data."""
+    return node.op_type == "Dropout" and len(node.input) < 3 and name in node.output[1:]
 
 
 def _is_data_shaped(node: onnx.NodeProto, changing: set[str], data_shaped: set[str]) -> bool:

@@ -43,11 +43,31 @@ def fix_inputs(
     asked = _asked(model, path, shapes, used)
     feeds: list[Feed] = []
     for item in fed_inputs(model):
+        if item.name not in used:
+            notes.append(f"No layer reads the input {visible(item.name)}: it needs no data and is not exported.")
+            continue
         shape = _shape(item, path, asked.get(item.name), batch, notes)
         _write(item, shape)
-        if item.name in used:
-            feeds.append(Feed(item.name, shape, _dtype(item, path)))
-    return feeds, notes
+        feeds.append(Feed(item.name, shape, _dtype(item, path)))
+    return feeds, notes + _defaults(model)
+
+
+def _defaults(model: onnx.ModelProto) -> list[str]:
+    """A note on inputs with a default value; before IR 4 every weight had to be listed, so there it says nothing."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    names = [item.name for item in model.graph.input if item.name in weights]
+    if model.ir_version < 4 or not names:
+        return []
+    return [f"Inputs with a default value are not fed, the default is used: {one_of(names)}."]
+
+
+def strip_inputs(model: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
+    """Leave only the fed inputs in the model's list; from IR 4 on weights need not stand there."""
+    model.ir_version = max(model.ir_version, 7)
+    kept = {feed.name for feed in feeds}
+    items = [item for item in model.graph.input if item.name in kept]
+    del model.graph.input[:]
+    model.graph.input.extend(items)
 
 
 def _asked(

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import onnx
+import onnx.inliner
 from google.protobuf.message import DecodeError
 
 from ..errors import UnsupportedModelError
@@ -26,7 +27,7 @@ def load_model(path: Path) -> onnx.ModelProto:
         raise UnsupportedModelError(f"{visible(str(path))}: models of more than 2 GiB cannot be run as one graph.")
     _check_opset(model, path)
     _check(model, path)
-    return model
+    return onnx.inliner.inline_local_functions(model) if model.functions else model
 
 
 def model_digest(path: Path) -> str:

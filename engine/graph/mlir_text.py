@@ -26,6 +26,7 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 _DEPTH = 16
+_RESULTS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,23 +142,34 @@ def _location_line(tokens: Tokens, locations: dict[str, tuple[str, ...]]) -> Non
     alias = tokens.next()
     tokens.expect("=")
     if tokens.peek() == "loc":
-        locations[alias] = _location(tokens, locations)
+        locations[alias] = _location(tokens)
 
 
-def _location(tokens: Tokens, locations: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The names in ``loc(...)``."""
+def _location(tokens: Tokens) -> tuple[str, ...]:
+    """The quoted names and aliases in ``loc(...)``, as printed."""
     tokens.expect("loc")
     tokens.expect("(")
-    names: list[str] = []
+    found: list[str] = []
     depth = 1
     while depth:
         token = tokens.next()
         depth += (token == "(") - (token == ")")
+        if token.startswith(('"', "#")):
+            found.append(token)
+    return tuple(found)
+
+
+def _names(printed: tuple[str, ...], locations: Mapping[str, tuple[str, ...]], depth: int = 0) -> tuple[str, ...]:
+    """The names of a location, aliases followed."""
+    found: list[str] = []
+    for token in printed if depth < _DEPTH else ():
         if token.startswith('"'):
-            names.append(unescape(token))
-        elif token.startswith("#"):
-            names.extend(locations.get(token, ()))
-    return tuple(names)
+            found.append(unescape(token))
+        else:
+            found.extend(_names(locations.get(token, ()), locations, depth + 1))
+        if len(found) > _RESULTS:
+            break
+    return tuple(found)
 
 
 def _module_name(tokens: Tokens) -> str:
@@ -186,7 +198,7 @@ def _values(tokens: Tokens) -> list[str]:
 def _operation(tokens: Tokens, locations: Mapping[str, tuple[str, ...]]) -> Operation:
     base = tokens.next()
     count = int(tokens.next()) if tokens.take(":") else 1
-    if not 1 <= count <= 4096:
+    if not 1 <= count <= _RESULTS:
         raise Garbled(tokens.line, f"has {count} results")
     tokens.expect("=")
     kind = tokens.next()
@@ -200,7 +212,7 @@ def _operation(tokens: Tokens, locations: Mapping[str, tuple[str, ...]]) -> Oper
     _types(tokens)
     tokens.expect("->")
     types = _types(tokens)
-    names = _location(tokens, locations) if tokens.peek() == "loc" else ()
+    names = _names(_location(tokens), locations) if tokens.peek() == "loc" else ()
     if len(types) != count:
         raise Garbled(tokens.line, f"has {count} results but {len(types)} types")
     results = (base,) if count == 1 else tuple(f"{base}#{i}" for i in range(count))

@@ -1,28 +1,46 @@
 """ONNX models to Graphs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import helper
 
 from ..errors import UnsupportedModelError
-from ..text import visible
+from ..text import one_of, visible
+from .cleanup import clean_up
 from .constants import constant_tensors, used_inputs
 from .draft import Draft
 from .finish import finish
 from .importers import import_node
-from .interface import Feed, fix_inputs
+from .interface import Feed, fix_inputs, strip_inputs
+from .limits import check_sizes
 from .load import load_model, model_digest, opset_of
 from .model import Graph
 from .nodes import Node
+from .opaque import add_opaque
 from .patterns import convert
 from .probe import Probe, probe, random_feeds
+from .quantized import check_not_quantized
 from .runtime import reason
+from .verify import first_wrong
+from .widen import widen
 
 __all__ = ["model_digest", "read_onnx"]
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A model that has run once."""
+
+    model: onnx.ModelProto
+    feeds: tuple[Feed, ...]
+    sample: Mapping[str, Array]
+    found: Probe
 
 
 def read_onnx(
@@ -36,42 +54,115 @@ def read_onnx(
 
     *input_shapes* by input name or in the order of the inputs; *batch* for an open first dimension (1 if none
     is stated, which a note says). *clean* lets a general clean-up run, used only where it keeps the outputs.
+    The conversion is compared with the file on one random sample; what differs stays as the file has it.
     Raises UnsupportedModelError, one sentence, for whatever cannot be read.
     """
     path = Path(path)
     model = load_model(path)
-    feeds, notes = fix_inputs(model, path, input_shapes, batch, used_inputs(model.graph))
-    try:
-        found = probe(model, random_feeds(feeds))
-    except Exception as error:
-        raise UnsupportedModelError(f"{visible(str(path))} does not run: {reason(error)}.") from error
-    draft = _draft(model, feeds, found)
-    draft.notes.extend(notes)
+    notes = check_not_quantized(model, path)
+    if widen(model):
+        notes.append("The model's half precision tensors are used as float32.")
+    feeds, told = fix_inputs(model, path, input_shapes, batch, used_inputs(model.graph))
+    notes += told
+    strip_inputs(model, feeds)
+    check_sizes(model, path)
+    sample = random_feeds(feeds)
+    found = _probe(model, sample, path)
+    if clean:
+        outputs = {item.name: found.values.get(item.name) for item in model.graph.output}
+        cleaned, told = clean_up(model, sample, outputs)
+        notes += told
+        if cleaned is not model:
+            model, found = cleaned, _probe(cleaned, sample, path)
+    draft = _converted(_Source(model, tuple(feeds), sample, found), notes)
+    draft.notes[:0] = notes
     return finish(draft, path.stem)
 
 
-def _draft(model: onnx.ModelProto, feeds: list[Feed], found: Probe) -> Draft:
-    constants = constant_tensors(model, found.values)
+def _probe(model: onnx.ModelProto, sample: Mapping[str, Array], path: Path) -> Probe:
+    try:
+        found = probe(model, sample)
+    except Exception as error:  # onnxruntime's exceptions have no public base class
+        raise UnsupportedModelError(
+            f"{visible(str(path))} does not run in onnxruntime: {reason(error)}."
+        ) from error
+    if found.others:
+        raise UnsupportedModelError(
+            f"{visible(str(path))}: {one_of(sorted(found.others))} hold sequences or maps; only networks of tensors can "
+            "be read, so cut these parts off before export."
+        )
+    return found
+
+
+def _converted(source: _Source, notes: list[str]) -> Draft:
+    """The conversion that computes what the file does: with all rules, else without, else with more opaque layers."""
+    draft = _draft(source, frozenset(), rules=True)
+    if _agrees(draft, source):
+        return draft
+    notes.append("The layers are not fused, because the fused network computes something else.")
+    kept: set[str] = set()
+    while True:
+        draft = _draft(source, frozenset(kept), rules=False)
+        wrong = first_wrong(draft, source.sample, source.found.values)
+        if wrong is None or wrong.output in kept:
+            return draft
+        kept.add(wrong.output)
+        notes.append(f"{visible(draft.label(wrong.output))} stays as the file has it, because its layer differs.")
+
+
+def _agrees(draft: Draft, source: _Source) -> bool:
+    try:
+        return first_wrong(draft, source.sample, source.found.values) is None
+    except Exception:  # a rule made a network that does not run
+        return False
+
+
+def _draft(source: _Source, kept: frozenset[str], *, rules: bool) -> Draft:
+    """Import every node; those that make a tensor of *kept* as opaque layers."""
+    model, values = source.model, source.found.values
+    constants = constant_tensors(model, values)
     draft = Draft(
-        inputs=[feed.name for feed in feeds],
+        inputs=[feed.name for feed in source.feeds],
         outputs=[],
-        shapes={name: tuple(value.shape) for name, value in found.values.items()},
-        dtypes={name: str(value.dtype) for name, value in found.values.items()},
+        shapes={name: tuple(value.shape) for name, value in values.items()},
+        dtypes={name: str(value.dtype) for name, value in values.items()},
         weights=constants,
     )
-    draft.shapes.update({feed.name: feed.shape for feed in feeds})
-    draft.dtypes.update({feed.name: feed.dtype for feed in feeds})
-    version = opset_of(model)
-    for node in model.graph.node:
-        if all(name in constants or not name for name in node.output):
+    draft.shapes.update({feed.name: feed.shape for feed in source.feeds})
+    draft.dtypes.update({feed.name: feed.dtype for feed in source.feeds})
+    versions = {item.domain: int(item.version) for item in model.opset_import} | {"": opset_of(model)}
+    for proto in model.graph.node:
+        if all(name in constants or not name for name in proto.output):
             continue
-        kept = onnx.NodeProto()
-        kept.CopyFrom(node)
-        kept.input[:] = [draft.resolve(name) for name in node.input]
-        import_node(Node(kept, version, draft))
-        for name in node.output:
-            draft.labels.setdefault(name, f"{name}_{node.op_type}")
-    draft.outputs = [(item.name, draft.resolve(item.name)) for item in model.graph.output]
+        node = _resolved(proto, versions.get(proto.domain, 1), draft)
+        if kept.intersection(proto.output):
+            add_opaque(node)
+        else:
+            import_node(node)
+        for name in proto.output:
+            draft.labels.setdefault(name, f"{name}_{proto.op_type}")
+    draft.outputs = [(item.name, _output(draft, item.name)) for item in model.graph.output]
     draft.touch()
-    convert(draft)
+    if rules:
+        convert(draft)
     return draft
+
+
+def _resolved(proto: onnx.NodeProto, version: int, draft: Draft) -> Node:
+    kept = onnx.NodeProto()
+    kept.CopyFrom(proto)
+    kept.input[:] = [draft.resolve(name) for name in proto.input]
+    return Node(kept, version, draft)
+
+
+def _output(draft: Draft, name: str) -> str:
+    """The tensor of a graph output; a constant one is handed out by a layer of its own."""
+    tensor = draft.resolve(name)
+    value = draft.constant(tensor)
+    if value is None:
+        return tensor
+    result = draft.new_tensor(f"{name}_Constant", value.shape)
+    draft.dtypes[result] = str(value.dtype)
+    add_opaque(Node(helper.make_node("Identity", [tensor], [result]), 13, draft))
+    draft.labels[result] = f"{name}_Constant"
+    return result

@@ -193,7 +193,7 @@ def identity(node: Node) -> None:
 
 def dropout(node: Node) -> None:
     """Dropout outside training changes nothing; its mask is outside the vocabulary."""
-    if len([name for name in node.proto.output if name]) > 1:
+    if any(name and name not in node.draft.weights for name in node.proto.output[1:]):
         raise OutsideVocabularyError("mask")
     if node.version >= 12 and node.input(2):
         training = node.constant(2)

@@ -48,7 +48,7 @@ def import_node(node: Node) -> bool:
 
 def _fits(node: Node, draft: Draft) -> bool:
     """Whether types let the op be a layer: float32 in and out, booleans where the op is about them."""
-    outputs = [name for name in node.proto.output if name]
+    outputs = [name for name in node.proto.output if name and name not in draft.weights]
     if any(name not in draft.shapes for name in outputs):
         return False
     if node.op_type in _NO_CHANGE:

@@ -1,8 +1,11 @@
 """Layers that compute the same twice, and layers that change nothing."""
 
-from ..draft import Draft, DraftLayer
-from ..vocabulary import AddConst, MulConst, Opaque, SubConst
+import numpy as np
 
+from ..draft import Draft, DraftLayer
+from ..vocabulary import AddConst, Attributes, MaxConst, MinConst, MulConst, Opaque, SubConst
+
+_LOWEST = float(np.finfo(np.float32).min)
 _RANDOM = ("Random", "Multinomial", "Bernoulli")
 
 
@@ -21,15 +24,25 @@ def merge(draft: Draft) -> None:
 
 
 def drop_neutral(draft: Draft, layer: DraftLayer) -> bool:
-    """x * 1, x + 0 and x - 0 are x."""
-    attributes = layer.attributes
-    neutral = (isinstance(attributes, MulConst) and attributes.const_val == 1.0) or (
-        isinstance(attributes, AddConst | SubConst)
-        and attributes.const_val == 0.0
-        and not getattr(attributes, "is_reverse", False)
-    )
-    if not neutral or getattr(attributes, "do_relu", False):
+    """x * 1, x + 0, x - 0, and bounds that no float32 exceeds, are x."""
+    if not _is_neutral(layer.attributes):
         return False
     draft.replace(layer.output, layer.inputs[0])
     draft.remove(layer)
     return True
+
+
+def _is_neutral(attributes: Attributes) -> bool:
+    match attributes:
+        case MulConst(do_relu=False, const_val=value):
+            return value == 1.0
+        case AddConst(do_relu=False, const_val=value) | SubConst(
+            do_relu=False, is_reverse=False, const_val=value
+        ):
+            return value == 0.0
+        case MaxConst(const_val=value):
+            return value <= _LOWEST
+        case MinConst(const_val=value):
+            return value >= -_LOWEST
+        case _:
+            return False
