@@ -159,7 +159,9 @@ def _location(tokens: Tokens) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _names(printed: tuple[str, ...], locations: Mapping[str, tuple[str, ...]], depth: int = 0) -> tuple[str, ...]:
+def _names(
+    printed: tuple[str, ...], locations: Mapping[str, tuple[str, ...]], depth: int = 0
+) -> tuple[str, ...]:
     """The names of a location, aliases followed."""
     found: list[str] = []
     for token in printed if depth < _DEPTH else ():
