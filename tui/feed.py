@@ -4,12 +4,13 @@ import sqlite3
 import time
 from dataclasses import replace
 
+from ..sessions.faults import explained
+from ..sessions.lease import SILENCE
 from .reader import SessionReader
 from .snapshots import SessionView
 
 BUSY = 0.25  # seconds between looks while a job runs
 QUIET = 1.0
-SILENCE = 30.0  # seconds without a heartbeat after which a job counts as lost
 
 
 class Feed:
@@ -18,8 +19,9 @@ class Feed:
     def __init__(self, reader: SessionReader) -> None:
         """Read the head at once; QuantdeckError when that fails."""
         self.reader = reader
-        reader.changed()
-        self.view = _judged(reader.head())
+        with explained(reader.path):
+            reader.changed()
+            self.view = _judged(reader.head())
 
     @property
     def delay(self) -> float | None:
@@ -32,11 +34,11 @@ class Feed:
     def look(self) -> SessionView | None:
         """The new head when another process has committed something or a job fell silent, else None.
 
-        A file that is locked for the moment is looked at again next time.
+        A file that is locked or gone for the moment is looked at again next time.
         """
         try:
             view = _judged(self.reader.head() if self.reader.changed() else self.view)
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             return None
         if view == self.view:
             return None
@@ -51,6 +53,7 @@ class Feed:
 def _judged(view: SessionView) -> SessionView:
     """The head, with a running job marked lost when its heart has not beaten for long."""
     job = view.job
-    if job is None or job.state != "running" or job.heartbeat is None:
+    if job is None or not job.active:
         return view
-    return replace(view, job=replace(job, lost=time.time() - job.heartbeat > SILENCE))
+    heard = job.created if job.heartbeat is None else job.heartbeat
+    return replace(view, job=replace(job, lost=time.time() - heard > SILENCE))

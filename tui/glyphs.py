@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from ..engine.text import visible
 
+# Terminals disagree about the width of what these join; as visible signs every one shows the same.
+_JOINERS = {code: f"\\u{{{code:x}}}" for code in (0x200D, 0xFE0E, 0xFE0F)}
+
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
@@ -29,7 +32,7 @@ class Glyphs:
 
     def show(self, name: str) -> str:
         """A name from a model or file as it may stand on the screen (style 2.7)."""
-        shown = visible(name)
+        shown = visible(name).translate(_JOINERS)
         return shown.encode("ascii", "backslashreplace").decode("ascii") if self.plain else shown
 
 

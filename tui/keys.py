@@ -17,6 +17,7 @@ class Key:
     footer: int = 0
     shown: str = ""
     priority: bool = False
+    in_fields: str = ""  # the key to name where letters are typed into fields
 
     @property
     def display(self) -> str:
@@ -37,10 +38,28 @@ AREAS = {
 }
 
 KEYS: tuple[Key, ...] = (
-    Key("app", "question_mark,f1", "help", "Help", "Every key, and what the signs mean", 90, "?"),
-    Key("app", "colon,ctrl+p", "palette", "Actions", "Find any action by its name and run it", 91, ":"),
+    Key(
+        "app",
+        "question_mark,f1",
+        "help",
+        "Help",
+        "Every key, and what the signs mean",
+        90,
+        "?",
+        in_fields="F1",
+    ),
+    Key(
+        "app",
+        "colon,ctrl+p",
+        "palette",
+        "Actions",
+        "Find any action by its name and run it",
+        91,
+        ":",
+        in_fields="ctrl+p",
+    ),
     Key("app", "ctrl+l", "redraw", "Redraw", "Paint the screen again", 0),
-    Key("app", "q,ctrl+q", "quit", "Quit", "Leave; a running job goes on", 99, "q"),
+    Key("app", "q,ctrl+q", "quit", "Quit", "Leave; a running job goes on", 99, "q", in_fields="ctrl+q"),
     Key(
         "app",
         "ctrl+c",
@@ -97,8 +116,8 @@ KEYS: tuple[Key, ...] = (
     Key("layers", "r", "reload", "Read again", "Read the whole session again and sort anew", 0),
     Key("layers", "escape", "back", "Back", "Close the detail, then the filter, then the session", 8, "Esc"),
     Key("calibrate", "ctrl+r,f5", "start", "Start", "Start the calibration as a job of its own", 1, "F5"),
-    Key("calibrate", "x", "cancel_job", "Cancel job", "Ask the running job to stop", 2),
-    Key("calibrate", "L,shift+l", "log", "Log", "The log of the job", 3, "L"),
+    Key("calibrate", "f8,x", "cancel_job", "Cancel job", "Ask the running job to stop", 2, "F8"),
+    Key("calibrate", "f9,L,shift+l", "log", "Log", "The log of the job", 3, "F9"),
     Key("calibrate", "escape", "back", "Back", "Back to the layers; the job goes on", 4, "Esc"),
     Key("form", "f5,ctrl+r", "submit", "Create", "Check the fields and make the session", 1, "F5"),
     Key("form", "tab,down", "next_field", "Next field", "The next field", 2, "Tab"),
@@ -145,4 +164,5 @@ def footer(*areas: str) -> list[Key]:
 
 def actions(*areas: str) -> list[Key]:
     """What the palette offers in some areas; movement in tables is left out."""
-    return [key for key in KEYS if key.area in areas and key.area != "table" and not key.priority]
+    found = [key for key in KEYS if key.area in areas and key.area != "table" and not key.priority]
+    return sorted(found, key=lambda key: areas.index(key.area))

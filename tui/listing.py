@@ -1,9 +1,9 @@
 """Which sessions a folder holds, for the start screen; sqlite3 only."""
 
-import sqlite3
 from pathlib import Path
 
 from ..engine.errors import QuantdeckError
+from ..sessions.faults import explained
 from ..sessions.recognise import is_session
 from .reader import SessionReader
 from .snapshots import SessionEntry
@@ -21,9 +21,9 @@ def list_folder(folder: Path) -> tuple[SessionEntry, ...]:
 def _entry(path: Path) -> SessionEntry:
     changed = _changed(path)
     try:
-        with SessionReader(path) as reader:
+        with SessionReader(path) as reader, explained(path):
             head = reader.head()
-    except (QuantdeckError, sqlite3.Error) as error:
+    except QuantdeckError as error:
         return SessionEntry(path, path.stem, "", "", None, None, None, None, "", changed, str(error))
     score, job = head.score, head.job
     return SessionEntry(

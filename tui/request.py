@@ -29,9 +29,9 @@ def cancel(path: Path, job: int) -> None:
 
 def create(folder: Path, request: SessionRequest) -> Path:
     """Make a session file in *folder*; its path. QuantdeckError names what is wrong with model or samples."""
-    from ..sessions.work import make_session  # noqa: PLC0415
+    from .maker import make  # noqa: PLC0415
 
-    return make_session(folder, request)
+    return make(folder, request)
 
 
 def calibration_of(request: SessionRequest) -> dict[str, object]:

@@ -10,7 +10,7 @@ from .widgets.form import Field
 
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace", "observer")
 CHIPS = ("bm1684x", "bm1688", "cv186x", "bm1690", "bm1684", "cv183x", "cv182x", "cv181x", "cv180x")
-PIXEL_FORMATS = ("bgr", "rgb", "gray", "rgba")
+PIXEL_FORMATS = ("auto", "bgr", "rgb", "gray", "rgba")
 CHANNEL_FORMATS = ("nchw", "nhwc", "none")
 MOST_BINS = 65536
 
@@ -33,17 +33,17 @@ def session_fields(model: Path | None) -> tuple[Field, ...]:
     """The form: what, on what, how; preprocessing as the command line names it."""
     return (
         Field("model", "model", str(model or ""), "an ONNX file; F2 chooses", pick="file"),
-        Field("dataset", "samples", "", "a folder of images or arrays; F2 chooses", pick="folder"),
-        Field("title", "name", model.stem if model else "", "of the session; empty: the model's"),
+        Field("dataset", "samples", "", "folder of images or arrays; F2", pick="folder"),
+        Field("title", "name", model.stem if model else "", "empty: the model's"),
         Field("chip", "chip", "bm1684x", "whose arithmetic is simulated", CHIPS),
-        Field("method", "method", "kl", "of the thresholds; all are computed", METHODS),
+        Field("method", "method", "kl", "of the thresholds", METHODS),
         Field("input_num", "number of samples", "100", "for calibration; 0 takes all"),
-        Field("tune_num", "tuned on", "5", "samples; 0 leaves thresholds untuned"),
-        Field("resize_dims", "resize to", "", "height,width; empty: the network's"),
+        Field("tune_num", "tuned on", "5", "samples; 0: no tuning"),
+        Field("resize_dims", "resize to", "", "height,width; empty: network's"),
         Field("keep_aspect_ratio", "keep aspect ratio", "no", "", ("no", "letterbox", "short_side_scale")),
-        Field("mean", "mean", "0,0,0", "one value a channel"),
-        Field("scale", "scale", "1,1,1", "one value a channel, after the mean"),
-        Field("pixel_format", "pixel format", "bgr", "what the network was trained on", PIXEL_FORMATS),
+        Field("mean", "mean", "", "one value a channel; empty: 0"),
+        Field("scale", "scale", "", "one value a channel; empty: 1"),
+        Field("pixel_format", "pixel format", "auto", "auto: as its channels suggest", PIXEL_FORMATS),
         Field("channel_format", "channel format", "nchw", "none: inputs are no images", CHANNEL_FORMATS),
     )
 
@@ -52,9 +52,9 @@ def calibration_fields(settings: Mapping[str, object]) -> tuple[Field, ...]:
     """Method and numbers; what the session used last is filled in."""
     method = str(settings.get("method", "kl"))
     return (
-        Field("method", "method", method, "of the plan's thresholds; all are computed", METHODS),
+        Field("method", "method", method, "of the plan's thresholds", METHODS),
         Field("input_num", "number of samples", _text(settings.get("input_num", 100)), "0 takes all"),
-        Field("tune_num", "tuned on", _text(settings.get("tune_num", 5)), "samples; 0: untuned"),
+        Field("tune_num", "tuned on", _text(settings.get("tune_num", 5)), "samples; 0: no tuning"),
         Field("bins", "histogram bins", _text(settings.get("bins", 2048)), "the original uses 2048"),
     )
 
@@ -68,10 +68,12 @@ def check_session(values: Mapping[str, str]) -> dict[str, str]:
         _check_number(values[key], key, least, errors)
     sizes = _numbers(values["resize_dims"])
     if values["resize_dims"] and (sizes is None or len(sizes) != 2 or any(s < 1 or s % 1 for s in sizes)):
-        errors["resize_dims"] = "two whole numbers, as 256,256"
+        errors["resize_dims"] = "two whole numbers: 256,256"
     for key in ("mean", "scale"):
-        if _numbers(values[key]) is None:
-            errors[key] = "numbers with commas between, as 0.5,0.5,0.5"
+        if values[key] and _numbers(values[key]) is None:
+            errors[key] = "numbers and commas: 0.5,0.5,0.5"
+    if values["pixel_format"] == "auto" and preprocess_options(values):
+        errors["pixel_format"] = "choose one; others are given"
     return errors
 
 
@@ -90,17 +92,9 @@ def check_calibration(values: Mapping[str, str]) -> dict[str, str]:
 def session_request(values: Mapping[str, str]) -> SessionRequest:
     """The answers; *values* have passed ``check_session``."""
     model = Path(values["model"]).expanduser()
-    sizes = _numbers(values["resize_dims"])
-    ratio = values["keep_aspect_ratio"]
-    preprocess: dict[str, object] = {
-        "resize_dims": [int(size) for size in sizes] if sizes else None,
-        "keep_aspect_ratio": ratio != "no",
-        "keep_ratio_mode": ratio if ratio != "no" else "letterbox",
-        "mean": _numbers(values["mean"]),
-        "scale": _numbers(values["scale"]),
-        "pixel_format": values["pixel_format"],
-        "channel_format": values["channel_format"],
-    }
+    options = preprocess_options(values)
+    if values["pixel_format"] != "auto":
+        options["pixel_format"] = values["pixel_format"]
     return SessionRequest(
         model=model,
         dataset=Path(values["dataset"]).expanduser(),
@@ -109,8 +103,25 @@ def session_request(values: Mapping[str, str]) -> SessionRequest:
         method=values["method"],
         input_num=number(values["input_num"]) or 0,
         tune_num=number(values["tune_num"]) or 0,
-        preprocess=preprocess,
+        preprocess=options,
     )
+
+
+def preprocess_options(values: Mapping[str, str]) -> dict[str, object]:
+    """The options that were given, named as the command line names them; the pixel format apart."""
+    options: dict[str, object] = {}
+    sizes = _numbers(values["resize_dims"])
+    if sizes:
+        options["resize_dims"] = [int(size) for size in sizes]
+    if values["keep_aspect_ratio"] != "no":
+        options |= {"keep_aspect_ratio": True, "keep_ratio_mode": values["keep_aspect_ratio"]}
+    for key in ("mean", "scale"):
+        found = _numbers(values[key])
+        if found:
+            options[key] = found
+    if values["channel_format"] != "nchw":
+        options["channel_format"] = values["channel_format"]
+    return options
 
 
 def calibration_spec(values: Mapping[str, str]) -> dict[str, object]:
@@ -126,7 +137,7 @@ def _check_path(text: str, key: str, errors: dict[str, str], *, folder: bool) ->
     elif not path.exists():
         errors[key] = "there is no such folder" if folder else "there is no such file"
     elif folder != path.is_dir():
-        errors[key] = "this is a file; a folder is wanted" if folder else "this is a folder"
+        errors[key] = "a folder is wanted, not a file" if folder else "this is a folder"
     elif not os.access(path, os.R_OK):
         errors[key] = "it may not be read"
     elif not folder and path.suffix.lower() != ".onnx":

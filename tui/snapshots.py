@@ -26,6 +26,7 @@ class JobView:
     title: str
     state: str
     wanted: str
+    created: float
     started: float | None
     finished: float | None
     heartbeat: float | None

@@ -31,6 +31,7 @@ from .reader import SessionReader
 from .request import calibration_of, cancel, create, default_folder, start
 from .screens.base import DeckScreen
 from .screens.layers import LayersScreen
+from .screens.new_session import NewSessionScreen
 from .session_form import SessionRequest
 from .snapshots import JobView, SessionView
 from .theme import ANSI, DARK
@@ -172,8 +173,6 @@ class Workbench(App[None]):
         return StartScreen()
 
     def _new_session(self, model: Path | None) -> Screen[None]:
-        from .screens.new_session import NewSessionScreen  # noqa: PLC0415
-
         return NewSessionScreen(model)
 
     def show_start(self) -> None:
@@ -276,9 +275,14 @@ class Workbench(App[None]):
         try:
             path = create(self.folder, request)
         except QuantdeckError as error:
-            self.call_from_thread(self.tell, str(error), "bad")
+            self.call_from_thread(self._refused, request, str(error))
             return
         self.call_from_thread(self._made, path, request)
+
+    def _refused(self, request: SessionRequest, sentence: str) -> None:
+        """Say it beside the field that it concerns, if the form still stands there."""
+        if isinstance(self.screen, NewSessionScreen):
+            self.screen.fail(request, sentence)
 
     def _made(self, path: Path, request: SessionRequest) -> None:
         try:

@@ -10,6 +10,7 @@ from ..keys import footer
 from ..messages import SessionChanged
 from ..snapshots import SessionView
 from ..widgets.bars import SMALLEST, SizeNotice, footer_line, header_lines
+from ..widgets.cells import wrapped
 from ..widgets.painted import Lines
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class DeckScreen(Screen[None]):
 
     AREAS: ClassVar[tuple[str, ...]] = ()
     TITLE_TEXT: ClassVar[str] = ""
+    TYPING: ClassVar[bool] = False  # fields take the letters
 
     @property
     def deck(self) -> "Workbench":
@@ -78,7 +80,9 @@ class DeckScreen(Screen[None]):
         self.query_one("#header", Lines).set_lines(
             header_lines(view, self.TITLE_TEXT, self.deck.glyphs, width)
         )
-        self.query_one("#footer", Lines).set_line(footer_line(footer("app", *self.AREAS), width))
+        self.query_one("#footer", Lines).set_line(
+            footer_line(footer("app", *self.AREAS), width, typing=self.TYPING)
+        )
 
     def session_view(self) -> SessionView | None:
         """The session that the header names."""
@@ -91,7 +95,7 @@ class DeckScreen(Screen[None]):
     def say(self, sentence: str, tone: str = "muted") -> None:
         """Say something on the screen, beside the rest; by default in the line of state."""
         for status in self.query("#status").results(Lines):
-            status.set_line([(f" {self.deck.glyphs.show(sentence)}", tone)])
+            status.set_lines(wrapped(self.deck.glyphs.show(sentence), tone, *status.size))
 
     def follow(self, change: SessionChanged) -> None:
         """What a screen does when the session has changed."""

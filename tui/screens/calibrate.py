@@ -25,6 +25,7 @@ class CalibrateScreen(DeckScreen):
     AREAS: ClassVar[tuple[str, ...]] = ("calibrate",)
     BINDINGS: ClassVar[list[BindingType]] = bindings("calibrate")
     TITLE_TEXT = "calibrate"
+    TYPING = True
 
     def body(self) -> ComposeResult:
         """Form, progress, a line of state."""
@@ -64,7 +65,7 @@ class CalibrateScreen(DeckScreen):
             return
         job = self.deck.view.job if self.deck.view else None
         if job is not None and job.active and not job.lost:
-            self.say("a job is at work on this session; x cancels it", "weak")
+            self.say("a job is at work on this session; F8 cancels it", "weak")
             return
         self.say("starting", "accent")
         self.deck.start_job("calibrate", calibration_spec(values))
@@ -109,7 +110,7 @@ def progress_lines(job: JobView | None, glyphs: Glyphs) -> list[list[Part]]:
     if job.message:
         lines.append([(glyphs.show(job.message), tone if job.state == "failed" else "plain")])
     if job.active:
-        lines.append([("x cancels; leaving the workbench does not stop it", "muted")])
+        lines.append([("F8 cancels; leaving the workbench does not stop it", "muted")])
     return lines
 
 

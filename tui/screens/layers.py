@@ -6,6 +6,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.timer import Timer
 
+from ...engine.errors import QuantdeckError
+from ...sessions.faults import explained
 from ..columns import layer_columns
 from ..keys import bindings
 from ..messages import PromptChanged, PromptDone, RowChosen, RowMoved, SessionChanged, SortAsked
@@ -73,7 +75,12 @@ class LayersScreen(DeckScreen):
         feed = self.deck.feed
         if feed is None:
             return
-        layers = feed.reader.layers(feed.view.plan)
+        try:
+            with explained(feed.view.path):
+                layers = feed.reader.layers(feed.view.plan)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
         table = self.table
         ordered = table.model.sorted_by
         self._tensors = layers.tensors
@@ -90,7 +97,9 @@ class LayersScreen(DeckScreen):
         feed = self.deck.feed
         if feed is None or change.view.path != feed.view.path:
             return
-        if change.before is None or change.before.plan != change.view.plan:
+        job, was = change.view.job, change.before.job if change.before else None
+        over = was is not None and was.active and not (job is not None and job.active)
+        if change.before is None or change.before.plan != change.view.plan or over:
             self._load(keep=True)
             return
         table = self.table
@@ -286,5 +295,10 @@ class LayersScreen(DeckScreen):
             self.detail.show(None, {}, self.deck.glyphs)
             return
         figures = {key: values[row] for key, values in table.model.values.items()}
-        layer = feed.reader.layer(str(figures["name"]))
+        try:
+            with explained(feed.view.path):
+                layer = feed.reader.layer(str(figures["name"]))
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
         self.detail.show(layer, figures, self.deck.glyphs)

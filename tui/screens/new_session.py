@@ -8,7 +8,7 @@ from textual.binding import BindingType
 
 from ...engine.text import visible
 from ..keys import bindings
-from ..session_form import check_session, session_fields, session_request
+from ..session_form import SessionRequest, check_session, session_fields, session_request
 from ..widgets.form import Form
 from ..widgets.painted import Lines
 from .base import DeckScreen
@@ -21,6 +21,7 @@ class NewSessionScreen(DeckScreen):
     AREAS: ClassVar[tuple[str, ...]] = ("form",)
     BINDINGS: ClassVar[list[BindingType]] = bindings("form")
     TITLE_TEXT = "new session"
+    TYPING = True
 
     def __init__(self, model: Path | None = None) -> None:
         super().__init__()
@@ -87,15 +88,18 @@ class NewSessionScreen(DeckScreen):
         errors = check_session(values)
         self.form.show_errors(errors)
         if errors:
-            self.say(f"{len(errors)} to mend: {', '.join(errors)}", "weak")
+            labels = ", ".join(field.label for field in self.form.fields if field.key in errors)
+            self.say(f"{len(errors)} to mend: {labels}", "weak")
             return
         request = session_request(values)
         self.say(f"reading {visible(str(request.model))}", "accent")
         self.deck.make_session(request)
 
-    def fail(self, field: str, sentence: str) -> None:
-        """What the engine found wrong, beside the field that it concerns."""
-        self.form.show_errors({field: "see below"})
+    def fail(self, request: SessionRequest, sentence: str) -> None:
+        """What the engine found wrong: marked at the field that it concerns, the sentence below."""
+        named = {"model": str(request.model), "dataset": str(request.dataset)}
+        field = next((key for key, path in named.items() if visible(path) in sentence), None)
+        self.form.show_errors({field: "see below"} if field else {})
         self.say(sentence, "bad")
 
     def action_back(self) -> None:

@@ -21,7 +21,7 @@ from .base import DeckModal
 COLUMNS = (
     Column("name", "name", 30),
     Column("kind", "", 8, tone="muted", priority=1),
-    Column("size", "bytes", 8, count, right=True, priority=2),
+    Column("size", "bytes", 8, lambda size: count(size) if size is not None else "", True, priority=2),
 )
 
 

@@ -21,10 +21,9 @@ def header_lines(view: SessionView | None, title: str, glyphs: Glyphs, width: in
     name = cut(glyphs.show(view.title), max(12, width // 4), glyphs.cut)
     first: list[Part] = [(" quantdeck", "title"), (f"  {name}", "strong")]
     first.append((f"{gap}{glyphs.show(view.chip)}{gap}int8 + {glyphs.show(view.fp_type)}", "plain"))
-    if title:
-        first.append((f"{gap}{title}", "plain"))
     job = job_parts(view.job, glyphs)
-    return [first + ([(gap, "muted"), *job] if job else []), _score_line(view, glyphs)]
+    said = job or ([(title, "plain")] if title else [])
+    return [first + ([(gap, "muted"), *said] if said else []), _score_line(view, glyphs)]
 
 
 def _score_line(view: SessionView, glyphs: Glyphs) -> list[Part]:
@@ -59,11 +58,17 @@ def job_parts(job: JobView | None, glyphs: Glyphs) -> list[Part]:
     return [(glyphs.show(text + left), "accent")]
 
 
-def footer_line(keys: list[Key], width: int) -> list[Part]:
-    """As many keys as fit whole; the last ones (help, actions, quit) stay longest."""
+def footer_line(keys: list[Key], width: int, *, typing: bool = False) -> list[Part]:
+    """As many keys as fit whole; the last ones (help, actions, quit) stay longest.
+
+    *typing*: letters go into a field here, so the keys that are none are named.
+    """
+
+    def display(key: Key) -> str:
+        return key.in_fields or key.display if typing else key.display
 
     def size(key: Key) -> int:
-        return len(key.display) + len(key.title) + 3
+        return len(display(key)) + len(key.title) + 3
 
     room, kept = width - 1, []
     for key in sorted(keys, key=lambda key: (key.footer < 90, key.footer)):
@@ -72,7 +77,7 @@ def footer_line(keys: list[Key], width: int) -> list[Part]:
             room -= size(key)
     line: list[Part] = [(" ", "plain")]
     for key in sorted(kept, key=lambda key: key.footer):
-        line += [(key.display, "key"), (f" {key.title}  ", "plain")]
+        line += [(display(key), "key"), (f" {key.title}  ", "plain")]
     return line
 
 

@@ -1,5 +1,6 @@
 """Text in terminal cells: cut on cell borders, padded, measured (style 2.4, rule 6)."""
 
+import textwrap
 from functools import lru_cache
 
 from rich.cells import cell_len, get_character_cell_size, set_cell_size
@@ -104,3 +105,11 @@ def _cells(parts: list[Part]) -> list[tuple[str, str]]:
                 cells[-1] = (cells[-1][0] + character, tone)
             cells.extend([(character, tone)] * size)
     return cells
+
+
+def wrapped(text: str, tone: str, width: int, height: int) -> list[list[Part]]:
+    """A sentence in at most *height* lines, the last one cut where it does not fit."""
+    if height <= 1:
+        return [[(" " + cut(text, max(1, width - 2)), tone)]]
+    lines = textwrap.wrap(text, max(10, width - 2), max_lines=height, placeholder=" …")
+    return [[(" " + line, tone)] for line in lines]

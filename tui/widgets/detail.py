@@ -27,7 +27,7 @@ class DetailPane(Widget):
 
     def show(self, layer: LayerView | None, row: Mapping[str, object], glyphs: Glyphs) -> None:
         """Show a layer; *row* holds the figures of its table row."""
-        width = self.size.width
+        width = self.app.size.width
         rule, facts = self.query_one("#rule", Lines), self.query_one("#facts", Lines)
         histogram, thresholds = self.query_one(Histogram), self.query_one("#thresholds", Lines)
         if layer is None:
@@ -66,7 +66,7 @@ def fact_lines(layer: LayerView, row: Mapping[str, object], glyphs: Glyphs) -> l
     lines: list[list[Part]] = [_fact("output", layer.shape, glyphs)]
     if layer.detail:
         lines.append(_fact("attributes", layer.detail, glyphs))
-    cost = f"{figures.count(layer.macs).strip()} MACs, {figures.count(layer.params).strip()} parameters"
+    cost = f"{figures.count(layer.macs).strip()} MACs, {figures.count(layer.params).strip()} params"
     lines += [_fact("cost", cost, glyphs), []]
     lines.append(_noise("alone", row.get("local_cos"), row.get("local_sqnr")))
     lines.append(_noise("in the plan", row.get("cos"), row.get("sqnr")))
@@ -91,7 +91,7 @@ def threshold_lines(layer: LayerView, chosen: str, glyphs: Glyphs) -> list[list[
         part = f"{value / reach * 100:6.1f} %" if reach else ""
         tone = "accent" if used else "plain"
         line: list[Part] = [(f"{sign} ", "accent" if used else "key")]
-        line += [(f"{fit(method, 9)}{figures.real(value):>10}", tone), (part, "muted")]
+        line += [(f"{fit(method, 9)}{figures.real(value):>8}", tone), (part, "muted")]
         lines.append([*line, (f" {glyphs.left} used" if used else "", "accent")])
     return lines
 

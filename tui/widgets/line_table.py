@@ -22,6 +22,8 @@ from .table_model import Column, TableModel
 GAP = 1
 MARK = 2  # the cursor's sign and a blank
 CACHED_SCREENS = 3
+ESSENTIAL = 5  # columns up to this priority go before the full length of the names
+LONGEST_NAME = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class LineTable(Painted, can_focus=True):
         self._names = names
         self._strips: OrderedDict[tuple[object, ...], Strip] = OrderedDict()
         self._placed: tuple[Placed, ...] = ()
+        self._wanted = columns[0].width  # the frozen column's, as long as its names
 
     # what others call
 
@@ -65,6 +68,8 @@ class LineTable(Painted, can_focus=True):
     def load(self, model: TableModel, *, keep: bool = False) -> None:
         """Show other rows; *keep* leaves cursor and window where they are."""
         self.model = model
+        longest = max((len(str(name)) for name in model.values[self.columns[0].key]), default=0)
+        self._wanted = max(self.columns[0].width, min(longest, LONGEST_NAME))
         if not keep:
             self.cursor = self.top = 0
         self._again()
@@ -214,8 +219,10 @@ class LineTable(Painted, can_focus=True):
 
     def _chosen(self, rest: tuple[Column, ...], room: int) -> list[Column]:
         chosen: list[Column] = []
+        longer = self._wanted - self.columns[0].width
         for column in sorted(rest, key=lambda column: column.priority):
-            if column.width + GAP <= room:
+            spare = room - (longer if column.priority > ESSENTIAL else 0)
+            if column.width + GAP <= spare:
                 chosen.append(column)
                 room -= column.width + GAP
             else:
