@@ -294,7 +294,11 @@ def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     session.checkpoint()
     message = f"{len(done.plan.thresholds)} thresholds with {settings.method} from {len(samples)} samples"
     count = int(spec.get("score_num", SCORED))
-    return message if count < 0 else f"{message}; {_score(session, graph, samples.take(count), plan, report)}"
+    return (
+        message
+        if count < 0
+        else f"{message}; {score_plan(session, graph, samples.take(count), plan, report)}"
+    )
 
 
 def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:

@@ -1,0 +1,23 @@
+"""``quantdeck backup``: a copy of a session that is complete by itself."""
+
+from pathlib import Path
+
+import click
+
+from ..engine.text import visible
+from .options import FILE
+
+
+@click.command("backup")
+@click.argument("session", type=FILE)
+@click.argument("target", type=FILE)
+def backup(session: Path, target: Path) -> None:
+    """Copy SESSION to TARGET, at any moment: a job may be running.
+
+    SQLite's own backup is used, so the copy holds every commit. (A plain copy of the file lacks at most the
+    last 5 seconds of a running job, and nothing when no job runs.)
+    """
+    from ..sessions.store import backup as copy  # noqa: PLC0415
+
+    copy(session, target)
+    click.echo(f"{visible(str(target))}: {target.stat().st_size} bytes")

@@ -1,0 +1,199 @@
+"""``quantdeck evaluate``: what a calibration table is worth on samples."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .console import Console, console
+from .diagnostics import DONE, MISSED
+from .options import FILE, option, preprocessing, samples, source_of, target
+from .tables import figure, plain, render, shorten
+
+if TYPE_CHECKING:
+    from ..engine.graph.model import Graph
+    from ..engine.plan import Plan
+    from ..engine.run.score import Accuracy, OutputScore, Score
+    from ..sessions.report import Report
+
+
+@click.command("evaluate")
+@click.argument("model", type=FILE)
+@option("--calibration_table", required=True, type=FILE, help="Thresholds, as run_calibration writes them.")
+@option("--quantize_table", type=FILE, help="Layers that stay in a float type.")
+@samples
+@option("--labels", type=FILE, help="CSV with the columns file and label: gives top-1 and top-5.")
+@option("--expected_cos", type=click.FloatRange(0, 1), help="Exit with 3 when the chapter's cos is below this, or "
+        "when a part of an output has died.")  # fmt: skip
+@option("--json", "as_json", is_flag=True, help="JSON in ASCII; an infinite SQNR is the text inf.")
+@target
+@preprocessing
+def evaluate(**values: Any) -> int:
+    """Score MODEL with a calibration table: the chip's integer arithmetic against the float network.
+
+    cosine is the mean over samples of the raw cosine, chapter's cos is (1 + cosine) / 2, as TPU-MLIR's searches
+    print it. A part of an output that varies in float and is constant in int8 is dead, whatever the cosine says.
+    """
+    with console() as out:
+        return _run(out, values)
+
+
+def _run(out: Console, values: dict[str, Any]) -> int:
+    from ..sessions import work  # noqa: PLC0415
+
+    with out.progress() as report:
+        source = source_of(values)
+        graph = work.load_model(values["model"], values["input_shapes"])
+        plan = read_plan(graph, values, report)
+        found = work.load_samples(graph, source, report)
+        labels = work.sample_labels(values["labels"], found) if values["labels"] else None
+        score = work.evaluate_plan(graph, found, plan, report, labels=labels, layers=None).score
+    text = (
+        json.dumps(plain(as_json(graph, plan, score)), indent=1)
+        if values["as_json"]
+        else as_text(graph, plan, score)
+    )
+    out.result(text)
+    if score.dead_slices:
+        out.say(
+            f"{score.dead_slices} parts of the outputs have died: they vary in float and are constant in int8"
+        )
+    return _status(out, score, values["expected_cos"])
+
+
+def _status(out: Console, score: "Score", wanted: float | None) -> int:
+    if wanted is None:
+        return DONE
+    reached = min((output.similarity.chapter_cos for output in score.outputs), default=0.0)
+    if reached >= wanted and not score.dead_slices:
+        return DONE
+    out.say(
+        f"the target was not reached: cos {reached:.6f}, wanted {wanted:g}, {score.dead_slices} dead parts"
+    )
+    return MISSED
+
+
+def read_plan(graph: "Graph", values: dict[str, Any], report: "Report") -> "Plan":
+    """The plan that table, quantize table, chip and float type make.
+
+    Errors: QuantdeckError when the tables name what the model does not have.
+    """
+    from ..engine.calib.names import check_names  # noqa: PLC0415
+    from ..engine.calib.qtable import read_qtable  # noqa: PLC0415
+    from ..engine.calib.table import read_table  # noqa: PLC0415
+    from ..engine.hw.chip import get_chip, resolve_fp_type  # noqa: PLC0415
+    from ..engine.plan import Plan  # noqa: PLC0415
+
+    rows = read_table(values["calibration_table"]).rows
+    thresholds = {name: rows[name] for name in graph.calibrated if name in rows}
+    _tell_missing(graph, values["calibration_table"], len(thresholds), len(rows), report)
+    modes = {}
+    if values["quantize_table"] is not None:
+        modes = read_qtable(values["quantize_table"])
+        check_names(graph, modes, f"The quantize table {visible(str(values['quantize_table']))}")
+    return Plan(
+        chip=get_chip(values["chip"]).name,
+        fp_type=resolve_fp_type(values["chip"], values["fp_type"]),
+        thresholds=thresholds,
+        modes=modes,
+    )
+
+
+def _tell_missing(graph: "Graph", table: Path, used: int, rows: int, report: "Report") -> None:
+    shown = visible(str(table))
+    if not used:
+        raise QuantdeckError(
+            f"--calibration_table {shown} has no row for any tensor of {visible(graph.name)}; "
+            "give the table of this model"
+        )
+    if used < rows:
+        report.say(f"{shown}: {rows - used} of {rows} rows name no tensor of the model and are not used")
+    if used < len(graph.calibrated):
+        report.say(f"{shown}: {len(graph.calibrated) - used} tensors of the model have no row")
+
+
+def as_json(graph: "Graph", plan: "Plan", score: "Score") -> dict[str, Any]:
+    """Everything that is known, names as they are."""
+    return {
+        "model": graph.name,
+        "layers": len(graph.layers),
+        "chip": plan.chip,
+        "fp_type": plan.fp_type,
+        "samples": score.samples,
+        "cosine": score.cosine,
+        "chapter_cos": 0.5 + 0.5 * score.cosine,
+        "sqnr": score.sqnr,
+        "dead": score.dead_slices,
+        "outputs": [_output_json(output) for output in score.outputs],
+        "float": _accuracy_json(score.float_accuracy),
+        "int8": _accuracy_json(score.accuracy),
+    }
+
+
+def _output_json(output: "OutputScore") -> dict[str, Any]:
+    found = output.similarity
+    return {
+        "name": output.name,
+        "cosine": found.mean_cosine,
+        "worst_cosine": found.worst_cosine,
+        "chapter_cos": found.chapter_cos,
+        "sqnr": found.sqnr,
+        "euclid": found.mean_euclid,
+        "slices": len(output.slices),
+        "dead": [[part.axis, part.start, part.stop] for part in output.dead],
+    }
+
+
+def _accuracy_json(found: "Accuracy | None") -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        name: {"hits": hits, "share": hits / max(1, found.total), "interval": list(found.interval(hits))}
+        for name, hits in (("top1", found.top1), ("top5", found.top5))
+    } | {"labelled": found.total}
+
+
+def as_text(graph: "Graph", plan: "Plan", score: "Score") -> str:
+    """The same as tables."""
+    lines = [
+        f"{shorten(graph.name)}: {len(graph.layers)} layers, {plan.chip}, {plan.fp_type}, {score.samples} samples",
+        "",
+        _outputs_text(score),
+    ]
+    if score.float_accuracy and score.accuracy:
+        lines += ["", _accuracy_text(score.float_accuracy, score.accuracy)]
+    return "\n".join(lines)
+
+
+def _outputs_text(score: "Score") -> str:
+    heads = ("output", "cosine", "worst", "chapter's cos", "SQNR dB", "euclid", "dead")
+    rows = [
+        (
+            shorten(output.name),
+            figure(output.similarity.mean_cosine, 6),
+            figure(output.similarity.worst_cosine, 6),
+            figure(output.similarity.chapter_cos, 6),
+            figure(output.similarity.sqnr, 2),
+            figure(output.similarity.mean_euclid, 6),
+            f"{len(output.dead)} of {len(output.slices)}" if output.slices else "-",
+        )
+        for output in score.outputs
+    ]
+    return render(heads, rows, (False, True, True, True, True, True, True))
+
+
+def _accuracy_text(exact: "Accuracy", quantized: "Accuracy") -> str:
+    rows = [
+        (name, *_share(exact, getattr(exact, key)), *_share(quantized, getattr(quantized, key)))
+        for name, key in (("top-1", "top1"), ("top-5", "top5"))
+    ]
+    heads = (f"{exact.total} labels", "float", "95 % interval", "int8", "95 % interval")
+    return render(heads, rows, (False, True, True, True, True))
+
+
+def _share(found: "Accuracy", hits: int) -> tuple[str, str]:
+    low, high = found.interval(hits)
+    return f"{100 * hits / max(1, found.total):.2f} %", f"{100 * low:.2f} to {100 * high:.2f} %"

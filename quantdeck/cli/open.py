@@ -1,0 +1,27 @@
+"""``quantdeck [SESSION|MODEL]``: the workbench."""
+
+from pathlib import Path
+
+import click
+
+from .options import FILE, option
+
+
+@click.command("open")
+@click.argument("path", required=False, type=FILE, metavar="[SESSION|MODEL]")
+@option(
+    "--mouse",
+    is_flag=True,
+    help="Let the program have the mouse; the terminal's own selection then needs Shift.",
+)
+@option("--colors", type=click.Choice(["auto", "256", "16", "none"]), default="auto", help="[auto]")
+@option("--glyphs", type=click.Choice(["auto", "braille", "block", "ascii"]), default="auto", help="[auto]")
+@option(
+    "--sessions_folder", type=FILE, help="Where sessions lie. [the default folder; QUANTDECK_HOME sets it]"
+)
+def open(path: Path | None, mouse: bool, colors: str, glyphs: str, sessions_folder: Path | None) -> int:
+    """Open the workbench on a SESSION, on a MODEL (a new session), or on the list of sessions."""
+    from ..tui.app import run  # noqa: PLC0415 - Textual is imported when the terminal serves
+
+    text = str(path) if path is not None else None
+    return run(text, mouse=mouse, colors=colors, glyphs=glyphs, sessions_folder=sessions_folder)

@@ -1,0 +1,176 @@
+"""Options that several commands share, spelled with underscores as the original does, or with dashes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+
+F = TypeVar("F", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
+FP_TYPES = ("auto", "F16", "F32", "BF16")
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """A click option that answers to each name with underscores and with dashes.
+
+    The parameter is called like the last plain word among *names*, or like the first long name.
+    """
+    words = [name for name in names if not name.startswith("-")]
+    spelled: list[str] = []
+    for name in names:
+        if name.startswith("-"):
+            dashes = name[:2] + name[2:].replace("_", "-") if name.startswith("--") else name
+            spelled += [name] if dashes == name else [name, dashes]
+    word = words[-1] if words else next(name for name in names if name.startswith("--"))[2:].replace("-", "_")
+    return click.option(*spelled, word, **settings)
+
+
+class Numbers(click.ParamType):
+    """Numbers with commas between, as ``123.675,116.28,103.53``; the first may be negative."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type = float) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A tuple of numbers."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(self._kind(part) for part in value.strip("[]() ").split(","))
+        except ValueError:
+            what = "whole numbers" if self._kind is int else "numbers"
+            self.fail(f"'{value}' is not {what} with commas between", param, ctx)
+
+
+class Shapes(click.ParamType):
+    """Input shapes as nested list text: ``[[1,3,224,224]]``; a flat list means one input."""
+
+    name = "shapes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A list of shapes."""
+        if not isinstance(value, str):
+            return value
+        try:
+            found: Any = json.loads(value)
+            shapes = found if found and isinstance(found[0], list) else [found]
+            good = all(type(size) is int and size > 0 for shape in shapes for size in shape)
+        except (ValueError, TypeError, KeyError):
+            shapes, good = [], False
+        if not good:
+            self.fail(f"'{value}' is not a list of shapes such as [[1,3,224,224]]", param, ctx)
+        return shapes
+
+
+def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def preprocessing(function: F) -> F:
+    """The options of model_transform that make arrays of pictures (spec A.10)."""
+    return _all(
+        option("--resize_dims", type=Numbers(int), help="Height,width before the centre crop."),
+        option("--keep_aspect_ratio", is_flag=True, default=None, help="Keep the picture's proportions."),
+        option(
+            "--keep_ratio_mode", type=click.Choice(["letterbox", "short_side_scale"]),
+            help="How proportions are kept. [letterbox]",
+        ),
+        option("--mean", type=Numbers(), help="One value a channel, in the order of --pixel_format. [0,0,0]"),
+        option("--scale", type=Numbers(), help="One factor a channel, after the mean. [1,1,1]"),
+        option(
+            "--pixel_format", type=click.Choice(["bgr", "rgb", "gray", "rgba"]),
+            help="Channels of the network's input. [as its channels suggest: bgr, gray, rgba]",
+        ),
+        option("--channel_format", type=click.Choice(["nchw", "nhwc", "none"]), help="[nchw]"),
+        option("--pad_value", type=int, help="Grey value around a letterboxed picture. [0]"),
+        option("--pad_type", type=click.Choice(["center", "normal"]), help="Where it is placed. [center]"),
+        option("--input_shapes", type=Shapes(), help="Shapes of open inputs, as [[1,3,224,224]]."),
+    )(function)  # fmt: skip
+
+
+PREPROCESS = (
+    "resize_dims", "keep_aspect_ratio", "keep_ratio_mode", "mean", "scale", "pixel_format", "channel_format",
+    "pad_value", "pad_type",
+)  # fmt: skip
+
+
+def samples(function: F) -> F:
+    """Which samples are used (spec A.2)."""
+    return _all(
+        option(
+            "--dataset",
+            type=FILE,
+            help="Folder of pictures, npz or npy files, taken in a fixed random order.",
+        ),
+        option(
+            "--data_list", type=FILE, help="File with one sample a line, in this order; wins over --dataset."
+        ),
+        option(
+            "--input_num", type=click.IntRange(min=0), default=0, help="How many samples; 0 takes all. [0]"
+        ),
+        option("--skip-bad", is_flag=True, help="Leave out samples that cannot be read instead of refusing."),
+    )(function)
+
+
+def target(function: F) -> F:
+    """The chip whose arithmetic is meant."""
+    return _all(
+        option("--chip", "--processor", "chip", default="bm1684x", help="Target chip. [bm1684x]"),
+        option(
+            "--fp_type", type=click.Choice(FP_TYPES, case_sensitive=False), default="auto",
+            help="Float type of the layers that are not int8. [auto: the chip's own]",
+        ),
+    )(function)  # fmt: skip
+
+
+def preprocess_of(values: dict[str, Any]) -> Any:
+    """The Preprocess that the options state, None when none was given; its options are taken out of *values*."""
+    given = {name: values.pop(name) for name in PREPROCESS}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return None
+    from ..engine.data.preprocess import Preprocess  # noqa: PLC0415 - imports numpy and OpenCV
+
+    if given.get("pixel_format") == "rgba":
+        given = {"mean": (0.0,) * 4, "scale": (1.0,) * 4, **given}
+    return Preprocess(**given)
+
+
+def source_of(values: dict[str, Any]) -> Any:
+    """The Source that the options state; QuantdeckError when there is none."""
+    from ..sessions.work import Source  # noqa: PLC0415
+
+    dataset, data_list = values.pop("dataset"), values.pop("data_list")
+    number, skip_bad = values.pop("input_num"), values.pop("skip_bad")
+    preprocess = preprocess_of(values)
+    if dataset is None and data_list is None:
+        raise QuantdeckError("no samples: give a folder with --dataset or a list file with --data_list")
+    return Source(dataset, data_list, number, preprocess, skip_bad)
+
+
+def check_output(path: Path, option_name: str) -> None:
+    """See that a file can be written at *path*, before any work; QuantdeckError otherwise."""
+    import os  # noqa: PLC0415
+
+    folder = path.absolute().parent
+    shown = visible(str(path))
+    if path.is_dir():
+        raise QuantdeckError(f"{option_name} {shown} is a folder; name a file")
+    if not folder.is_dir():
+        raise QuantdeckError(
+            f"{option_name} {shown}: there is no folder {visible(str(folder))}; make it first"
+        )
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise QuantdeckError(f"{option_name} {shown} cannot be written; name a file elsewhere")

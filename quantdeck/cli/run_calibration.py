@@ -1,0 +1,171 @@
+"""``quantdeck run_calibration``: thresholds of a model from samples, as TPU-MLIR's command of that name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .console import Console, console
+from .options import FILE, check_output, option, preprocess_of, preprocessing, samples, source_of, target
+
+if TYPE_CHECKING:
+    from ..engine.data.samples import Samples
+    from ..sessions.work import Calibrated, Settings, Source
+
+_METHOD_KEYS = (
+    "use_kl", "use_mse", "use_max", "use_percentile9999", "use_aciq_gauss", "use_aciq_laplace",
+    "use_torch_observer_for_cali",
+)  # fmt: skip
+
+
+@click.command("run_calibration")
+@click.argument("model", type=FILE)
+@samples
+@option("--cali_method", default="use_kl", help="kl, mse, max, percentile9999, aciq_gauss, aciq_laplace or "
+        "torch_observer, with or without use_ in front. [use_kl]")  # fmt: skip
+@option("--methods", default="", help="More methods, with commas between, stored in the session beside it.")
+@option(
+    "--tune_num",
+    type=click.IntRange(min=0),
+    default=5,
+    help="Samples to tune thresholds on; 0: no tuning. [5]",
+)
+@option("--tune_list", type=FILE, help="List file of the samples to tune on. [the calibration samples]")
+@option(
+    "--histogram_bin_num",
+    type=click.IntRange(128, 1 << 20),
+    default=2048,
+    help="Bins of the KL method. [2048]",
+)
+@option("--exact", is_flag=True, help="Results that do not depend on the order of samples or the place of an op, "
+        "where the original's do: its tables then differ in those rows.")  # fmt: skip
+@target
+@preprocessing
+@option(
+    "--debug_cmd",
+    default="",
+    help="Keys with ; between: dump_list (writes selected_image_list.txt), use_METHOD.",
+)
+@option(
+    "--session", type=FILE, help="Keep everything in this session file: a new one, or one of the same model."
+)
+@option("-o", "--calibration_table", required=True, type=FILE, help="The table to write.")
+def run_calibration(**values: Any) -> None:
+    """Compute a calibration table of MODEL (ONNX) from samples.
+
+    Names with blanks, tabs, control characters or a leading # are written \\u{HEX} in the table, which quantdeck
+    reads back exactly and TPU-MLIR would not find. A mean that starts with a minus sign is given as any other:
+    --mean -1,-2,-3.
+    """
+    check_output(values["calibration_table"], "-o")
+    with console() as out:
+        _run(out, values)
+
+
+def _run(out: Console, values: dict[str, Any]) -> None:
+    from ..sessions import work  # noqa: PLC0415 - the engine is imported when there is something to do
+
+    settings, dump = _settings(values)
+    source = source_of(values)
+    with out.progress() as report:
+        graph = work.load_model(values["model"], settings.input_shapes)
+        for note in graph.notes:
+            report.say(note)
+        found = work.load_samples(graph, source, report)
+        if dump:
+            _dump_lists(found, settings)
+        if values["session"] is not None:
+            done = _in_session(values, graph, found, source, settings, report)
+        else:
+            done = work.calibrate_graph(graph, found, settings, report)
+        _write(values["calibration_table"], values["model"], done, found, settings, report)
+    tuned = f", tuned on {settings.tune_num}" if settings.tune_num else ""
+    out.result(
+        f"{visible(str(values['calibration_table']))}: {len(done.plan.thresholds)} thresholds with "
+        f"{settings.method} from {len(found)} samples{tuned}"
+    )
+
+
+def _settings(values: dict[str, Any]) -> tuple["Settings", bool]:
+    """The settings that the options state, and whether the lists of samples are wanted."""
+    from ..engine.calib.methods import resolve_method  # noqa: PLC0415
+    from ..engine.hw.chip import resolve_fp_type  # noqa: PLC0415
+    from ..sessions.work import Settings, Source  # noqa: PLC0415
+
+    method, dump = _debug(values["debug_cmd"], values["cali_method"])
+    resolve_fp_type(values["chip"], values["fp_type"])
+    tune = values["tune_list"]
+    preprocess = preprocess_of(dict(values)) if tune is not None else None
+    return Settings(
+        method=resolve_method(method),
+        methods=tuple(resolve_method(name) for name in values["methods"].split(",") if name),
+        bins=values["histogram_bin_num"],
+        tune_num=values["tune_num"],
+        tune=Source(data_list=tune, preprocess=preprocess, skip_bad=values["skip_bad"]) if tune else None,
+        exact=values["exact"],
+        chip=values["chip"],
+        fp_type=values["fp_type"],
+        input_shapes=values["input_shapes"],
+    ), dump
+
+
+def _debug(text: str, method: str) -> tuple[str, bool]:
+    """Method and dump_list of --debug_cmd (spec A.1.3); what has no meaning here is refused."""
+    dump = False
+    for key in filter(None, (part.strip() for part in text.split(";"))):
+        if key == "dump_list":
+            dump = True
+        elif key in _METHOD_KEYS:
+            method = key
+        else:
+            raise QuantdeckError(
+                f"--debug_cmd {visible(key)}: no such key; there are dump_list, {', '.join(_METHOD_KEYS)}"
+            )
+    return method, dump
+
+
+def _dump_lists(found: "Samples", settings: "Settings") -> None:
+    lines = [",".join(entry) for entry in found.entries]
+    tune = lines[: settings.tune_num]
+    if settings.tune is not None and settings.tune.data_list is not None:
+        tune = settings.tune.data_list.read_text("utf-8", "surrogateescape").splitlines()[: settings.tune_num]
+    for name, rows in (("selected_image_list.txt", lines), ("selected_tune_image_list.txt", tune)):
+        text = "".join(row + "\n" for row in rows)
+        try:
+            Path(name).write_text(text, "utf-8", "surrogateescape")
+        except OSError as error:
+            raise QuantdeckError(
+                f"--debug_cmd dump_list: {name} cannot be written ({error.strerror})"
+            ) from error
+
+
+def _in_session(
+    values: dict[str, Any], graph: Any, found: "Samples", source: "Source", settings: "Settings", report: Any
+) -> "Calibrated":
+    """The calibration as a job of a session in this process, so that the workbench shows it while it runs."""
+    from ..sessions.here import calibrate_here  # noqa: PLC0415
+
+    return calibrate_here(values["session"], values["model"], graph, found, source, settings, report)
+
+
+def _write(
+    path: Path, model: Path, done: "Calibrated", found: "Samples", settings: "Settings", report: Any
+) -> None:
+    from ..engine.calib.table import CalibrationTable, table_header, write_table  # noqa: PLC0415
+
+    notes = (f"method: {settings.method}", f"chip: {done.plan.chip}") + (("exact",) if settings.exact else ())
+    header = table_header(
+        model.name,
+        version=__version__,
+        bins=settings.bins,
+        samples=len(found),
+        tune_num=settings.tune_num,
+        notes=notes,
+    )
+    table = CalibrationTable(rows=done.plan.thresholds, header=header)
+    write_table(path, table)
+    if table.notice:
+        report.say(table.notice)
