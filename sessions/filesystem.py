@@ -1,5 +1,6 @@
 """Which file systems a session may lie on: SQLite's write-ahead log needs shared memory and true locks."""
 
+import re
 from pathlib import Path
 
 _NETWORK = frozenset({
@@ -8,13 +9,29 @@ _NETWORK = frozenset({
     "pvfs2", "smb2", "smb3", "smbfs", "sshfs", "webdav",
 })  # fmt: skip
 
+_ESCAPE = re.compile(r"\\([0-7]{3})")  # how mount points hold blanks
+
 
 def network_type(path: Path) -> str | None:
     """The network file system that *path* lies on ("nfs4", "cifs" ...), None for a local one."""
-    import psutil  # noqa: PLC0415 - not needed for reading
-
-    kind = type_of(path, [(entry.mountpoint, entry.fstype) for entry in psutil.disk_partitions(all=True)])
+    kind = type_of(path, _mounts())
     return kind if kind in _NETWORK else None
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """(mount point, type) of everything mounted."""
+    try:
+        text = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape")
+    except OSError:
+        import psutil  # noqa: PLC0415 - elsewhere than on Linux
+
+        return [(entry.mountpoint, entry.fstype) for entry in psutil.disk_partitions(all=True)]
+    fields = [line.split(" ") for line in text.splitlines()]
+    return [
+        (_ESCAPE.sub(lambda found: chr(int(found[1], 8)), part[1]), part[2])
+        for part in fields
+        if len(part) > 2
+    ]
 
 
 def type_of(path: Path, mounts: list[tuple[str, str]]) -> str:

@@ -41,7 +41,12 @@ def put_model(session: Session, graph: "Graph", path: Path, digest: str) -> None
             "notes": json.dumps(list(graph.notes)),
         }])  # fmt: skip
         writer.insert("layer", [
-            {**row, "inputs": json.dumps(row["inputs"]), "outputs": json.dumps(row["outputs"]), "rev": writer.rev}
+            {
+                **row,
+                "inputs": json.dumps(row["inputs"]),
+                "outputs": json.dumps(row["outputs"]),
+                "rev": writer.rev,
+            }
             for row in layer_rows(graph)
         ])  # fmt: skip
         writer.insert("tensor", [
@@ -141,10 +146,10 @@ def _statistics(found: Any) -> dict[str, Any]:
         "mean": found.mean,
         "std": found.std,
         "zero_share": found.zero_share,
-        "warning": found.warning or None,
+        "warning": found.warning,
         "histogram": found.histogram.astype("<f4").tobytes(),
-        "histogram_lo": found.lo,
-        "histogram_hi": found.hi,
+        "histogram_lo": found.histogram_lo,
+        "histogram_hi": found.histogram_hi,
     }
 
 
@@ -248,8 +253,8 @@ def put_layer_scores(session: Session, plan: int, scores: Iterable[LayerScore]) 
     with session.write() as writer:
         writer.delete("layer_score", "plan", plan)
         writer.insert("layer_score", [
-            {"plan": plan, "layer": score.layer, "mode": str(score.mode), **_figures(score), "rev": writer.rev}
-            for score in scores
+            {"plan": plan, "layer": one.layer, "mode": str(one.mode), **_figures(one), "rev": writer.rev}
+            for one in scores
         ])  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The bodies of jobs: calibrate and evaluate. The worker, the command line and the demo call the same ones."""
+"""The bodies of jobs, calibrate and evaluate: worker, command line and demo call the same ones."""
 
 import json
 import os
@@ -46,7 +46,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to calibrate. *methods*: computed beside *method*. *tune*: samples to tune on, None for the same."""
+    """How to calibrate. *methods*: computed beside *method*. *tune*: samples to tune on; None: the same."""
 
     method: str = "kl"
     methods: tuple[str, ...] = ()
@@ -322,7 +322,8 @@ def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
     )
 
 
-def _score(session: Session, graph: "Graph", samples: "Samples", number: int, report: Report) -> str:
+def score_plan(session: Session, graph: "Graph", samples: "Samples", number: int, report: Report) -> str:
+    """Score a plan at outputs and layers and store the figures; a sentence of the result."""
     found = records.get_plan(session, number)
     if found is None:
         return "not scored"
