@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import QuantdeckError
 from ..text import visible
 from .mlir_ops import OPERANDS, READERS, Read, Unreadable, element_type
+from .mlir_shapes import check_shapes
 from .mlir_text import Module, Operation, read_text
 from .model import Graph, Layer, Output, Tensor
 from .vocabulary import Attributes, InstanceNorm, LayerNorm, Scale
@@ -40,9 +41,9 @@ def read_mlir(path: Path, weights: Mapping[str, Array] | Path) -> Graph:
         try:
             builder.add(operation)
         except Unreadable as error:
-            name = visible(operation.names[0]) if operation.names else operation.kind
+            what = visible(" ".join((operation.kind, *operation.names[:1])))
             raise QuantdeckError(
-                f"{visible(str(path))}, line {operation.line}: {visible(operation.kind)} {name}: {error}; "
+                f"{visible(str(path))}, line {operation.line}: {what}: {visible(str(error))}; "
                 "print the network again with the TPU-MLIR version that wrote it, or read its ONNX model"
             ) from error
     return _finish(path, module, builder)
@@ -113,6 +114,7 @@ class _Builder:
         while inputs and not inputs[-1]:
             inputs.pop()
         outputs = tuple(self._tensor(operation, i) for i in range(len(operation.results)))
+        check_shapes(attributes, [self._shape(name) for name in inputs], self.tensors[outputs[0]].shape)
         self.layers.append(Layer(outputs[0], attributes, tuple(inputs), outputs))
 
     def _flatten(self, attributes: Attributes, inputs: list[str]) -> None:

@@ -154,7 +154,8 @@ def read_case(folder: Path, model: Path | None = None, *, convert: bool = False)
 
 def _converted(top: Path, model: Path | None, given: Mapping[str, Array]) -> Graph:
     if model is None:
-        raise QuantdeckError(f"{visible(str(top))}: there is nothing to convert; give the ONNX model with --onnx")
+        shown = visible(str(top))
+        raise QuantdeckError(f"{shown}: there is nothing to convert; give the ONNX model with --onnx")
     return read_onnx(model, input_shapes={name: array.shape for name, array in given.items()})
 
 
