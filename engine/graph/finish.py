@@ -33,7 +33,7 @@ def finish(draft: Draft, name: str) -> Graph:
     weights = {names[item]: _contiguous(array) for item, array in draft.weights.items() if item in names}
     outputs = tuple(Output(given, names[tensor]) for given, tensor in draft.outputs)
     inputs = tuple(names[item] for item in draft.inputs)
-    notes = tuple(dict.fromkeys([*draft.notes, *_opaque_notes(layers)]))
+    notes = tuple(dict.fromkeys([*draft.notes, *_opaque_notes(layers, frozenset(tensors))]))
     digest = graph_digest(inputs, outputs, layers, tensors, weights)
     return Graph(name, inputs, outputs, layers, tensors, weights, digest, notes)
 
@@ -80,10 +80,10 @@ def _names(draft: Draft) -> dict[str, str]:
     return names
 
 
-def _opaque_notes(layers: tuple[Layer, ...]) -> list[str]:
+def _opaque_notes(layers: tuple[Layer, ...], tensors: frozenset[str]) -> list[str]:
     found: dict[str, list[str]] = {}
     for layer in layers:
-        if isinstance(layer.attributes, Opaque):
+        if isinstance(layer.attributes, Opaque) and tensors.intersection(layer.inputs):
             domain = layer.attributes.domain
             kind = f"{domain}.{layer.attributes.node_type}" if domain else layer.attributes.node_type
             found.setdefault(kind, []).append(layer.name)

@@ -62,8 +62,8 @@ def _defaults(model: onnx.ModelProto) -> list[str]:
 
 
 def strip_inputs(model: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
-    """Leave only the fed inputs in the model's list; from IR 4 on weights need not stand there."""
-    model.ir_version = max(model.ir_version, 7)
+    """Leave only the fed inputs in the model's list, and state an IR version that allows it and is widely known."""
+    model.ir_version = min(max(model.ir_version, 7), 10)
     kept = {feed.name for feed in feeds}
     items = [item for item in model.graph.input if item.name in kept]
     del model.graph.input[:]

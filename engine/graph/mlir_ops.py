@@ -191,9 +191,14 @@ def _interp(read: Read) -> v.Attributes:
     mode, rank = read.word("mode"), len(read.first)
     if mode not in ("linear", "nearest", "cubic"):
         raise Unreadable(f"its mode is {mode}")
-    scales = (1.0,) * (rank - 2) + (read.number("scale_h"), read.number("scale_w"))
+    scales = (*(1.0,) * (rank - 2), read.number("scale_h"), read.number("scale_w"))[-rank:]
+    if any(scale <= 0 for scale in scales):
+        scales = ()
+    sides = zip(read.first, scales, read.output, strict=False)
+    if any(abs(size * scale - result) > 1 for size, scale, result in sides):
+        raise Unreadable("its scales do not fit its result")
     coordinates = read.word("coord_mode", "half_pixel")
-    return v.Interp(sizes=read.output, scales=scales[-rank:], mode=mode, coord_mode=coordinates)
+    return v.Interp(sizes=read.output, scales=scales, mode=mode, coord_mode=coordinates)
 
 
 def _sigmoid(read: Read) -> v.Attributes:

@@ -76,6 +76,8 @@ class _Builder:
 
     def add(self, operation: Operation) -> None:
         """Take one printed operation."""
+        if any(value in self.names for value in operation.results):
+            raise Unreadable("its value has a name that is taken")
         if operation.kind == "top.None":
             self.names[operation.results[0]] = ""
         elif operation.kind == "top.Weight":

@@ -66,10 +66,10 @@ def _moved(attributes: v.Attributes, given: list[Shape]) -> Shape | None:
         case v.Concat(axis=axis):
             found = _joined(given, axis)
         case v.Slice(offset=starts, ends=ends, steps=steps):
-            found = tuple(
-                len(range(start, end, step)) if 0 <= start < size else -1
-                for start, end, step, size in zip(starts, ends, steps, first, strict=True)
-            )
+            picked = [range(*window) for window in zip(starts, ends, steps, strict=True)]
+            if any(p and not 0 <= min(p) <= max(p) < n for p, n in zip(picked, first, strict=True)):
+                raise ValueError("outside")
+            found = tuple(len(part) for part in picked)
         case v.Tile(repeats=repeats):
             found = tuple(size * count for size, count in zip(first, repeats, strict=True))
         case v.Pad(pads=pads):

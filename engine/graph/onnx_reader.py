@@ -10,6 +10,7 @@ from onnx import helper
 
 from ..errors import UnsupportedModelError
 from ..text import one_of, visible
+from .branches import take_branches
 from .cleanup import clean_up
 from .constants import constant_tensors, used_inputs
 from .draft import Draft
@@ -66,17 +67,35 @@ def read_onnx(
     notes += told
     strip_inputs(model, feeds)
     check_sizes(model, path)
-    sample = random_feeds(feeds)
-    found = _probe(model, sample, path)
+    sample, found = _first_run(model, feeds, path)
+    while take_branches(model, constant_tensors(model, found.values)):
+        found = _probe(model, sample, path)
     if clean:
         outputs = {item.name: found.values.get(item.name) for item in model.graph.output}
         cleaned, told = clean_up(model, sample, outputs)
         notes += told
         if cleaned is not model:
             model, found = cleaned, _probe(cleaned, sample, path)
-    draft = _converted(_Source(model, tuple(feeds), sample, found), notes)
+    try:
+        draft = _converted(_Source(model, tuple(feeds), sample, found), notes)
+    except UnsupportedModelError:
+        raise
+    except Exception as error:  # onnxruntime's exceptions have no public base class
+        raise UnsupportedModelError(f"{visible(str(path))} cannot be converted: {reason(error)}.") from error
     draft.notes[:0] = notes
     return finish(draft, path.stem)
+
+
+def _first_run(model: onnx.ModelProto, feeds: list[Feed], path: Path) -> tuple[dict[str, Array], Probe]:
+    """A run on random data; where that fails and integers are fed, on ones in their place."""
+    sample = random_feeds(feeds)
+    try:
+        return sample, _probe(model, sample, path)
+    except UnsupportedModelError:
+        if all(value.dtype.kind == "f" for value in sample.values()):
+            raise
+    ones = {name: value if value.dtype.kind == "f" else np.ones_like(value) for name, value in sample.items()}
+    return ones, _probe(model, ones, path)
 
 
 def _probe(model: onnx.ModelProto, sample: Mapping[str, Array], path: Path) -> Probe:

@@ -11,14 +11,15 @@ def add_opaque(node: Node) -> None:
     """Keep *node* as an opaque layer.
 
     Inputs of the layer are those of the node, then the outer tensors that its inner graphs read; outputs that
-    the node leaves out stay out.
+    the node leaves out, or that are constant, stay out.
     """
     draft, outer = node.draft, outer_reads(node.proto)
     kept = onnx.NodeProto()
     kept.CopyFrom(node.proto)
     kept.ClearField("name")
     kept.ClearField("doc_string")
-    outputs = [name for name in node.proto.output if name]
+    places = [_place(node, index, name) for index, name in enumerate(node.proto.output)]
+    outputs = [name for name in places if name]
     inputs = [*node.proto.input, *(draft.resolve(name) for name in outer)]
     numbers = {name: f"x{index}" for index, name in enumerate(outer, len(node.proto.input))}
     inner = list(inner_graphs(kept))
@@ -26,7 +27,7 @@ def add_opaque(node: Node) -> None:
         rename_inner(graph, numbers, f"g{number}_")
     kept.input[:] = [f"x{index}" if name else "" for index, name in enumerate(node.proto.input)]
     count = iter(range(len(kept.output)))
-    kept.output[:] = [f"y{next(count)}" if name else "" for name in node.proto.output]
+    kept.output[:] = [f"y{next(count)}" if name else "" for name in places]
     attributes = Opaque(
         node_type=node.op_type,
         node=kept.SerializeToString(deterministic=True),
@@ -36,6 +37,20 @@ def add_opaque(node: Node) -> None:
     draft.add(attributes, inputs, *outputs)
     for name in outputs:
         draft.labels[name] = f"{name}_{node.op_type}"
+
+
+def _place(node: Node, index: int, name: str) -> str:
+    """The tensor that stands at an output: a constant one is left out, or replaced where the op must have it."""
+    draft = node.draft
+    value = draft.constant(name) if name else None
+    if value is None:
+        return name
+    domain, version = node.proto.domain, node.version
+    if not onnx.defs.has(node.op_type, domain) or index < onnx.defs.get_schema(node.op_type, version, domain).min_output:
+        tensor = draft.new_tensor(f"{name}_constant", value.shape)
+        draft.dtypes[tensor] = str(value.dtype)
+        return tensor
+    return ""
 
 
 def rename_inner(graph: onnx.GraphProto, outer: dict[str, str], prefix: str) -> None:

@@ -40,7 +40,8 @@ def reason(error: Exception) -> str:
     """The last sentence of an onnxruntime or onnx message, short and visible, without file and line of its source."""
     text = str(error).strip()
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
-    text = re.sub(r"(/[\w.+-]+)+(:\d+)?[^:]*?: ", "", text) if "/onnxruntime/" in text else text
+    text = text.rpartition("Status Message: ")[2]
+    text = re.sub(r"(/[\w.+-]+)*/?[\w-]+\.(cc|h):\d+ (.*?\)|\w+) ", "", text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     short = visible(lines[0] if lines else type(error).__name__)
     return short[:240].rstrip(". ")

@@ -62,8 +62,8 @@ def _transpose_pads(
         if total < 0:
             raise OutsideVocabularyError("output_shape larger than the full result")
         small, large = total // 2, total - total // 2
-        begins.append(large if mode == "SAME_LOWER" else small)
-        ends.append(small if mode == "SAME_LOWER" else large)
+        begins.append(small if mode == "SAME_UPPER" else large)
+        ends.append(large if mode == "SAME_UPPER" else small)
     return (*begins, *ends)
 
 
