@@ -116,7 +116,7 @@ class _Builder:
         while inputs and not inputs[-1]:
             inputs.pop()
         outputs = tuple(self._tensor(operation, i) for i in range(len(operation.results)))
-        check_shapes(attributes, [self._shape(name) for name in inputs], self.tensors[outputs[0]].shape)
+        check_shapes(attributes, shapes, self.tensors[outputs[0]].shape)
         self.layers.append(Layer(outputs[0], attributes, tuple(inputs), outputs))
 
     def _flatten(self, attributes: Attributes, inputs: list[str]) -> None:
