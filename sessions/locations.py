@@ -20,7 +20,10 @@ def home_folder() -> Path:
         return Path(wanted).absolute()
     from platformdirs import user_data_path  # noqa: PLC0415 - not needed where the variable is set
 
-    folder = user_data_path("quantdeck", appauthor=False)
+    try:
+        folder = user_data_path("quantdeck", appauthor=False)
+    except RuntimeError:  # what newer versions of platformdirs do
+        folder = Path()
     if not folder.is_absolute():
         raise QuantdeckError(
             "this account has no home folder (HOME is not set), so there is no default place for sessions; "

@@ -20,9 +20,9 @@ class _Statements:
 def statements(sql: str) -> Iterator[str]:
     """The single statements of a script."""
     text = ""
-    for line in sql.splitlines():
-        text += line.split("--", 1)[0] + "\n"
-        if sqlite3.complete_statement(text):
+    for piece in sql.split(";")[:-1]:
+        text += piece + ";"
+        if sqlite3.complete_statement(text):  # false inside comments and strings
             yield text.strip()
             text = ""
 

@@ -92,12 +92,11 @@ def open_session(path: Path, *, readonly: bool = False) -> Session:
     path = Path(path).absolute()
     check_session_file(path)
     with explained(path):
+        if not newer_bytes(path):
+            _check(_open_frozen(path)).close()  # makes no file beside it, whatever is found
         session = _open_to_read(path) if readonly else _open_to_write(path)
-        try:
+        if newer_bytes(path):
             _check(session)
-        except BaseException:
-            session.connection.close()  # Session.close would write
-            raise
         if not readonly:
             migrate(session.connection)
         return session
@@ -125,7 +124,7 @@ def _open_to_read(path: Path) -> Session:
         connection.execute("PRAGMA query_only=1")
         return Session(path, connection, readonly=True)
     if not unread:
-        return Session(path, connect(f"{address(path)}?mode=ro&immutable=1"), readonly=True, frozen=True)
+        return _open_frozen(path)
     connection = connect(f"{address(path)}?mode=ro")
     try:
         connection.execute("SELECT rev FROM state").fetchone()
@@ -139,8 +138,21 @@ def _open_to_read(path: Path) -> Session:
     return Session(path, connection, readonly=True)
 
 
-def _check(session: Session) -> None:
+def _open_frozen(path: Path) -> Session:
+    return Session(path, connect(f"{address(path)}?mode=ro&immutable=1"), readonly=True, frozen=True)
+
+
+def _check(session: Session) -> Session:
     """Version once more, the log included; sound pages; the row that every session has."""
+    try:
+        _check_content(session)
+    except BaseException:
+        session.connection.close()  # Session.close would write
+        raise
+    return session
+
+
+def _check_content(session: Session) -> None:
     version = session.row("PRAGMA user_version")
     check_version(session.path, int(version[0]) if version else 0)
     sound = session.row("PRAGMA quick_check(1)")
