@@ -22,8 +22,7 @@ def check_shapes(attributes: v.Attributes, shapes: Sequence[Shape | None], outpu
     if prod(output) > LARGEST:
         raise Unreadable("its result is larger than any tensor of a real network")
     given = [shape for shape in shapes if shape is not None]
-    may_lack = {v.Conv: 2, v.Deconv: 2, v.MatMul: 2, v.LayerNorm: 1}.get(type(attributes), len(shapes))
-    if not given or None in shapes[:may_lack]:
+    if not given or None in shapes[: _needed(attributes, len(shapes))]:
         raise Unreadable("an operand is missing")
     try:
         wanted = _result(attributes, given, output)
@@ -31,6 +30,13 @@ def check_shapes(attributes: v.Attributes, shapes: Sequence[Shape | None], outpu
         raise Unreadable("its operands do not fit each other") from error
     if wanted is not None and wanted != output:
         raise Unreadable(f"its result is printed as {list(output)}, but must be {list(wanted)}")
+
+
+def _needed(attributes: v.Attributes, count: int) -> int:
+    """How many of the operands must be there."""
+    if isinstance(attributes, v.Conv | v.Deconv | v.MatMul):
+        return 2
+    return 1 if isinstance(attributes, v.LayerNorm) else count
 
 
 def _result(attributes: v.Attributes, given: list[Shape], output: Shape) -> Shape | None:
@@ -128,6 +134,8 @@ def _pooled(attributes: v.MaxPool | v.AvgPool, x: Shape) -> Shape:
 def _product(attributes: v.MatMul, given: list[Shape]) -> Shape | None:
     left, right = given[0], given[1]
     if min(len(left), len(right)) < 2:
+        if not left or not right or left[-1] != right[max(len(right) - 2, 0)]:
+            raise ValueError("depth")
         return None
     rows, inner = (left[-1], left[-2]) if attributes.left_transpose else (left[-2], left[-1])
     depth, columns = (right[-1], right[-2]) if attributes.right_transpose else (right[-2], right[-1])
