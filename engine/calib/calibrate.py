@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import numpy as np
-
 from ..errors import QuantdeckError
 from ..graph.model import Graph
 from ..plan import Threshold
@@ -22,9 +20,10 @@ from .tune import tune
 Progress = Callable[[int, int], None]
 
 EXACT_CHANGES = (
-    "exact: a first pass finds every tensor's range, so kl no longer depends on the order of samples (one histogram "
-    "over the final range) and percentile9999 no longer on the position of the layer (99.99 % everywhere, plain "
-    "linear interpolation); tables then differ from TPU-MLIR's, and the float network runs twice as often"
+    "exact: a first pass finds every tensor's range, so kl no longer depends on the order of samples (one "
+    "histogram over the final range) and percentile9999 no longer on the position of the layer (99.99 % "
+    "everywhere, plain linear interpolation); tables then differ from TPU-MLIR's, and the float network runs "
+    "twice as often"
 )
 """What the exact variant changes, for help texts."""
 
@@ -50,10 +49,10 @@ class SampleSource(Protocol):
 class Calibration:
     """What a calibration found; thresholds are rounded to the 7 decimals that a table keeps.
 
-    thresholds: the rows of the chosen method, tuned where tuning ran, in table order. by_method: the rows of every
-    method asked for; the tuned rows are there as ``kl_tune`` and so on. statistics: by tensor. warnings: one
-    sentence per degenerate tensor. method, samples, bins, tune_num (samples that tuning used, 0 for none), exact:
-    how it was made.
+    thresholds: the rows of the chosen method, tuned where tuning ran, in table order. by_method: the rows
+    of every method asked for; the tuned rows are there as ``kl_tune`` and so on. statistics: by tensor.
+    warnings: one sentence per degenerate tensor. method, samples, bins, tune_num (samples that tuning used,
+    0 for none), exact: how it was made.
     """
 
     thresholds: Mapping[str, Threshold]
@@ -82,10 +81,11 @@ def calibrate(
 ) -> Calibration:
     """Thresholds of every calibrated tensor of *graph*.
 
-    method: the chosen one, in either spelling. methods: further ones whose rows are wanted too; they come from the
-    same pass. bins: histogram bins of kl and observer. tune_num: tuning samples (0: no tuning), the first of
-    *tune_samples* or of *samples*. exact: see ``EXACT_CHANGES``. progress: (steps done, steps in all).
-    Errors: QuantdeckError for an unknown method, no samples, too few bins, a NaN or infinity in a tensor.
+    method: the chosen one, in either spelling. methods: further ones whose rows are wanted too; they come
+    from the same pass. bins: histogram bins of kl and observer. tune_num: tuning samples (0: no tuning),
+    the first of *tune_samples* or of *samples*. exact: see ``EXACT_CHANGES``. progress: (steps done, steps
+    in all). Errors: QuantdeckError for an unknown method, no samples, too few bins, a NaN or infinity in a
+    tensor.
     """
     chosen = resolve_method(method)
     names = tuple(dict.fromkeys((chosen, *(resolve_method(word) for word in methods))))
@@ -191,7 +191,7 @@ def _rounded(found: Mapping[str, Threshold]) -> dict[str, Threshold]:
 
 def _warnings(statistics: Mapping[str, TensorStatistics], found: Mapping[str, Threshold]) -> tuple[str, ...]:
     return tuple(
-        f"{visible(name)}: {item.warning}; its threshold is {np.format_float_positional(found[name].value, trim='-')}."
+        f"{visible(name)}: {item.warning}; its threshold is {found[name].value:.7g}."
         for name, item in statistics.items()
         if item.warning is not None
     )

@@ -2,8 +2,8 @@
 
 While samples come, values are counted in bins whose width is a power of two and whose borders are whole
 multiples of it. When the range outgrows them, pairs of bins are merged and the width doubles, which loses
-nothing but resolution and does not depend on the order of samples. At the end the bins, some thousands over the
-range as far as float32 resolves it, are spread over the 256.
+nothing but resolution and does not depend on the order of samples. At the end the bins, some thousands over
+the range as far as float32 resolves it, are spread over the 256.
 """
 
 import math

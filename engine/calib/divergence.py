@@ -1,9 +1,9 @@
 """The range with the smallest KL divergence (spec B.3), for histograms of any number of bins.
 
-A candidate keeps the first i bins, i a multiple of the number of groups. Written with prefix sums its divergence
-needs only the group borders: sum P log P over the kept bins minus, per group, (sum P) log Q. So all candidates of
-N bins cost O(N), and only those that are within rounding of the best are recomputed term by term in the
-original's float32 order to settle which one comes first.
+A candidate keeps the first i bins, i a multiple of the number of groups. Written with prefix sums its
+divergence needs only the group borders: sum P log P over the kept bins minus, per group, (sum P) log Q. So
+all candidates of N bins cost O(N), and only those that are within rounding of the best are recomputed term
+by term in the original's float32 order to settle which one comes first.
 """
 
 import math
@@ -84,11 +84,12 @@ def _best(prefix: _Prefix, candidates: int) -> int:
 
 
 def _scores(prefix: _Prefix, sizes: Array) -> tuple[Array, Array]:
-    """Divergence of the candidates that keep groups * sizes bins, and a bound on the float32 rounding of each."""
+    """Divergence of the candidates that keep groups * sizes bins, and a bound on the rounding of each."""
     borders = sizes[:, None] * np.arange(prefix.groups + 1)[None, :]
     at = np.searchsorted(prefix.index, borders)
+    # last: the first listed bin that is not below the last kept one
     kept = at[:, -1]
-    last = np.searchsorted(prefix.index, borders[:, -1] - 1)  # first listed bin that is not below the last kept one
+    last = np.searchsorted(prefix.index, borders[:, -1] - 1)
     sums = np.diff(prefix.sums[at], axis=1)
     filled = np.maximum(np.diff(at, axis=1), 1)
     head = prefix.sums[kept].astype(np.float32)
@@ -109,11 +110,12 @@ def _scores(prefix: _Prefix, sizes: Array) -> tuple[Array, Array]:
 def _slack(prefix: _Prefix, kept: Array, scores: Array, head: Array) -> Array:
     """How far the float32 running sum of a score may be from its value.
 
-    Every addition rounds by at most 2^-24 of the running sum, which stays below |score| + log10(total / kept);
-    beyond 2^24 counts the sums of counts round as well.
+    Every addition rounds by at most 2^-24 of the running sum, which stays below |score| + log10(total /
+    kept); beyond 2^24 counts the sums of counts round as well.
     """
     with np.errstate(divide="ignore"):
-        reach = np.abs(scores) + np.log10(np.float64(prefix.total) / np.maximum(head.astype(np.float64), 1e-9))
+        share = prefix.total / np.maximum(head.astype(np.float64), 1e-9)
+        reach = np.abs(scores) + np.log10(share)
     slack = (kept + 2) * 2.0**-24 * reach + 1e-11  # the last part: rounding of the prefix sums themselves
     return slack + (kept + 2) * 2.0**-23 if prefix.total >= _EXACT else slack
 

@@ -15,7 +15,7 @@ PERCENTILE_FIRST, PERCENTILE_LAST = 99.99, 99.999999
 
 @dataclass(frozen=True, slots=True)
 class Percentile:
-    """Which order statistic: the last *keep* values matter, *ratio* interpolates between the first two of them."""
+    """Which order statistic: the last *keep* values matter, *ratio* interpolates between the first two."""
 
     keep: int
     ratio: float

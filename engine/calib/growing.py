@@ -93,7 +93,7 @@ class GrowingHistogram:
     def _merge(self, x: Array) -> None:
         if self.bins <= _DENSE:
             counted = kernels.histogram(x, self.width, self.bins)
-            used = np.flatnonzero(counted[_FIRST_SHIFTED:]) + _FIRST_SHIFTED if self.bins > _FIRST_SHIFTED else _NONE
+            used = np.flatnonzero(counted[_FIRST_SHIFTED:]) + _FIRST_SHIFTED
             moved = used[_moves_up(used, self.bins)]
             counted[moved + 1] += counted[moved]
             counted[moved] = 0
@@ -110,7 +110,6 @@ class GrowingHistogram:
 
 
 _FIRST_SHIFTED = 2048
-_NONE = np.zeros(0, np.int64)
 
 
 def _moves_up(index: Array, bins: int) -> Array:

@@ -1,9 +1,10 @@
-"""Names in calibration and quantize tables: the reversible escape, and the check against a graph.
+r"""Names in calibration and quantize tables: the reversible escape, and the check against a graph.
 
-A row is ``name number ...`` with blanks between, and ``#`` opens a comment, so a name with a blank, a control or
-a leading ``#`` cannot stand as it is. The rule: each character that the text form cannot hold, or that a terminal
-would act on, is written ``\\u{HEX}``, and so is a backslash in front of ``u{``; an empty name is ``\\u{}``.
-Everything else stays as it is. TPU-MLIR does not know the rule, it takes such a row for a tensor of another name.
+A row is ``name number ...`` with blanks between, and ``#`` opens a comment, so a name with a blank, a
+control or a leading ``#`` cannot stand as it is. The rule: each character that the text form cannot hold,
+or that a terminal would act on, is written ``\u{HEX}``, and so is a backslash in front of ``u{``; an empty
+name is ``\u{}``. Everything else stays as it is. TPU-MLIR does not know the rule, it takes such a row for
+a tensor of another name.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The observer's histogram (spec B.9).
 
-It spans [min, max], is resampled when the range grows, and gives the range in which 256 affine levels leave the
-least squared error.
+It spans [min, max], is resampled when the range grows, and gives the range in which 256 affine levels leave
+the least squared error.
 """
 
 import math
@@ -67,8 +67,8 @@ class ResampledHistogram:
     def _resampled(self, start: int, ratio: int) -> Array:
         """The old counts in the new bins.
 
-        Each old bin is thought of as 128 equal ones that begin at fine bin *start*; a new bin holds *ratio* of
-        them. Only the running sum at the new borders is needed, so the fine bins are never made.
+        Each old bin is thought of as 128 equal ones that begin at fine bin *start*; a new bin holds *ratio*
+        of them. Only the running sum at the new borders is needed, so the fine bins are never made.
         """
         fine = np.clip((np.arange(self.bins) + 1) * ratio - start, 0, self.bins * _UPSAMPLE)
         whole, rest = fine // _UPSAMPLE, fine % _UPSAMPLE
@@ -133,7 +133,7 @@ _UPPER = np.subtract.accumulate(np.concatenate([[1.0], np.full(100_001, _STEP)])
 
 
 def _quantile_bins(running: Array, total: float) -> tuple[Array, Array]:
-    """First bin whose running sum reaches each lower quantile, last bin whose sum stays below each upper one."""
+    """First bin whose running sum reaches each lower quantile, last one that stays below each upper one."""
     lower = np.searchsorted(running, (_LOWER[1:] * total).astype(np.float32), "left")
     upper = np.searchsorted(running, (_UPPER[1:] * total).astype(np.float32), "right") - 1
     return lower, upper
@@ -148,5 +148,3 @@ def affine(low: np.float32, high: np.float32) -> tuple[np.float32, int]:
     low, high = min(low, F32(0)), max(high, F32(0))
     scale = max(F32((high - low) / F32(255)), np.finfo(np.float32).eps)
     return scale, int(np.clip(-128 - int(np.round(low / scale)), -128, 127))
-
-

@@ -11,15 +11,16 @@ from ..text import visible
 from .names import check_names, escape_name, unescape_name
 from .textfile import read_lines, write_text
 
-_OTHER_MODES = {"INT4", "W8F16", "W8BF16", "W4F16", "W4BF16", "F8E4M3", "F8E5M2", "W8F32", "UINT8", "INT16", "DYN"}
+_OTHER_MODES = {"INT4", "W8F16", "W8BF16", "W4F16", "W4BF16", "F8E4M3", "F8E5M2"}
 _CHOICES = ", ".join(Mode)
 
 
 def read_qtable(path: Path) -> dict[str, Mode]:
     """Modes by layer name, in the order of the rows; a later row of the same name wins.
 
-    Modes are case-insensitive; empty lines, comments and lines with only a name are skipped, as TPU-MLIR does.
-    Whether the names exist is for :func:`check_names` to say. Errors: QuantdeckError with file and line.
+    Modes are case-insensitive; empty lines, comments and lines with only a name are skipped, as TPU-MLIR
+    does. Whether the names exist is for :func:`check_names` to say. Errors: QuantdeckError with file and
+    line.
     """
     return parse_qtable(read_lines(path, "quantize table"), visible(str(path)))
 
@@ -33,7 +34,7 @@ def parse_qtable(lines: Iterable[str], source: str) -> dict[str, Mode]:
             continue
         where = f"{source} line {number}"
         if len(fields) > 2:
-            raise QuantdeckError(f"{where}: '{visible(line[:80])}' is not of the form 'name mode'; mend the row.")
+            raise QuantdeckError(f"{where}: '{visible(line[:80])}' is not of the form 'name mode'; mend it.")
         if len(fields) == 2:
             name = _name(fields[0], where)
             modes.pop(name, None)
@@ -64,8 +65,8 @@ def write_qtable(
 ) -> None:
     """Write *modes* in their order, whole or not at all.
 
-    fp_type: resolved float type ("F16"). samples: number of samples that the decision stands on, None where it
-    stands on none (fp_forward's tables). Errors: QuantdeckError for a place that cannot be written.
+    fp_type: resolved float type ("F16"). samples: number of samples that the decision stands on, None where
+    it stands on none (fp_forward's tables). Errors: QuantdeckError for a place that cannot be written.
     """
     text = format_qtable(modes, chip=chip, fp_type=fp_type, samples=samples)
     write_text(path, text, "quantize table")

@@ -51,9 +51,9 @@ class View:
 class Setting:
     """What a method may know before the first sample.
 
-    position: index of the tensor among *positions* calibrated ones (graph inputs first). samples: how many will
-    come. size: elements of the tensor in one sample. bins: histogram bins. exact: the variant that does not
-    depend on order and position; *top* then holds max|x| over all samples, from a pass of its own.
+    position: index of the tensor among *positions* calibrated ones (graph inputs first). samples: how many
+    will come. size: elements of the tensor in one sample. bins: histogram bins. exact: the variant that
+    does not depend on order and position; *top* then holds max|x| over all samples, from a pass of its own.
     """
 
     position: int

@@ -1,13 +1,13 @@
 """What is known of every tensor after one pass over the samples, whatever the number of methods (spec B.2).
 
-A sample's activations are looked at and let go; what stays is of fixed size, save for the K extreme values that a
-percentile needs (spec B.5).
+A sample's activations are looked at and let go; what stays is of fixed size, save for the K extreme values
+that a percentile needs (spec B.5).
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +39,10 @@ class Runner(Protocol):
 class TensorStatistics:
     """One tensor over all samples, in its own units; mask values are not part of any figure.
 
-    samples, size: number of samples, elements of one. zero_share: share of exact zeros. histogram: float32 counts
-    of 256 bins over [histogram_lo, histogram_hi]. readings: what each method says, raw. masked: mask values were
-    met. tail_is_maximum: the percentile of |x| equals max|x| (asked of the last five tensors only). warning: why
-    the tensor is degenerate, or None.
+    samples, size: number of samples, elements of one. zero_share: share of exact zeros. histogram: float32
+    counts of 256 bins over [histogram_lo, histogram_hi]. readings: what each method says, raw. masked: mask
+    values were met. tail_is_maximum: the percentile of |x| equals max|x| (asked of the last five tensors
+    only). warning: why the tensor is degenerate, or None.
     """
 
     name: str
@@ -137,8 +137,8 @@ def _view(name: str, value: Array, index: int, label: Callable[[int], str]) -> t
     if view.moments.nans or view.moments.infs:
         kind = "NaN" if view.moments.nans else "infinite"
         raise QuantdeckError(
-            f"{visible(name)} becomes {kind} with {visible(label(index))}; take this sample out, or mend the model or its "
-            "preprocessing."
+            f"{visible(name)} becomes {kind} with {visible(label(index))}; take this sample out, or mend the "
+            "model or its preprocessing."
         )
     if view.largest < MASK:
         return view, 0

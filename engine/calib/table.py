@@ -1,9 +1,9 @@
-"""The calibration table in TPU-MLIR's text form (spec A.3).
+r"""The calibration table in TPU-MLIR's text form (spec A.3).
 
 A row is ``name threshold min max`` with single blanks and ``%.7f``; names go through
-:func:`~quantdeck.engine.calib.names.escape_name`, whose rule is: what the text form cannot hold (blanks, tabs,
-controls, a leading ``#``) is written ``\\u{HEX}``, reversibly. Numbers keep 7 decimals, so a threshold *is* what
-the text says and reading back is exact.
+:func:`~quantdeck.engine.calib.names.escape_name`, whose rule is: what the text form cannot hold (blanks,
+tabs, controls, a leading ``#``) is written ``\u{HEX}``, reversibly. Numbers keep 7 decimals, so a
+threshold *is* what the text says and reading back is exact.
 """
 
 import math
@@ -128,8 +128,8 @@ def _row(name: str, row: Threshold) -> str:
     numbers = (row.value, row.min, row.max)
     if not all(math.isfinite(number) and abs(number) < LARGEST for number in numbers):
         raise QuantdeckError(
-            f"The threshold of '{visible(name)}' is {row.value:g} in the range {row.min:g} to {row.max:g}, which no "
-            "table can hold; calibrate this tensor again or give it a finite threshold."
+            f"The threshold of '{visible(name)}' is {row.value:g} in the range {row.min:g} to {row.max:g}, "
+            "which no table can hold; calibrate this tensor again or give it a finite threshold."
         )
     return f"{escape_name(name)} {row.value:.7f} {row.min:.7f} {row.max:.7f}"
 
@@ -187,7 +187,9 @@ def parse_table(lines: Iterable[str], source: str) -> CalibrationTable:
 def _parsed(line: str, where: str) -> tuple[str, Threshold]:
     fields = re.split(r"[ \t]+", line)
     if len(fields) != 4:
-        raise QuantdeckError(f"{where}: '{_start(line)}' is not of the form 'name threshold min max'; mend the row.")
+        raise QuantdeckError(
+            f"{where}: '{_start(line)}' is not of the form 'name threshold min max'; mend it."
+        )
     name = _name(fields[0], where)
     value, low, high = (_number(text, name, where) for text in fields[1:])
     if value < 0:
@@ -202,7 +204,9 @@ def _number(text: str, name: str, where: str) -> float:
             "calibrate this tensor again or write a finite number."
         )
     if not _NUMBER.fullmatch(text):
-        raise QuantdeckError(f"{where}: '{_start(text)}' in the row of '{_start(name)}' is no number; mend the row.")
+        raise QuantdeckError(
+            f"{where}: '{_start(text)}' in the row of '{_start(name)}' is no number; mend it."
+        )
     return float(text)
 
 
@@ -210,7 +214,9 @@ def _name(text: str, where: str) -> str:
     try:
         return unescape_name(text)
     except (ValueError, OverflowError) as error:
-        raise QuantdeckError(f"{where}: '{_start(text)}' has an escape that is no character; mend the row.") from error
+        raise QuantdeckError(
+            f"{where}: '{_start(text)}' has an escape that is no character; mend the row."
+        ) from error
 
 
 def _start(text: str) -> str:

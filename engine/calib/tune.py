@@ -40,9 +40,9 @@ def tune(
 ) -> dict[str, float]:
     """Tuned thresholds of the tensors that moved.
 
-    feeds: the tuning samples. thresholds, limits: start and upper end by tensor. make_runner: a float runner of one
-    layer. find_lower: start at a third of the threshold and refine around the best (a lower threshold is still
-    not taken). progress: layers done, layers to do.
+    feeds: the tuning samples. thresholds, limits: start and upper end by tensor. make_runner: a float
+    runner of one layer. find_lower: start at a third of the threshold and refine around the best (a lower
+    threshold is still not taken). progress: layers done, layers to do.
     """
     visits = _visits(graph, thresholds, limits)
     needed = graph.ancestors(output for layer in visits for output in graph.by_name[layer].outputs)
@@ -122,7 +122,11 @@ class _Trial:
     """One layer with its float inputs and reference outputs."""
 
     def __init__(
-        self, layer: Layer, runner: LayerRunner, inputs: Sequence[Mapping[str, Array]], reference: Sequence[Array]
+        self,
+        layer: Layer,
+        runner: LayerRunner,
+        inputs: Sequence[Mapping[str, Array]],
+        reference: Sequence[Array],
     ) -> None:
         self._output, self._runner, self._inputs = layer.outputs[0], runner, inputs
         self._reference = [np.asarray(value, np.float32).reshape(-1) for value in reference]

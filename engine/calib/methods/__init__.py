@@ -1,4 +1,4 @@
-"""Threshold methods: one file a method, this registry, and :mod:`.rules` that makes table rows of their readings."""
+"""Threshold methods: one file a method, and this registry; :mod:`.rules` makes rows of their readings."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -29,8 +29,8 @@ def resolve_method(text: str) -> str:
     name = _SPELLINGS.get(text.strip().lower())
     if name is None:
         raise QuantdeckError(
-            f"'{visible(text[:60])}' is no calibration method; the methods are {', '.join(METHODS)} (also written use_kl "
-            "and so on)."
+            f"'{visible(text[:60])}' is no calibration method; the methods are {', '.join(METHODS)} (also "
+            "written use_kl and so on)."
         )
     return name
 

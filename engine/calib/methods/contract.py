@@ -10,9 +10,10 @@ from ..sample import Collector, Setting
 class Method:
     """A threshold method.
 
-    name: our name, as in tables of the session. spellings: other words that users write for it. summary: a line
-    for the help. start: makes the collector of one tensor. tunable: whether tuning may raise its thresholds up to
-    max|x| (spec B.10). small_tensors: whether graph inputs and small last outputs take max|x| (spec B.6).
+    name: our name, as in tables of the session. spellings: other words that users write for it. summary: a
+    line for the help. start: makes the collector of one tensor. tunable: whether tuning may raise its
+    thresholds up to max|x| (spec B.10). small_tensors: whether graph inputs and small last outputs take
+    max|x| (spec B.6).
     """
 
     name: str

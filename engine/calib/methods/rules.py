@@ -1,7 +1,7 @@
 """From readings to rows of the table: floors, caps, the rules for inputs and last outputs (spec B.4 to B.6).
 
-Where the original writes 0, NaN or the floor for a tensor that has larger values (a constant under aciq, a single
-element, all samples undefined), the row takes max|x| instead (spec B.19).
+Where the original writes 0, NaN or the floor for a tensor that has larger values (a constant under aciq, a
+single element, all samples undefined), the row takes max|x| instead (spec B.19).
 """
 
 import math
