@@ -40,10 +40,11 @@ def read_mlir(path: Path, weights: Mapping[str, Array] | Path) -> Graph:
     for operation in module.operations:
         try:
             builder.add(operation)
-        except Unreadable as error:
+        except (Unreadable, ValueError, IndexError, OverflowError) as error:
+            reason = str(error) if isinstance(error, Unreadable) else "its operands and attributes do not fit"
             what = visible(" ".join((operation.kind, *operation.names[:1])))
             raise QuantdeckError(
-                f"{visible(str(path))}, line {operation.line}: {what}: {visible(str(error))}; "
+                f"{visible(str(path))}, line {operation.line}: {what}: {visible(reason)}; "
                 "print the network again with the TPU-MLIR version that wrote it, or read its ONNX model"
             ) from error
     return _finish(path, module, builder)

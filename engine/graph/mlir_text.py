@@ -288,7 +288,11 @@ def _scalar(token: str, line: int) -> Value:
     if token[0].isdigit() or token[0] == "-":
         if len(token) > 40:
             raise Garbled(line, "has a number that is too long")
-        return float(token) if any(sign in token for sign in ".eE") else int(token)
+        if any(sign in token for sign in ".eE"):
+            return float(token)
+        if abs(int(token)) >= 2**63:
+            raise Garbled(line, "has a number that is too long")
+        return int(token)
     return token
 
 
