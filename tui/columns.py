@@ -39,8 +39,10 @@ def sqnr_cell(glyphs: Glyphs) -> Callable[[Any, int], list[Part]]:
     """The accumulated SQNR with bar and sign; the verdict's colour stands beside its sign."""
 
     def parts(value: Any, width: int) -> list[Part]:
+        if value is None:
+            return [(" " * width, "plain")]
         text = fit(figures.decibel(value), 5, right=True)
-        if not isinstance(value, float) or math.isnan(value):
+        if math.isnan(value):
             return [(text + " " * (width - 5), "muted")]
         tone, sign = figures.verdict(value)
         return [(text + " ", "plain"), (f"{bar(value, glyphs)} {sign}", tone)]
@@ -50,7 +52,7 @@ def sqnr_cell(glyphs: Glyphs) -> Callable[[Any, int], list[Part]]:
 
 def mode_cell(value: Any, width: int) -> list[Part]:
     """The precision; a float layer is marked, since int8 is the rule."""
-    text = str(value or figures.NOTHING)
+    text = str(value or "")
     return [(fit(text, width), "accent" if text in ("F16", "BF16", "F32") else "plain")]
 
 
@@ -59,6 +61,11 @@ def shape_size(shape: str) -> int:
     """How many elements a shape has, for sorting."""
     parts = [part for part in str(shape).split("x") if part.isdigit()]
     return prod(int(part) for part in parts)
+
+
+def blank(text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Nothing in place of a figure that is not there yet: a column of dashes says less and distracts."""
+    return lambda value: "" if value is None else text(value)
 
 
 def layer_columns(glyphs: Glyphs) -> tuple[Column, ...]:
@@ -75,12 +82,12 @@ def layer_columns(glyphs: Glyphs) -> tuple[Column, ...]:
             "shape", "output shape", 14, shown(14), right=True, priority=9, rank=shape_size, descending=True
         ),
         Column("macs", "MACs", 7, figures.count, right=True, priority=5, descending=True),
-        Column("threshold", "threshold", 9, figures.real, right=True, priority=4, descending=True),
-        Column("method", "method", 8, short_method, priority=8),
-        Column("local_cos", "local cos", 9, figures.cosine, right=True, priority=10),
-        Column("local_sqnr", "local dB", 8, figures.decibel, right=True, priority=7),
-        Column("cos", "cos", 8, figures.cosine, right=True, priority=3),
+        Column("threshold", "threshold", 9, blank(figures.real), right=True, priority=4, descending=True),
+        Column("method", "method", 8, blank(short_method), priority=8),
+        Column("local_cos", "local cos", 9, blank(figures.cosine), right=True, priority=10),
+        Column("local_sqnr", "local dB", 8, blank(figures.decibel), right=True, priority=7),
+        Column("cos", "cos", 8, blank(figures.cosine), right=True, priority=3),
         Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
-        Column("saturation", "clipped", 7, figures.share, right=True, priority=11, descending=True),
+        Column("saturation", "clipped", 7, blank(figures.share), right=True, priority=11, descending=True),
         Column("mode", "mode", 4, priority=1, parts=mode_cell),
     )

@@ -164,16 +164,23 @@ class SessionReader:
             detail=detail,
             macs=macs,
             params=params,
-            inputs=tuple((tensor, self._producer(tensor)) for tensor in json.loads(inputs)),
+            inputs=self._producers(json.loads(inputs)),
             outputs=self._consumers(json.loads(outputs)),
             tensor=self.tensor(_first(outputs)),
         )
 
-    def _producer(self, tensor: str) -> str:
-        row = self._one(
-            "SELECT l.op FROM tensor t JOIN layer l ON l.name = t.producer WHERE t.name = ?", tensor
-        ) or self._one("SELECT op FROM layer WHERE name = ?", tensor)
-        return row[0] if row else "input"
+    def _producers(self, tensors: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """The activations among a layer's inputs with the op that makes them; weights are left out."""
+        model = self._one("SELECT inputs FROM model WHERE id = 1")
+        fed = {str(row[0]) for row in json.loads(model[0])} if model else set[str]()
+        found: list[tuple[str, str]] = []
+        for tensor in tensors:
+            row = self._one(
+                "SELECT l.op FROM layer l, json_each(l.outputs) o WHERE o.value = ? LIMIT 1", tensor
+            )
+            if row or tensor in fed:
+                found.append((tensor, row[0] if row else "input"))
+        return tuple(found)
 
     def _consumers(self, tensors: Iterable[str]) -> tuple[tuple[str, str], ...]:
         rows = self._connection.execute(

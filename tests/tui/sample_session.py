@@ -155,9 +155,7 @@ def _network(count: int, hostile: bool) -> list[dict[str, object]]:
     return rows
 
 
-def _heads(
-    connection: sqlite3.Connection, rows: list[dict[str, object]], title: str, chip: str
-) -> None:
+def _heads(connection: sqlite3.Connection, rows: list[dict[str, object]], title: str, chip: str) -> None:
     settings = {"method": "kl", "input_num": 100, "tune_num": 5, "bins": 2048}
     connection.execute(
         "INSERT INTO state VALUES(1, 1, ?, ?, '0.1.0', ?, 'F16', NULL, ?)",
@@ -167,7 +165,11 @@ def _heads(
     connection.execute(
         "INSERT INTO model VALUES(1, ?, ?, ?, ?, 14000000, ?, ?, ?)",
         ("/models/mobilenet_v2.onnx", "a" * 64, "b" * 64, "mobilenet_v2")
-        + (json.dumps([["input", [1, 3, 224, 224], "float32"]]), json.dumps([["output", last, [1, 1000]]]), "[]"),
+        + (
+            json.dumps([["input", [1, 3, 224, 224], "float32"]]),
+            json.dumps([["output", last, [1, 1000]]]),
+            "[]",
+        ),
     )
     preprocess = {"resize_dims": [256, 256], "mean": [123.675, 116.28, 103.53], "pixel_format": "rgb"}
     connection.execute(
@@ -209,7 +211,9 @@ def _figures(connection: sqlite3.Connection, rows: list[dict[str, object]], chip
     )
     connection.execute("UPDATE state SET current_plan = 1")
     for row in rows:
-        local = 34 + 10 * pick.random() - (16 if "depthwise" in str(row["name"]) and pick.random() < 0.25 else 0)
+        local = (
+            34 + 10 * pick.random() - (16 if "depthwise" in str(row["name"]) and pick.random() < 0.25 else 0)
+        )
         sqnr = -10 * math.log10(10 ** (-sqnr / 10) * 0.86 + 10 ** (-local / 10) * 0.35)
         mode = "F16" if row["op"] == "MatMul" else "INT8"
         figures = (_cosine(local), local, _cosine(sqnr), sqnr, pick.random() ** 4 * 0.02)

@@ -10,7 +10,7 @@ from ..keys import footer
 from ..messages import SessionChanged
 from ..snapshots import SessionView
 from ..widgets.bars import SMALLEST, SizeNotice, footer_line, header_lines
-from ..widgets.cells import wrapped
+from ..widgets.cells import Part, wrapped
 from ..widgets.painted import Lines
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 
 TALL = 36
 WIDE = 120
+MOST_LINES = 4  # of a sentence above the footer
 
 
 class DeckScreen(Screen[None]):
@@ -28,6 +29,11 @@ class DeckScreen(Screen[None]):
     AREAS: ClassVar[tuple[str, ...]] = ()
     TITLE_TEXT: ClassVar[str] = ""
     TYPING: ClassVar[bool] = False  # fields take the letters
+
+    def _pop_result_callback(self) -> None:
+        """The first screen was never pushed, so it has none; switching away from it must not fail."""
+        if self._result_callbacks:
+            super()._pop_result_callback()
 
     @property
     def deck(self) -> "Workbench":
@@ -93,9 +99,15 @@ class DeckScreen(Screen[None]):
         self.follow(change)
 
     def say(self, sentence: str, tone: str = "muted") -> None:
-        """Say something on the screen, beside the rest; by default in the line of state."""
+        """Say a sentence above the footer, in as many lines as it needs."""
+        lines = wrapped(self.deck.glyphs.show(sentence), tone, self.app.size.width, MOST_LINES)
+        self.set_status(lines)
+
+    def set_status(self, lines: list[list[Part]]) -> None:
+        """Show lines above the footer; the screen is laid out anew only when their number changes."""
         for status in self.query("#status").results(Lines):
-            status.set_lines(wrapped(self.deck.glyphs.show(sentence), tone, *status.size))
+            status.styles.height = max(1, len(lines))
+            status.set_lines(lines)
 
     def follow(self, change: SessionChanged) -> None:
         """What a screen does when the session has changed."""

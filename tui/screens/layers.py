@@ -266,7 +266,7 @@ class LayersScreen(DeckScreen):
             parts.append((f" {glyphs.dot} filter: {shown}", "accent"))
         if said:
             parts.append((f" {glyphs.dot} {glyphs.show(said)}", tone))
-        self.query_one("#status", Lines).set_line(parts)
+        self.set_status([parts])
 
     def _arrange(self) -> None:
         """On a small screen detail and table take each other's place."""

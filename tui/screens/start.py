@@ -10,7 +10,7 @@ from ...engine.errors import QuantdeckError
 from ...engine.text import visible
 from ...sessions.recognise import is_session
 from .. import figures
-from ..columns import sqnr_cell
+from ..columns import blank, sqnr_cell
 from ..glyphs import Glyphs
 from ..keys import bindings
 from ..listing import list_folder
@@ -36,10 +36,10 @@ def session_columns(glyphs: Glyphs, now: float) -> tuple[Column, ...]:
         Column("title", "session", 16),
         Column("model", "model", 14, shown(14), priority=2),
         Column("chip", "chip", 9, shown(9), priority=3),
-        Column("cos", "cos", 8, figures.cosine, right=True, priority=6),
+        Column("cos", "cos", 8, blank(figures.cosine), right=True, priority=6),
         Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
-        Column("top1_float", "top-1 float", 11, figures.share, right=True, priority=7),
-        Column("top1_int8", "int8", 7, figures.share, right=True, priority=5),
+        Column("top1_float", "top-1 float", 11, blank(figures.share), right=True, priority=7),
+        Column("top1_int8", "int8", 7, blank(figures.share), right=True, priority=5),
         Column("job", "job", 17, shown(17), priority=1),
         Column("changed", "changed", 14, lambda at: age(at, now), right=True, priority=4, descending=True),
     )

@@ -111,5 +111,7 @@ def wrapped(text: str, tone: str, width: int, height: int) -> list[list[Part]]:
     """A sentence in at most *height* lines, the last one cut where it does not fit."""
     if height <= 1:
         return [[(" " + cut(text, max(1, width - 2)), tone)]]
-    lines = textwrap.wrap(text, max(10, width - 2), max_lines=height, placeholder=" …")
+    lines = textwrap.wrap(
+        text, max(10, width - 2), max_lines=height, placeholder=" …", break_on_hyphens=False
+    )
     return [[(" " + line, tone)] for line in lines]

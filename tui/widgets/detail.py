@@ -68,15 +68,17 @@ def fact_lines(layer: LayerView, row: Mapping[str, object], glyphs: Glyphs) -> l
         lines.append(_fact("attributes", layer.detail, glyphs))
     cost = f"{figures.count(layer.macs).strip()} MACs, {figures.count(layer.params).strip()} params"
     lines += [_fact("cost", cost, glyphs), []]
-    lines.append(_noise("alone", row.get("local_cos"), row.get("local_sqnr")))
-    lines.append(_noise("in the plan", row.get("cos"), row.get("sqnr")))
-    lines.append(_fact("clipped", figures.share(_real(row.get("saturation"))), glyphs))
-    if tensor is not None:
+    if row.get("local_sqnr") is not None:
+        lines.append(_noise("alone", row.get("local_cos"), row.get("local_sqnr")))
+    if row.get("sqnr") is not None:
+        lines.append(_noise("in the plan", row.get("cos"), row.get("sqnr")))
+        lines.append(_fact("clipped", figures.share(_real(row.get("saturation"))), glyphs))
+    if tensor is not None and tensor.min is not None:
         lines += [[], _fact("range", f"{figures.real(tensor.min)} to {figures.real(tensor.max)}", glyphs)]
         lines.append(_fact("mean, std", f"{figures.real(tensor.mean)}, {figures.real(tensor.std)}", glyphs))
         lines.append(_fact("zeros", figures.share(tensor.zero_share), glyphs))
-        if tensor.warning:
-            lines.append([("! " + glyphs.show(tensor.warning), "weak")])
+    if tensor is not None and tensor.warning:
+        lines.append([("! " + glyphs.show(tensor.warning), "weak")])
     return lines
 
 

@@ -1,0 +1,84 @@
+"""Text in cells: widths hold for every name, wide characters are never cut in half."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from quantdeck.tui.figures import cosine, count, decibel, duration, real, verdict
+from quantdeck.tui.glyphs import GLYPHS, to_ascii
+from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, fit, fit_name, wrapped
+from rich.cells import cell_len
+from sample_session import HOSTILE
+
+names = st.one_of(st.text(max_size=60), st.sampled_from(HOSTILE))
+widths = st.integers(1, 40)
+
+
+@given(names, widths, st.sampled_from(["braille", "ascii"]))
+def test_a_shown_name_fills_exactly_its_column(name: str, width: int, kind: str) -> None:
+    glyphs = GLYPHS[kind]
+    shown = glyphs.show(name)
+    assert cell_len(fit_name(shown, width, glyphs.cut)) == width
+    assert cell_len(fit(shown, width, sign=glyphs.cut)) == width
+
+
+@given(names)
+def test_a_shown_name_holds_nothing_that_a_terminal_acts_on(name: str) -> None:
+    for glyphs in GLYPHS.values():
+        shown = glyphs.show(name)
+        assert not any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in shown)
+        assert not any(sign in shown for sign in "\u202e\u2066\u200b\u200d\ufeff")
+    assert GLYPHS["ascii"].show(name).isascii()
+
+
+def test_the_cut_falls_between_wide_characters() -> None:
+    name = "\u5c42\u540d\u79f0\u5f88\u957f"
+    assert cut(name, 6) == "\u5c42\u540d\u2026"
+    assert [cell_len(cut(name, width)) <= width for width in range(1, 11)] == [True] * 10
+    assert cut_middle("features.0/depthwise/Clip", 15) == "feat\u2026hwise/Clip"
+
+
+@given(st.lists(st.tuples(names, st.sampled_from(["plain", "bad"])), max_size=4), widths)
+def test_a_line_is_clipped_to_its_width(parts: list[tuple[str, str]], width: int) -> None:
+    shown = [(GLYPHS["braille"].show(text), tone) for text, tone in parts]
+    assert sum(cell_len(text) for text, _ in clip(shown, width)) == width
+
+
+def test_a_difference_names_the_changed_cells_alone() -> None:
+    before = clip([("sqnr 12.3 dB", "plain")], 20)
+    assert difference(before, clip([("sqnr 12.8 dB", "plain")], 20)) == (8, 1)
+    assert difference(before, clip([("sqnr 12.3 dB", "bad")], 20)) == (0, 12)
+    assert difference(before, before) is None
+
+
+def test_sentences_are_wrapped_and_the_last_line_says_that_more_was_there() -> None:
+    lines = wrapped("one two three four five six seven", "bad", 14, 2)
+    assert [line[0][0] for line in lines] == [" one two", " three four \u2026"]
+    assert wrapped("a long sentence", "bad", 10, 1) == [[(" a long\u2026", "bad")]]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(10_838_016, "10.8 M"), (0, "0  "), (576, "576  "), (999_600, "1.0 M"), (5.4e9, "5.4 G"), (None, "-")],
+)
+def test_counts_have_units(value: float | None, text: str) -> None:
+    assert count(value) == text
+
+
+def test_figures_say_what_they_are() -> None:
+    assert cosine(0.9999999) == "0.99999"
+    assert cosine(1.0) == "1.00000"
+    assert decibel(float("inf")) == "exact"
+    assert decibel(float("nan")) == "-"
+    assert real(4.18) == "4.180"
+    assert real(0.0) == "0"
+    assert real(1.5e-7) == "1.50e-07"
+    assert duration(200) == "3 min 20 s"
+    assert [verdict(value)[1] for value in (25.0, 20.0, 15.0, 9.9)] == ["ok", "ok", "! ", "!!"]
+
+
+def test_our_own_signs_have_an_ascii_form() -> None:
+    assert to_ascii("\u25b2 \u2501\u2578 \u00b7 \u2026 \u5c42") == "^ =- - ~ ?"
+    for name, glyphs in GLYPHS.items():
+        signs = [getattr(glyphs, field) for field in glyphs.__slots__ if field != "kind"]
+        assert all(cell_len(sign) == 1 for sign in signs)
+        assert name != "ascii" or all(sign.isascii() for sign in signs)

@@ -1,0 +1,77 @@
+"""Only cells that differ are written, and what stands on the terminal is always what was meant."""
+
+import pyte
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quantdeck.tui.frames import Frame, FrameUpdate, changed, chunks
+from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+SIZE = Size(12, 3)
+STYLES = (Style(), Style(color="red"), Style(bold=True, bgcolor="blue"))
+signs = st.sampled_from(["a", "b", " ", "\u5c42", "\u2501", "e\u0301"])
+segments = st.lists(st.tuples(st.lists(signs, max_size=5).map("".join), st.sampled_from(STYLES)), max_size=4)
+
+
+def line(parts: list[tuple[str, Style]], width: int) -> Strip:
+    return Strip([Segment(text, style) for text, style in parts]).adjust_cell_length(width)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.lists(segments, min_size=3, max_size=3), st.booleans()), min_size=1, max_size=5))
+def test_after_any_updates_the_screen_shows_the_last(frames: list[tuple[list[object], bool]]) -> None:
+    console = Console(color_system="truecolor", force_terminal=True)
+    told, plain = pyte.Screen(*SIZE), pyte.Screen(*SIZE)
+    frame = Frame()
+    for rows, whole in frames:
+        strips = [line(parts, SIZE.width) for parts in rows]  # type: ignore[arg-type]
+        if whole:
+            update = LayoutUpdate([[strip] for strip in strips], Region(0, 0, *SIZE))
+        else:
+            chops = [{0: strip} for strip in strips]
+            update = ChopsUpdate(chops, [(y, 0, SIZE.width) for y in range(3)], [[SIZE.width]] * 3)
+        pyte.Stream(told).feed(FrameUpdate(frame, update, SIZE).render_segments(console))
+        full = LayoutUpdate([[strip] for strip in strips], Region(0, 0, *SIZE)).render_segments(console)
+        pyte.Stream(plain).feed(full.replace("\n", ""))
+        assert told.display == plain.display
+        assert [dict(told.buffer[y]) for y in range(3)] == [dict(plain.buffer[y]) for y in range(3)]
+
+
+def test_an_equal_frame_writes_nothing_and_a_cell_little() -> None:
+    console = Console(color_system="truecolor", force_terminal=True)
+    frame = Frame()
+
+    def write(text: str) -> str:
+        update = LayoutUpdate([[Strip([Segment(text, STYLES[1])])]], Region(0, 0, 12, 1))
+        return FrameUpdate(frame, update, Size(12, 1)).render_segments(console)
+
+    assert write("sqnr 12.3 dB")
+    assert write("sqnr 12.3 dB") == ""
+    assert write("sqnr 12.4 dB") == "\x1b[1;9H\x1b[31m4\x1b[0m"
+    frame.forget()
+    assert "sqnr" in write("sqnr 12.4 dB")
+
+
+def test_a_partial_update_writes_nothing_left_of_its_region() -> None:
+    console = Console(color_system="truecolor", force_terminal=True)
+    strip = Strip([Segment("abcdefghijkl")])
+    update = ChopsUpdate([{0: strip}], [(0, 8, 10)], [[12]])
+    assert FrameUpdate(Frame(), update, Size(12, 1)).render_segments(console) == "\x1b[1;9Hij"
+
+
+def test_runs_join_over_small_gaps_and_keep_wide_characters_whole() -> None:
+    def cells(text: str) -> list[tuple[str, None]]:
+        return [(sign if sign != "_" else "", None) for sign in text]
+
+    assert changed(cells("aaaaaaaaaaaaaaaa"), cells("baaabaaaaaaaaaab")) == [(0, 5), (15, 16)]
+    assert changed(cells("aXX"), cells("a\u5c42_")) == [(1, 3)]
+
+
+@given(st.text(alphabet=st.sampled_from("ab\u5c42\u0301\u200d\U0001f468\U0001f469 "), max_size=12))
+def test_chunks_account_for_every_cell(text: str) -> None:
+    assert sum(width for _, width in chunks(text)) == cell_len(text)
