@@ -1,0 +1,44 @@
+"""What is scored: a plan, whole or one source of its noise, and what comes back (design section 5)."""
+
+from dataclasses import dataclass
+
+from ..plan import Plan
+from .score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of quantization noise, everything else in float.
+
+    kind "layer": what the layer itself adds (weights, integer arithmetic, rounding and clipping of its
+    output), fed with its inputs as the plan stores them. kind "cast": what a float tensor loses where an int8
+    layer reads it.
+    """
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A plan to be scored.
+
+    ``at`` names the tensors that are compared; () means the graph's outputs. ``samples``: only the first n
+    samples, 0 for all. ``source``: not the plan is run but this one source of its noise alone, injected into
+    the float pass.
+    """
+
+    plan: Plan
+    at: tuple[str, ...] = ()
+    samples: int = 0
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial that raised; the search goes on without it."""
+
+    message: str
+
+
+Result = Score | Failure
