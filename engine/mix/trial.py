@@ -14,7 +14,6 @@ from ..errors import QuantdeckError
 from ..plan import Mode, Plan
 from ..run.trial import Failure, Result, Source, Trial
 
-
 __all__ = [
     "Failure",
     "Objective",
@@ -130,7 +129,7 @@ def best(points: Sequence[Point], objective: Objective) -> Point:
 
 def floated(plan: Plan, layers: Sequence[str], mode: Mode) -> Plan:
     """The plan with the named layers in *mode* and every other one in int8."""
-    everything = {name: Mode.INT8 for name in plan.modes}
+    everything = dict.fromkeys(plan.modes, Mode.INT8)
     return plan.with_modes({**everything, **dict.fromkeys(layers, mode)})
 
 

@@ -42,7 +42,7 @@ class Executor:
         self.program = program
         self._backend = backend
         self._makers = {key: index for index, step in enumerate(program.steps) for key in step.outputs}
-        self._exact = _exact_tensors(graph, program)
+        self._exact = exact_tensors(graph, program)
         self._prepared: dict[int, Run] = {}
         self._schedules: dict[frozenset[Key], _Schedule] = {}
         self._runners: dict[tuple[str, ...], Any] = {}
@@ -121,7 +121,8 @@ class Executor:
         """One step on given inputs."""
         prepared = self._prepared.get(index)
         if prepared is None:
-            prepared = self._prepared[index] = self._prepare(self.program.steps[index])
+            prepared = prepare_step(self.graph, self.program.steps[index], self._backend)
+            self._prepared[index] = prepared
         return prepared(inputs)
 
     def _run_step(self, index: int, values: Values) -> None:
@@ -129,13 +130,6 @@ class Executor:
         constants = self.program.constants
         inputs = [values[key] if key in values else constants[key] for key in step.inputs]
         values.update(zip(step.outputs, self.run_step(index, inputs), strict=True))
-
-    def _prepare(self, step: Step) -> Run:
-        if step.kernel == "float":
-            layer = self.graph.by_name[step.layer]
-            return FloatLayer(self.graph, layer, step.parameters["mode"], step.parameters["rounded"])
-        call = self._backend.prepare(step)
-        return lambda inputs: (call(inputs),)
 
     # ---------------------------------------------------------------- order
 
@@ -196,7 +190,16 @@ class Executor:
         return checked
 
 
-def _exact_tensors(graph: Graph, program: Program) -> tuple[str, ...]:
+def prepare_step(graph: Graph, step: Step, backend: Backend = C_KERNELS) -> Run:
+    """The function of one step: its inputs to its outputs."""
+    if step.kernel == "float":
+        layer = graph.by_name[step.layer]
+        return FloatLayer(graph, layer, step.parameters["mode"], step.parameters["rounded"])
+    call = backend.prepare(step)
+    return lambda inputs: (call(inputs),)
+
+
+def exact_tensors(graph: Graph, program: Program) -> tuple[str, ...]:
     """Tensors whose ancestors all run in F32: the float pass gives their values."""
     found: dict[Key, None] = dict.fromkeys(graph.inputs)
     for step in program.steps:
