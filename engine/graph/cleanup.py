@@ -31,7 +31,9 @@ def clean_up(
     try:
         cleaned = _slim(model)
     except Exception as error:  # whatever a third party's rewrite raises
-        return model, [f"The graph is used without clean-up, because onnxslim failed on it ({type(error).__name__})."]
+        return model, [
+            f"The graph is used without clean-up, because onnxslim failed on it ({type(error).__name__})."
+        ]
     if cleaned is None or len(cleaned.graph.node) >= len(model.graph.node):
         return model, []
     try:
@@ -39,7 +41,9 @@ def clean_up(
     except Exception:  # an invalid graph came out
         agrees = False
     if not agrees:
-        return model, ["The graph is used without clean-up, because onnxslim's result computes something else."]
+        return model, [
+            "The graph is used without clean-up, because onnxslim's result computes something else."
+        ]
     return cleaned, []
 
 

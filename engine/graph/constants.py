@@ -80,9 +80,7 @@ def constant_tensors(model: onnx.ModelProto, values: Mapping[str, Array]) -> dic
             changing.update(name for name in node.output if name and name not in values)
             continue
         for name in node.output:
-            if _is_mask(node, name) and name in values:
-                constants[name] = values[name]
-            elif name in values and values[name].size == 0 and not shaped:
+            if (_is_mask(node, name) and name in values) or (name in values and values[name].size == 0 and not shaped):
                 constants[name] = values[name]
             elif name:
                 changing.add(name)
@@ -91,9 +89,7 @@ def constant_tensors(model: onnx.ModelProto, values: Mapping[str, Array]) -> dic
     return constants
 
 
-def _is_constant(
-    node: onnx.NodeProto, reads: list[str], changing: set[str], data_shaped: set[str]
-) -> bool:
+def _is_constant(node: onnx.NodeProto, reads: list[str], changing: set[str], data_shaped: set[str]) -> bool:
     if node.op_type in RANDOM:
         return False
     if node.op_type in ("Shape", "Size") and node.domain in ("", "ai.onnx"):

@@ -101,7 +101,7 @@ class Draft:
         return all(self.dtype(name) == "float32" for name in names if name)
 
     def dtype(self, name: str) -> str:
-        """numpy's name of the type of a tensor or weight."""
+        """Numpy's name of the type of a tensor or weight."""
         weight = self.weights.get(name)
         return str(weight.dtype) if weight is not None else self.dtypes[name]
 

@@ -110,7 +110,9 @@ def _read(tensor: onnx.TensorProto, path: Path) -> bytes:
     if offset < 0:
         raise _refuse(tensor, path, f"in {shown} begins before the file")
     if offset + wanted > size:
-        raise _refuse(tensor, path, f"reaches beyond {shown}, which is too short by {offset + wanted - size} bytes")
+        raise _refuse(
+            tensor, path, f"reaches beyond {shown}, which is too short by {offset + wanted - size} bytes"
+        )
     with file.open("rb") as handle:
         handle.seek(offset)
         return handle.read(wanted)

@@ -44,7 +44,9 @@ def fix_inputs(
     feeds: list[Feed] = []
     for item in fed_inputs(model):
         if item.name not in used:
-            notes.append(f"No layer reads the input {visible(item.name)}: it needs no data and is not exported.")
+            notes.append(
+                f"No layer reads the input {visible(item.name)}: it needs no data and is not exported."
+            )
             continue
         shape = _shape(item, path, asked.get(item.name), batch, notes)
         _write(item, shape)
@@ -90,9 +92,7 @@ def _asked(
             f"--input_shapes gives {len(shapes)} shapes, but {visible(str(path))} has {len(names)} inputs "
             f"({one_of(names)})."
         )
-    return {
-        name: tuple(int(size) for size in shape) for name, shape in zip(names, shapes, strict=True)
-    }
+    return {name: tuple(int(size) for size in shape) for name, shape in zip(names, shapes, strict=True)}
 
 
 def _shape(
@@ -108,7 +108,9 @@ def _shape(
         raise UnsupportedModelError(f"{where} is not a tensor; only models fed with tensors can be read.")
     if not kind.HasField("shape") and asked is None:
         raise UnsupportedModelError(f"{where} has no shape; state it with --input_shapes.")
-    declared = [int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else 0 for d in kind.shape.dim]
+    declared = [
+        int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else 0 for d in kind.shape.dim
+    ]
     if asked is None:
         asked = _default(item.name, where, declared, batch, notes)
     elif kind.HasField("shape"):

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from ..errors import UnsupportedModelError
 from ..text import visible
+from .constants import inner_graphs
 from .external import embed, external_files
 from .runtime import reason
 
@@ -24,10 +25,22 @@ def load_model(path: Path) -> onnx.ModelProto:
     model = _parse(path)
     embed(model, path)
     if model.ByteSize() > LARGEST_FILE:
-        raise UnsupportedModelError(f"{visible(str(path))}: models of more than 2 GiB cannot be run as one graph.")
+        raise UnsupportedModelError(
+            f"{visible(str(path))}: models of more than 2 GiB cannot be run as one graph."
+        )
     _check_opset(model, path)
     _check(model, path)
-    return onnx.inliner.inline_local_functions(model) if model.functions else model
+    model = onnx.inliner.inline_local_functions(model) if model.functions else model
+    _forget_node_names(model.graph)
+    return model
+
+
+def _forget_node_names(graph: onnx.GraphProto) -> None:
+    """Node names mean nothing, and onnxruntime refuses equal ones."""
+    for node in graph.node:
+        node.ClearField("name")
+        for inner in inner_graphs(node):
+            _forget_node_names(inner)
 
 
 def model_digest(path: Path) -> str:
@@ -81,11 +94,13 @@ def _check_opset(model: onnx.ModelProto, path: Path) -> None:
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Opset of the standard domain, 0 where none is given."""
-    return max((int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
+    return max(
+        (int(item.version) for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0
+    )
 
 
 def _check(model: onnx.ModelProto, path: Path) -> None:
-    """onnx's checker; inputs and outputs without a shape, which it minds and nobody else, are let through."""
+    """Onnx's checker; inputs and outputs without a shape, which it minds and nobody else, are let through."""
     shapeless = [
         item.type.tensor_type
         for item in (*model.graph.input, *model.graph.output)

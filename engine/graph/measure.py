@@ -28,7 +28,12 @@ def macs(graph: Graph, layer: Layer) -> int:
             return result.size * math.prod(_shape(graph, layer.inputs[1])[1:])
         case Deconv():
             filters = _shape(graph, layer.inputs[1])
-            return math.prod(_shape(graph, layer.inputs[0])) * filters[0] // attributes.group * math.prod(filters[2:])
+            return (
+                math.prod(_shape(graph, layer.inputs[0]))
+                * filters[0]
+                // attributes.group
+                * math.prod(filters[2:])
+            )
         case MatMul():
             left = _shape(graph, layer.inputs[0])
             return result.size * left[-2 if attributes.left_transpose else -1]
@@ -70,7 +75,11 @@ def _relu(limit: float) -> str:
 
 def _word(name: str, value: object) -> str:
     """One attribute; "" for a value that says nothing: no pads, steps of 1, one group, a flag that is off."""
-    title = {"const_val": "constant", "left_transpose": "left transposed", "right_transpose": "right transposed"}
+    title = {
+        "const_val": "constant",
+        "left_transpose": "left transposed",
+        "right_transpose": "right transposed",
+    }
     label = title.get(name, name.replace("_", " "))
     if isinstance(value, bool):
         return label if value and name != "keepdims" else "" if value or name != "keepdims" else "no keepdims"

@@ -126,7 +126,9 @@ def _converted(source: _Source, notes: list[str]) -> Draft:
         if wrong is None or wrong.output in kept:
             return draft
         kept.add(wrong.output)
-        notes.append(f"{visible(draft.label(wrong.output))} stays as the file has it, because its layer differs.")
+        notes.append(
+            f"{visible(draft.label(wrong.output))} stays as the file has it, because its layer differs."
+        )
 
 
 def _agrees(draft: Draft, source: _Source) -> bool:

@@ -32,7 +32,9 @@ def to_onnx(
     used = {name for layer in layers for name in layer.inputs if name in graph.weights}
     weights = [name for name in graph.weights if name in used]
     names.update({name: f"w{index}" for index, name in enumerate(weights)})
-    emitter = Emitter(_opset(graph), {names[name]: graph.tensors[name].shape for name in names if name in graph.tensors})
+    emitter = Emitter(
+        _opset(graph), {names[name]: graph.tensors[name].shape for name in names if name in graph.tensors}
+    )
     emitter.shapes.update({names[name]: tuple(graph.weights[name].shape) for name in weights})
     for layer in layers:
         emit_layer(
@@ -81,7 +83,6 @@ def _info(graph: Graph, tensor: str, name: str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, found.shape)
 
 
-
 def _model(onnx_graph: onnx.GraphProto, graph: Graph, opset: int) -> onnx.ModelProto:
     domains = {
         layer.attributes.domain: layer.attributes.opset
@@ -91,4 +92,6 @@ def _model(onnx_graph: onnx.GraphProto, graph: Graph, opset: int) -> onnx.ModelP
     imports = [helper.make_opsetid("", opset)]
     imports += [helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())]
     ir_version = next(ir for least, ir in _IR_VERSIONS if opset >= least)
-    return helper.make_model(onnx_graph, opset_imports=imports, ir_version=ir_version, producer_name="quantdeck")
+    return helper.make_model(
+        onnx_graph, opset_imports=imports, ir_version=ir_version, producer_name="quantdeck"
+    )

@@ -46,7 +46,10 @@ def _place(node: Node, index: int, name: str) -> str:
     if value is None:
         return name
     domain, version = node.proto.domain, node.version
-    if not onnx.defs.has(node.op_type, domain) or index < onnx.defs.get_schema(node.op_type, version, domain).min_output:
+    if (
+        not onnx.defs.has(node.op_type, domain)
+        or index < onnx.defs.get_schema(node.op_type, version, domain).min_output
+    ):
         tensor = draft.new_tensor(f"{name}_constant", value.shape)
         draft.dtypes[tensor] = str(value.dtype)
         return tensor
@@ -82,9 +85,7 @@ def rename_inner(graph: onnx.GraphProto, outer: dict[str, str], prefix: str) -> 
         item.name = names.get(item.name, item.name)
 
 
-def opaque_node(
-    attributes: Opaque, inputs: list[str], outputs: list[str], prefix: str
-) -> onnx.NodeProto:
+def opaque_node(attributes: Opaque, inputs: list[str], outputs: list[str], prefix: str) -> onnx.NodeProto:
     """The ONNX node of an opaque layer between named tensors; *prefix* sets its inner names apart."""
     node = onnx.NodeProto.FromString(attributes.node)
     names = {f"x{index}": name for index, name in enumerate(inputs) if name}

@@ -59,9 +59,7 @@ def probe(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> Probe:
 
 def same(left: Mapping[str, object], right: Mapping[str, object], tolerance: float = 1e-3) -> bool:
     """Whether two runs agree: types and shapes equal, floats within *tolerance* of the largest magnitude."""
-    return left.keys() == right.keys() and all(
-        _close(left[name], right[name], tolerance) for name in left
-    )
+    return left.keys() == right.keys() and all(_close(left[name], right[name], tolerance) for name in left)
 
 
 def _close(left: object, right: object, tolerance: float) -> bool:

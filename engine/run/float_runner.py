@@ -36,7 +36,9 @@ class FloatRunner:
         self._copied = [name for name in self.wanted if name in self.inputs]
         computed = [name for name in self.wanted if name not in self.inputs]
         self._results = {name: f"o{index}" for index, name in enumerate(computed)}
-        self._session = session(to_onnx(graph, inputs=self.inputs, outputs=computed), threads) if computed else None
+        self._session = (
+            session(to_onnx(graph, inputs=self.inputs, outputs=computed), threads) if computed else None
+        )
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Values of the wanted tensors, by graph tensor name, as arrays of their own.
@@ -49,7 +51,9 @@ class FloatRunner:
             try:
                 found = run(self._session, list(self._results.values()), checked)
             except Exception as error:  # onnxruntime's exceptions have no public base class
-                raise QuantdeckError(f"The float network cannot be run on this sample: {reason(error)}.") from error
+                raise QuantdeckError(
+                    f"The float network cannot be run on this sample: {reason(error)}."
+                ) from error
             values.update({name: np.asarray(found[key]) for name, key in self._results.items()})
         return {name: values[name] for name in self.wanted}
 
@@ -67,4 +71,6 @@ class FloatRunner:
 
 def layer_runner(graph: Graph, layer: Layer, threads: int = 1) -> FloatRunner:
     """A runner of one layer, fed with its activations, that gives its outputs."""
-    return FloatRunner(graph, layer.outputs, inputs=tuple(dict.fromkeys(graph.activations(layer))), threads=threads)
+    return FloatRunner(
+        graph, layer.outputs, inputs=tuple(dict.fromkeys(graph.activations(layer))), threads=threads
+    )

@@ -111,7 +111,9 @@ def test_average_pool_of_every_kind(tmp_path, attributes, include, size):
 @pytest.mark.parametrize("attributes", POOLS)
 @pytest.mark.parametrize("size", [(7, 8), (9, 6)])
 def test_max_pool_of_every_kind(tmp_path, attributes, size):
-    graph = load(build([node("MaxPool", "x", "y", **attributes)], {"x": [1, 3, *size]}, ["y"], opset=12), tmp_path)
+    graph = load(
+        build([node("MaxPool", "x", "y", **attributes)], {"x": [1, 3, *size]}, ["y"], opset=12), tmp_path
+    )
     assert ops(graph) in (["MaxPool"], ["Opaque"])
 
 
@@ -127,7 +129,9 @@ def test_auto_pad_of_convolutions(tmp_path, pad, strides, op):
 
 def test_transposed_convolution_with_groups_output_padding_and_output_shape(tmp_path):
     weights = {"w": floats(4, 3, 3, 3), "b": floats(6)}
-    conv = node("ConvTranspose", "x w b", "y", group=2, strides=[2, 2], output_padding=[1, 0], pads=[1, 0, 1, 1])
+    conv = node(
+        "ConvTranspose", "x w b", "y", group=2, strides=[2, 2], output_padding=[1, 0], pads=[1, 0, 1, 1]
+    )
     graph = load(build([conv], {"x": [1, 4, 5, 6]}, ["y"], weights), tmp_path)
     assert graph.weights[graph.layers[0].inputs[1]].shape == (6, 2, 3, 3)
     conv = node("ConvTranspose", "x w b", "y", group=2, strides=[2, 2], output_shape=[10, 12])
@@ -227,15 +231,17 @@ def test_smooth_resize(tmp_path, mode, coord):
 @pytest.mark.parametrize(("opset", "op"), [(9, "Upsample"), (10, "Resize")])
 def test_resize_before_opset_11(tmp_path, opset, op):
     resize = node(op, "x s", "y", mode="nearest")
-    graph = load(build([resize], {"x": [1, 2, 5, 6]}, ["y"], {"s": scalar([1, 1, 2, 3])}, opset=opset), tmp_path)
+    graph = load(
+        build([resize], {"x": [1, 2, 5, 6]}, ["y"], {"s": scalar([1, 1, 2, 3])}, opset=opset), tmp_path
+    )
     assert ops(graph) == ["Upsample"]
 
 
 def test_resize_of_batch_or_antialias_stays_right(tmp_path):
     resize = helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode="linear", antialias=1)
-    assert ops(load(build([resize], {"x": [1, 2, 8, 8]}, ["y"], {"s": ints(1, 2, 4, 4)}, opset=19), tmp_path)) == [
-        "Opaque"
-    ]
+    assert ops(
+        load(build([resize], {"x": [1, 2, 8, 8]}, ["y"], {"s": ints(1, 2, 4, 4)}, opset=19), tmp_path)
+    ) == ["Opaque"]
 
 
 @settings(max_examples=25, deadline=None)
@@ -322,7 +328,10 @@ def test_split_of_every_form(tmp_path):
 
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])
 def test_depth_and_space(tmp_path, mode):
-    nodes = [node("DepthToSpace", "x", "d", blocksize=2, mode=mode), node("SpaceToDepth", "d", "y", blocksize=2)]
+    nodes = [
+        node("DepthToSpace", "x", "d", blocksize=2, mode=mode),
+        node("SpaceToDepth", "d", "y", blocksize=2),
+    ]
     assert ops(load(build(nodes, {"x": [2, 8, 3, 4]}, ["y", "d"], opset=13), tmp_path)) == ["Depth2Space"] * 2
 
 

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 from graph_models import assert_same, floats, names
-
 from quantdeck.engine.graph.onnx_reader import read_onnx
 
 NETS = ("mobilenet_v2", "tiny_darknet", "ppocrv4_rec", "synth_ops")
@@ -24,7 +23,9 @@ def top_rows(path):
         name = places.get(place, "")
         values[value] = {"None": "", "Weight": f"%{name}"}.get(op, name)
         if op not in ("None", "Weight", "Input"):
-            rows.append((op, name, [values.get(item.strip(), item) for item in inputs.split(",")], attributes))
+            rows.append(
+                (op, name, [values.get(item.strip(), item) for item in inputs.split(",")], attributes)
+            )
     return rows
 
 
@@ -56,7 +57,10 @@ def test_attributes_are_the_originals(shared, net):
         for field in ("relu_limit", "const_val", "alpha", "eps", "min", "max"):
             found = re.search(rf"\b{field} = (-?[\d.E+-]+|-?[\d.e+-]+)[ ,}}]", text)
             if found and hasattr(attributes, field):
-                assert getattr(attributes, field) == pytest.approx(float(found.group(1)), rel=1e-6), (name, field)
+                assert getattr(attributes, field) == pytest.approx(float(found.group(1)), rel=1e-6), (
+                    name,
+                    field,
+                )
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -86,7 +86,7 @@ def add(emitter: Emitter, attributes: Add, inputs: list[str], output: str) -> No
 
 
 def sub_const(emitter: Emitter, attributes: SubConst, inputs: list[str], output: str) -> None:
-    """x - c or c - x."""
+    """X - c or c - x."""
     _with_number("Sub", attributes.is_reverse)(emitter, attributes, inputs, output)
 
 
@@ -125,7 +125,7 @@ def elu(emitter: Emitter, attributes: Elu, inputs: list[str], output: str) -> No
 
 
 def power(emitter: Emitter, attributes: Pow, inputs: list[str], output: str) -> None:
-    """x ** exponent."""
+    """X ** exponent."""
     emitter.add("Pow", [inputs[0], emitter.number(attributes.exponent)], output)
 
 
@@ -157,18 +157,18 @@ def gelu(emitter: Emitter, attributes: GELU, inputs: list[str], output: str) -> 
 
 
 def silu(emitter: Emitter, _: SiLU, inputs: list[str], output: str) -> None:
-    """x * sigmoid(x)."""
+    """X * sigmoid(x)."""
     emitter.add("Mul", [inputs[0], emitter.add("Sigmoid", inputs)], output)
 
 
 def hard_swish(emitter: Emitter, _: HardSwish, inputs: list[str], output: str) -> None:
-    """x * hard sigmoid of slope 1/6."""
+    """X * hard sigmoid of slope 1/6."""
     gate = emitter.add("HardSigmoid", inputs, alpha=1 / 6, beta=0.5)
     emitter.add("Mul", [inputs[0], gate], output)
 
 
 def mish(emitter: Emitter, _: Mish, inputs: list[str], output: str) -> None:
-    """x * tanh(softplus(x))."""
+    """X * tanh(softplus(x))."""
     gate = emitter.add("Tanh", [emitter.add("Softplus", inputs)])
     emitter.add("Mul", [inputs[0], gate], output)
 

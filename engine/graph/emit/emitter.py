@@ -72,13 +72,20 @@ class Emitter:
         return self.add("Slice", inputs, output)
 
     def pad(
-        self, source: str, pads: Sequence[int], mode: str = "constant", value: float = 0.0, output: str | None = None
+        self,
+        source: str,
+        pads: Sequence[int],
+        mode: str = "constant",
+        value: float = 0.0,
+        output: str | None = None,
     ) -> str:
         """Pads of every axis, begins then ends."""
         if self.opset < 11:
             return self.add("Pad", [source], output, pads=list(pads), mode=mode, value=value)
         inputs = [source, self.integers(pads)]
-        return self.add("Pad", inputs + [self.number(value)] if mode == "constant" else inputs, output, mode=mode)
+        return self.add(
+            "Pad", inputs + [self.number(value)] if mode == "constant" else inputs, output, mode=mode
+        )
 
     def relu(self, source: str, limit: float, output: str | None = None) -> str:
         """max(x, 0), and min with the limit where that is > 0."""

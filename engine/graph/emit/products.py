@@ -60,7 +60,7 @@ def _turned(emitter: Emitter, name: str) -> str:
 
 
 def scale(emitter: Emitter, _: Scale, inputs: list[str], output: str) -> None:
-    """x * scale + bias along axis 1."""
+    """X * scale + bias along axis 1."""
     rank = len(emitter.shapes[inputs[0]])
     shape = (1, -1, *(1,) * (rank - 2))
     product = emitter.add("Mul", [inputs[0], emitter.reshape(inputs[1], shape)])

@@ -124,9 +124,7 @@ IMPORTERS: Mapping[str, Callable[[Node], None]] = {
     "PRelu": prelu,
     "LeakyRelu": _of(thresholded_leaky),
     "Elu": _of(lambda node: Elu(alpha=node.real("alpha", 1.0))),
-    "HardSigmoid": _of(
-        lambda node: HardSigmoid(alpha=node.real("alpha", 0.2), beta=node.real("beta", 0.5))
-    ),
+    "HardSigmoid": _of(lambda node: HardSigmoid(alpha=node.real("alpha", 0.2), beta=node.real("beta", 0.5))),
     "HardSwish": _of(lambda _: HardSwish()),
     "Sigmoid": _of(lambda _: Sigmoid()),
     "Tanh": _of(lambda _: Tanh()),

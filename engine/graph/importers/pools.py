@@ -73,13 +73,15 @@ def reduce(node: Node) -> None:
     axes = tuple(sorted(set(axes)))
     if node.op_type == "ReduceMean" and axes == (2, 3) and len(node.shape(0)) == 4:
         pool = AvgPool(
-            kernel_shape=node.shape(0)[2:], strides=(1, 1), pads=(0,) * 4, count_include_pad=True, keepdims=keepdims
+            kernel_shape=node.shape(0)[2:],
+            strides=(1, 1),
+            pads=(0,) * 4,
+            count_include_pad=True,
+            keepdims=keepdims,
         )
         node.draft.add(pool, [node.input(0)], node.output)
         return None
-    node.draft.add(
-        Reduce(axes=axes, keepdims=keepdims, mode=node.op_type), [node.input(0)], node.output
-    )
+    node.draft.add(Reduce(axes=axes, keepdims=keepdims, mode=node.op_type), [node.input(0)], node.output)
     return None
 
 
@@ -92,4 +94,3 @@ IMPORTERS: Mapping[str, Callable[[Node], None]] = {
         ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd"), reduce
     ),
 }
-

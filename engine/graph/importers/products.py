@@ -42,13 +42,22 @@ def conv_transpose(node: Node) -> None:
     filters = np.ascontiguousarray(filters.reshape(-1, weight.shape[0] // group, *kernel))
     name = draft.new_weight(node.input(1) + "_transposed", filters)
     attributes = Deconv(
-        kernel_shape=kernel, strides=strides, pads=pads, dilations=dilations, output_padding=extra, group=group
+        kernel_shape=kernel,
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        output_padding=extra,
+        group=group,
     )
     draft.add(attributes, [node.input(0), name, node.input(2)], node.output)
 
 
 def _transpose_pads(
-    node: Node, kernel: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...], extra: tuple[int, ...]
+    node: Node,
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    extra: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Pads of the result; where output_shape or auto_pad is given they follow from the result's size."""
     rank, mode = len(kernel), node.text("auto_pad", "NOTSET")
@@ -68,7 +77,7 @@ def _transpose_pads(
 
 
 def gemm(node: Node) -> None:
-    """alpha * A' B' + beta * C. Factors go into weights where there are any, transposed weights end in _fix."""
+    """Alpha * A' B' + beta * C. Factors go into weights where there are any, transposed weights end in _fix."""
     draft, out = node.draft, node.output
     alpha, beta = node.real("alpha", 1.0), node.real("beta", 1.0)
     label = f"{out}_Gemm"
@@ -91,7 +100,9 @@ def gemm(node: Node) -> None:
     if scale != 1.0:
         steps.append(("scaled", MulConst(const_val=scale), []))
     if rest:
-        steps.append(("sum", Add(coeff=() if beta == 1.0 or draft.constant(rest) is not None else (1.0, beta)), [rest]))
+        steps.append(
+            ("sum", Add(coeff=() if beta == 1.0 or draft.constant(rest) is not None else (1.0, beta)), [rest])
+        )
     elif bias and not fused:
         steps.append(("sum", Add(), [bias]))
     current = out if not steps else draft.new_tensor(f"{label}_matmul", node.output_shape)
@@ -131,7 +142,7 @@ def _transposed(node: Node, name: str, label: str) -> str:
 
 
 def matmul(node: Node) -> None:
-    """numpy's matmul of two tensors or of a tensor and a weight."""
+    """Numpy's matmul of two tensors or of a tensor and a weight."""
     ranks = len(node.shape(0)), len(node.shape(1))
     if min(ranks) < 2:
         raise OutsideVocabularyError("vectors")

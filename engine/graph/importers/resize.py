@@ -18,8 +18,11 @@ def resize(node: Node) -> None:
         raise OutsideVocabularyError(attributes.coord_mode)
     whole = len(shape) == 4 and all(s % size == 0 for s, size in zip(sizes[2:], shape[2:], strict=True))
     simple = attributes.mode == "nearest" and sizes[:2] == shape[:2] and whole
-    if simple and attributes.coord_mode == "asymmetric" and attributes.nearest_mode == "floor" and _exact(
-        attributes.scales, shape, sizes
+    if (
+        simple
+        and attributes.coord_mode == "asymmetric"
+        and attributes.nearest_mode == "floor"
+        and _exact(attributes.scales, shape, sizes)
     ):
         factors = Upsample(scale_h=sizes[2] // shape[2], scale_w=sizes[3] // shape[3])
         node.draft.add(factors, [node.input(0)], node.output)

@@ -44,6 +44,11 @@ def overhang(
     """Elements per axis by which the last window reaches beyond picture and end pad."""
     rank = len(kernel)
     return tuple(
-        max((results[axis] - 1) * strides[axis] + kernel[axis] - (sizes[axis] + pads[axis] + pads[rank + axis]), 0)
+        max(
+            (results[axis] - 1) * strides[axis]
+            + kernel[axis]
+            - (sizes[axis] + pads[axis] + pads[rank + axis]),
+            0,
+        )
         for axis in range(rank)
     )

@@ -65,5 +65,3 @@ def _move(
         draft.insert_before(reader, DraftLayer(Permute(order=tuple(rest)), [narrow], [turned]))
         reader.inputs = [turned if name == old else name for name in reader.inputs]
         draft.touch()
-
-

@@ -24,7 +24,7 @@ def merge(draft: Draft) -> None:
 
 
 def drop_neutral(draft: Draft, layer: DraftLayer) -> bool:
-    """x * 1, x + 0, x - 0, and bounds that no float32 exceeds, are x."""
+    """X * 1, x + 0, x - 0, and bounds that no float32 exceeds, are x."""
     if not _is_neutral(layer.attributes):
         return False
     draft.replace(layer.output, layer.inputs[0])
@@ -36,8 +36,9 @@ def _is_neutral(attributes: Attributes) -> bool:
     match attributes:
         case MulConst(do_relu=False, const_val=value):
             return value == 1.0
-        case AddConst(do_relu=False, const_val=value) | SubConst(
-            do_relu=False, is_reverse=False, const_val=value
+        case (
+            AddConst(do_relu=False, const_val=value)
+            | SubConst(do_relu=False, is_reverse=False, const_val=value)
         ):
             return value == 0.0
         case MaxConst(const_val=value):

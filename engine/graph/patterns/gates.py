@@ -21,7 +21,7 @@ def hard_sigmoid(draft: Draft, layer: DraftLayer) -> bool:
 
 
 def hard_swish(draft: Draft, layer: DraftLayer) -> bool:
-    """x * hard_sigmoid(x) of slope 1/6, or x * relu6(x + 3) / 6."""
+    """X * hard_sigmoid(x) of slope 1/6, or x * relu6(x + 3) / 6."""
     if isinstance(layer.attributes, Mul) and len(layer.inputs) == 2:
         x = _x_times_gate(draft, layer)
         return x is not None and become(draft, layer, HardSwish(), [x], "HardSwish")
@@ -57,7 +57,7 @@ def _relu6_of_shifted(draft: Draft, tensor: str) -> str | None:
 
 
 def silu(draft: Draft, layer: DraftLayer) -> bool:
-    """x * sigmoid(x), where nobody else reads the sigmoid."""
+    """X * sigmoid(x), where nobody else reads the sigmoid."""
     if not (isinstance(layer.attributes, Mul) and len(layer.inputs) == 2 and not layer.attributes.do_relu):
         return False
     for gate in layer.inputs:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..draft import Draft, DraftLayer
-from ..vocabulary import Concat, Conv, Fusable, MatMul, Relu, Upsample
+from ..vocabulary import Concat, Fusable, Relu, Upsample
 from .match import source
 
 _NOT_FUSED = (Concat, Upsample)
@@ -39,18 +39,16 @@ def ahead_of_concat(draft: Draft, layer: DraftLayer) -> bool:
         return False
     concat = found[0]
     parts = [_can_fuse(draft, tensor, concat) for tensor in concat.inputs]
-    if len(set(concat.inputs)) != len(concat.inputs) or not all(_is_product(part) for part in parts):
+    if len(set(concat.inputs)) != len(concat.inputs) or None in parts:
         return False
-    for part in parts:
+    for index, part in enumerate(parts):
         if part is not None and isinstance(part.attributes, Fusable):
             part.attributes = replace(part.attributes, do_relu=True, relu_limit=layer.attributes.relu_limit)
-            draft.labels[part.output] = f"{draft.label(part.output)}_move_ahead_relu"
+            name = f"{draft.label(part.output)}_move_ahead_relu"
+            part.outputs = [draft.new_tensor(name, draft.shapes[part.output])]
+            concat.inputs[index] = part.output
     label = f"{draft.label(concat.output)}_relu"
     concat.outputs = [layer.output]
     draft.labels[layer.output] = label
     draft.remove(layer)
     return True
-
-
-def _is_product(part: DraftLayer | None) -> bool:
-    return part is not None and isinstance(part.attributes, Conv | MatMul | Fusable)
