@@ -14,8 +14,7 @@ test: $(VENV)/.tested
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
-	$(BIN)/lint-imports
+	sh tools/lint_installed.sh $(BIN)
 
 long: $(VENV)/.tested
 	$(BIN)/python -m pytest -q -m "slow or sanitizer"
