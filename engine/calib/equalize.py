@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph.model import Graph, Layer
-from ..graph.vocabulary import Conv, Relu
 from ..graph.rewrite import with_weights
+from ..graph.vocabulary import Conv, Relu
 
 Array = np.ndarray
 
@@ -99,9 +99,7 @@ def equalize(graph: Graph) -> Equalized:
     return Equalized(with_weights(graph, weights) if weights else graph, tuple(done))
 
 
-def _current(
-    graph: Graph, changed: Mapping[tuple[str, int], Array], layer: Layer, position: int
-) -> Array:
+def _current(graph: Graph, changed: Mapping[tuple[str, int], Array], layer: Layer, position: int) -> Array:
     found = changed.get((layer.name, position))
     return found if found is not None else graph.weights[layer.inputs[position]]
 

@@ -12,7 +12,16 @@ import numpy as np
 from ..errors import QuantdeckError
 from ..graph.model import Graph, Tensor
 from ..text import one_of, visible
-from .files import ArrayHeader, BadFileError, check_image, load_npy, load_npz, npy_header, npz_headers, read_bytes
+from .files import (
+    ArrayHeader,
+    BadFileError,
+    check_image,
+    load_npy,
+    load_npz,
+    npy_header,
+    npz_headers,
+    read_bytes,
+)
 from .preprocess import Preprocess
 from .selection import Selection, select_dataset, select_list
 
@@ -71,7 +80,9 @@ class Samples:
         parts = [self._load(rows) for rows in group]
         return {
             tensor.name: np.ascontiguousarray(
-                np.concatenate([part[tensor.name] for part in parts]) if tensor.shape else parts[0][tensor.name],
+                np.concatenate([part[tensor.name] for part in parts])
+                if tensor.shape
+                else parts[0][tensor.name],
                 dtype=np.dtype(tensor.dtype),
             )
             for tensor in self.inputs
@@ -100,7 +111,10 @@ class Samples:
             arrays = [load_npy(name) for name in rows.entry]
         else:
             stored = load_npz(rows.entry[0])
-            arrays = [stored[tensor.name] if tensor.name in stored else next(iter(stored.values())) for tensor in self.inputs]
+            arrays = [
+                stored[tensor.name] if tensor.name in stored else next(iter(stored.values()))
+                for tensor in self.inputs
+            ]
         return {
             tensor.name: array[rows.start : rows.start + rows.count] if tensor.shape else array
             for tensor, array in zip(self.inputs, arrays, strict=True)
@@ -167,7 +181,9 @@ def _channels(tensor: Tensor, option: Preprocess | None) -> int:
 
 
 def _default(channels: int) -> Preprocess:
-    return Preprocess(pixel_format={1: "gray", 4: "rgba"}.get(channels, "bgr"), mean=(0.0,) * 4, scale=(1.0,) * 4)
+    return Preprocess(
+        pixel_format={1: "gray", 4: "rgba"}.get(channels, "bgr"), mean=(0.0,) * 4, scale=(1.0,) * 4
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +222,13 @@ def _check_entry(entry: Entry, kind: str, inputs: Sequence[Tensor]) -> _Checked 
     name = entry[0]
     try:
         if kind != "npz" and len(entry) != len(inputs):
-            raise BadFileError(f"{len(entry)} files stand for {len(inputs)} inputs; join one file per input by commas")
+            raise BadFileError(
+                f"{len(entry)} files stand for {len(inputs)} inputs; join one file per input by commas"
+            )
         if kind == "npz" and len(entry) != 1:
             raise BadFileError("npz files are not joined by commas; store all inputs in one file")
         counts = set[int]()
-        for index, name in enumerate(entry):  # noqa: B007 - the name is reported on failure
+        for index, name in enumerate(entry):
             data = read_bytes(name)
             digest.update(hashlib.sha256(data).digest())
             if kind == "image":
@@ -221,7 +239,9 @@ def _check_entry(entry: Entry, kind: str, inputs: Sequence[Tensor]) -> _Checked 
             else:
                 counts |= _npz_rows(npz_headers(data), inputs)
         if len(counts) > 1:
-            raise BadFileError(f"the inputs have different numbers of rows ({', '.join(map(str, sorted(counts)))})")
+            raise BadFileError(
+                f"the inputs have different numbers of rows ({', '.join(map(str, sorted(counts)))})"
+            )
         return _Checked(entry, counts.pop(), digest.digest())
     except BadFileError as error:
         return name, str(error)
@@ -257,7 +277,9 @@ def _rows(header: ArrayHeader, tensor: Tensor, key: str | None) -> int:
     if shape[0] == 0:
         raise BadFileError(f"{name} has no rows (shape {shape})")
     if np.dtype(tensor.dtype).kind in "iub" and header.dtype.kind == "f":
-        raise BadFileError(f"{name} holds {header.dtype}, input '{visible(tensor.name)}' wants {tensor.dtype}")
+        raise BadFileError(
+            f"{name} holds {header.dtype}, input '{visible(tensor.name)}' wants {tensor.dtype}"
+        )
     if shape[0] > wanted[0] and shape[0] % wanted[0]:
         raise BadFileError(f"{name} has {shape[0]} rows, the model's batch is {wanted[0]}")
     return shape[0]
@@ -347,5 +369,7 @@ def _counts(
     left = len(good) - used
     if left:
         word = "file does" if left == 1 else "files do"
-        notes.append(f"{left} {word} not fill a batch of {batch} and {'is' if left == 1 else 'are'} left over")
+        notes.append(
+            f"{left} {word} not fill a batch of {batch} and {'is' if left == 1 else 'are'} left over"
+        )
     return notes

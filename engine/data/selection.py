@@ -30,7 +30,9 @@ def select_dataset(folder: Path) -> Selection:
     """
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
-        raise QuantdeckError(f"--dataset {visible(str(folder))} {what}; give the folder that holds the samples")
+        raise QuantdeckError(
+            f"--dataset {visible(str(folder))} {what}; give the folder that holds the samples"
+        )
     found = sorted(path for path in _walk(str(folder)) if kind_of(path))
     twins = [path for path in found if os.path.basename(path).startswith("._")]
     paths = [path for path in found if not os.path.basename(path).startswith("._")]
@@ -72,7 +74,9 @@ def select_list(file: Path) -> Selection:
         ) from None
     blank = [str(number) for number, line in enumerate(lines, 1) if not line.strip()]
     if blank:
-        raise QuantdeckError(f"--data_list {visible(str(file))} has blank lines: {one_of(blank)}; remove them")
+        raise QuantdeckError(
+            f"--data_list {visible(str(file))} has blank lines: {one_of(blank)}; remove them"
+        )
     entries = tuple(_split_line(line.strip(), file.parent) for line in lines)
     if not entries:
         raise QuantdeckError(f"--data_list {visible(str(file))} is empty; write one sample a line")
@@ -101,6 +105,8 @@ def _locate(name: str, folder: Path) -> str:
 def _single_kind(paths: list[str], source: str) -> str:
     kinds = {kind_of(path): path for path in paths}
     if len(kinds) > 1:
-        found = ", ".join(f"{kind} ({visible(os.path.basename(path))})" for kind, path in sorted(kinds.items(), key=str))
+        found = ", ".join(
+            f"{kind} ({visible(os.path.basename(path))})" for kind, path in sorted(kinds.items(), key=str)
+        )
         raise QuantdeckError(f"{visible(source)} mixes kinds of samples: {found}; keep one kind")
     return next(iter(kinds)) or ""

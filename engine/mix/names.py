@@ -68,7 +68,9 @@ def split_block(text: str, known: Collection[str], option: str) -> tuple[tuple[s
             "in double quotes"
         )
     if not cuts:
-        raise QuantdeckError(f"{option}: '{visible(text)}' has no colon; a block is written start,start:end,end")
+        raise QuantdeckError(
+            f"{option}: '{visible(text)}' has no colon; a block is written start,start:end,end"
+        )
     raise unknown_name(_first_unknown(text.replace(":", ",").split(","), known), known, option)
 
 

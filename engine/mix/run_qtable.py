@@ -89,9 +89,7 @@ def _with_successors(graph: Graph, layer: Layer, listed: dict[str, None]) -> lis
     return [name for name in dict.fromkeys([layer.name, *users]) if name not in listed]
 
 
-def _outcome(
-    search: CumulativeSearch, int8_cos: float, points: list[Point], losses: list[Ranked]
-) -> Outcome:
+def _outcome(search: CumulativeSearch, int8_cos: float, points: list[Point], losses: list[Ranked]) -> Outcome:
     chosen = best(points, search.objective)
     met = search.objective.met(chosen.cos)
     return Outcome(

@@ -6,9 +6,7 @@ from .qtable_search import LayerSearch, finish, rank_layers, take, with_best_thr
 from .trial import Point, Result, Search, Trial, floated
 
 # With --transformer these types stay out of the search (spec B.15 step 4).
-TRANSFORMER_SKIPS = frozenset(
-    {"Reshape", "LayerNorm", "Unsqueeze", "Gather", "Slice", "MulConst", "Concat"}
-)
+TRANSFORMER_SKIPS = frozenset({"Reshape", "LayerNorm", "Unsqueeze", "Gather", "Slice", "MulConst", "Concat"})
 
 
 def search_qtable(search: LayerSearch, *, max_float_layers: int, transformer: bool = False) -> Search:
@@ -48,9 +46,5 @@ def search_qtable(search: LayerSearch, *, max_float_layers: int, transformer: bo
 
 
 def _without_movers(search: LayerSearch) -> LayerSearch:
-    layers = tuple(
-        name for name in search.layers if search.graph.by_name[name].op not in TRANSFORMER_SKIPS
-    )
-    return LayerSearch(
-        search.graph, search.start, layers, search.thresholds, search.mode, search.objective
-    )
+    layers = tuple(name for name in search.layers if search.graph.by_name[name].op not in TRANSFORMER_SKIPS)
+    return LayerSearch(search.graph, search.start, layers, search.thresholds, search.mode, search.objective)

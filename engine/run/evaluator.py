@@ -56,7 +56,8 @@ class Evaluator:
         """
         executor = Executor(self.graph, self.lower(plan))
         trackers = [
-            OutputTracker(output.name, self.graph.tensors[output.tensor].shape) for output in self.graph.outputs
+            OutputTracker(output.name, self.graph.tensors[output.tensor].shape)
+            for output in self.graph.outputs
         ]
         hits = Hits(self.graph, labels) if labels is not None else None
         references = self.float_outputs()
@@ -85,7 +86,8 @@ class Evaluator:
         layers = [layer for layer in self.graph.layers if self.graph.tensors[layer.name].is_float]
         wanted = tuple(layer.name for layer in layers)
         tracks = {layer.name: _LayerTrack() for layer in layers}
-        runner = FloatRunner(self.graph, threads=self._threads)
+        everything = [name for layer in self.graph.layers for name in layer.outputs if name]
+        runner = FloatRunner(self.graph, everything, threads=self._threads)
         for index, feed in enumerate(self.samples.batches()):
             floats = {**feed, **runner.run(feed)}
             raw = executor.run_raw(feed, wanted)
@@ -95,9 +97,7 @@ class Evaluator:
                 progress(index + 1, len(self.samples))
         return tuple(tracks[layer.name].result(layer.name, program.modes[layer.name]) for layer in layers)
 
-    def _track(
-        self, layer: Layer, track: "_LayerTrack", executor: Executor, floats: Feed, raw: Feed
-    ) -> None:
+    def _track(self, layer: Layer, track: "_LayerTrack", executor: Executor, floats: Feed, raw: Feed) -> None:
         reference = floats[layer.name]
         value = raw.get(layer.name)
         if value is not None:

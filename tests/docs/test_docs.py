@@ -30,7 +30,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "QUANTDECK_HOME": str(folder / "home"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return {
+        **os.environ,
+        "QUANTDECK_HOME": str(folder / "home"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
@@ -42,12 +46,18 @@ def test_commands_of_a_page_run_in_order(page: Path, folder: Path, request: pyte
             continue  # real models are not part of the project
         done = subprocess.run(
             [sys.executable, "-m", "quantdeck", *words[1:]],
-            cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name
+)
 def test_python_blocks_run(page: Path, folder: Path):
     for block in blocks(page, "python"):
         done = subprocess.run(
@@ -68,7 +78,12 @@ def test_every_package_is_listed():
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     listed = set(re.findall(r'^    "(quantdeck[.\w]*)",$', text, re.M))
     found = set()
-    for top, name in (("engine", "quantdeck.engine"), ("sessions", "quantdeck.sessions"), ("tui", "quantdeck.tui"), ("quantdeck", "quantdeck")):
+    for top, name in (
+        ("engine", "quantdeck.engine"),
+        ("sessions", "quantdeck.sessions"),
+        ("tui", "quantdeck.tui"),
+        ("quantdeck", "quantdeck"),
+    ):
         for file in (ROOT / top).rglob("__init__.py"):
             parts = file.parent.relative_to(ROOT / top).parts
             found.add(".".join([name, *parts]))

@@ -27,7 +27,9 @@ def additive(costs: dict[str, float], methods: dict[str, float] | None = None):
 
 def test_a_target_met_at_once_ends_after_one_trial():
     evaluator = FakeEvaluator(lambda plan: 0.999)
-    outcome = run_search(search_qtable(layer_search(chain(["Conv"] * 8), 0.99), max_float_layers=2), evaluator)
+    outcome = run_search(
+        search_qtable(layer_search(chain(["Conv"] * 8), 0.99), max_float_layers=2), evaluator
+    )
     assert len(evaluator.trials) == 1
     assert outcome.reached
     assert not outcome.plan.modes
@@ -37,7 +39,9 @@ def test_a_target_met_at_once_ends_after_one_trial():
 def test_the_worst_layers_become_float_and_the_best_method_is_kept():
     costs = {f"l{index}": 0.001 * index for index in range(8)}
     evaluator = FakeEvaluator(additive(costs, {"KL": 1.0, "MAX": 0.5}))
-    outcome = run_search(search_qtable(layer_search(chain(["Conv"] * 8), 0.992), max_float_layers=2), evaluator)
+    outcome = run_search(
+        search_qtable(layer_search(chain(["Conv"] * 8), 0.992), max_float_layers=2), evaluator
+    )
     assert [row.layer for row in outcome.ranking[:3]] == ["l7", "l6", "l5"]
     assert {row.method for row in outcome.ranking if row.layer != "l0"} == {"MAX"}
     assert set(outcome.plan.modes) == {"l7", "l6"}
@@ -65,7 +69,9 @@ def test_the_smallest_passing_set_is_written_though_the_last_probe_failed():
 def test_out_of_reach_keeps_the_best_plan_tried():
     costs = {f"l{index}": 0.01 for index in range(16)}
     evaluator = FakeEvaluator(additive(costs))
-    outcome = run_search(search_qtable(layer_search(chain(["Conv"] * 16), 1.0), max_float_layers=1), evaluator)
+    outcome = run_search(
+        search_qtable(layer_search(chain(["Conv"] * 16), 1.0), max_float_layers=1), evaluator
+    )
     assert not outcome.reached
     assert outcome.reason is StopReason.NOTHING_LEFT
     assert len(outcome.plan.modes) == 2

@@ -53,16 +53,17 @@ def test_what_made_it_worse_leaves_the_list_again():
 
 def test_more_than_a_quarter_ends_the_search():
     search = cumulative(["Conv"] * 8, 0.999)
-    evaluator = LayerFigures({f"l{index}": 0.5 for index in range(8)}, lambda plan: 0.9 + 0.01 * len(plan.modes))
+    evaluator = LayerFigures(
+        {f"l{index}": 0.5 for index in range(8)}, lambda plan: 0.9 + 0.01 * len(plan.modes)
+    )
     outcome = run_search(run_qtable(search), evaluator)
     assert len(outcome.plan.modes) <= 4
     assert len(set(outcome.plan.modes)) == len(outcome.plan.modes)
 
 
 def test_a_copy_behind_a_float_layer_joins_it():
-    from quantdeck.engine.graph.vocabulary import MaxPool
-
     from fakes import KINDS
+    from quantdeck.engine.graph.vocabulary import MaxPool
 
     KINDS["MaxPool"] = MaxPool()
     search = cumulative(["Conv", "Conv", "MaxPool", "Conv", *["Conv"] * 20], 0.999)
