@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from quantdeck.engine.plan import Plan, Threshold
 from quantdeck.sessions.records import put_plan
 from quantdeck.sessions.store import create_session

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from session_files import python_as_ordinary_user, make
-
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.plan import Plan
 from quantdeck.sessions import session as session_module
@@ -16,6 +14,7 @@ from quantdeck.sessions.migrate import migrate, statements
 from quantdeck.sessions.records import get_plan, put_plan
 from quantdeck.sessions.schema import APPLICATION_ID, VERSION
 from quantdeck.sessions.store import backup, create_session, list_sessions, open_session
+from session_files import make, python_as_ordinary_user
 
 
 def wal(path: Path) -> Path:
