@@ -23,7 +23,7 @@ def _mounts() -> list[tuple[str, str]]:
     try:
         text = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape")
     except OSError:
-        import psutil  # noqa: PLC0415 - elsewhere than on Linux
+        import psutil
 
         return [(entry.mountpoint, entry.fstype) for entry in psutil.disk_partitions(all=True)]
     fields = [line.split(" ") for line in text.splitlines()]

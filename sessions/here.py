@@ -42,7 +42,7 @@ def calibrate_here(
     Every method is computed unless the settings name some. Errors: QuantdeckError as for calibrating, and when
     the session is of another model or busy; KeyboardInterrupt when somebody cancels the job.
     """
-    from ..engine.calib.methods import METHODS  # noqa: PLC0415
+    from ..engine.calib.methods import METHODS
 
     settings = replace(settings, methods=settings.methods or tuple(METHODS))
     with _session(path, model, graph, settings) as session:
@@ -75,7 +75,7 @@ def _calibrate(
 
 
 def _session(path: Path, model: Path, graph: "Graph", settings: Settings) -> Session:
-    from ..engine.graph.onnx_reader import model_digest  # noqa: PLC0415
+    from ..engine.graph.onnx_reader import model_digest
 
     if not path.exists():
         return make_session(path, graph, model, settings)

@@ -22,14 +22,14 @@ def boot_name() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        import psutil  # noqa: PLC0415 - elsewhere than on Linux
+        import psutil
 
         return f"boot {psutil.boot_time():.0f}"
 
 
 def myself() -> Holder:
     """The calling process."""
-    import psutil  # noqa: PLC0415 - only who works needs it
+    import psutil
 
     return Holder(os.getpid(), psutil.Process().create_time(), boot_name())
 
@@ -44,7 +44,7 @@ def is_alive(holder: Holder | None, heartbeat: float | None, now: float) -> bool
         return heartbeat is not None and now - heartbeat < SILENCE
     if holder.boot != boot_name():
         return heartbeat is not None and now - heartbeat < SILENCE
-    import psutil  # noqa: PLC0415
+    import psutil
 
     try:
         process = psutil.Process(holder.pid)

@@ -18,7 +18,7 @@ def home_folder() -> Path:
     wanted = os.environ.get(VARIABLE)
     if wanted:
         return Path(wanted).absolute()
-    from platformdirs import user_data_path  # noqa: PLC0415 - not needed where the variable is set
+    from platformdirs import user_data_path
 
     try:
         folder = user_data_path("quantdeck", appauthor=False)
@@ -80,6 +80,6 @@ def path_of(text: str) -> Path:
     """The path that ``path_text`` wrote."""
     if not text.startswith("file:///"):
         return Path(text)
-    from urllib.parse import unquote_to_bytes  # noqa: PLC0415 - rare
+    from urllib.parse import unquote_to_bytes
 
     return Path(os.fsdecode(unquote_to_bytes(text.removeprefix("file://"))))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def put_model(session: Session, graph: "Graph", path: Path, digest: str) -> None:
     """The model's row, its layers and its tensors; the session must hold none yet."""
-    from ..engine.graph.measure import shape_text  # noqa: PLC0415 - imports numpy
+    from ..engine.graph.measure import shape_text
 
     tensors = graph.tensors
     with session.write() as writer:
@@ -63,7 +63,7 @@ def put_model(session: Session, graph: "Graph", path: Path, digest: str) -> None
 
 def layer_rows(graph: "Graph") -> list[dict[str, Any]]:
     """The table of layers of a model: what the session's rows and ``quantdeck layers`` both show."""
-    from ..engine.graph.measure import describe, macs, params, shape_text  # noqa: PLC0415
+    from ..engine.graph.measure import describe, macs, params, shape_text
 
     return [
         {

@@ -111,7 +111,7 @@ class Session:
                 f"the session {visible(str(self.path))} is open for reading only; make a copy to work on "
                 "with quantdeck backup SESSION TARGET"
             )
-        from sqlite_utils import Database  # noqa: PLC0415 - a quarter of a second that readers do without
+        from sqlite_utils import Database
 
         with self._lock, explained(self.path):
             database = Database(self.connection, execute_plugins=False)

@@ -26,6 +26,7 @@ __all__ = [
     "SessionEntry",
     "Writer",
     "backup",
+    "check_place",
     "create_session",
     "default_folder",
     "list_sessions",
@@ -50,8 +51,8 @@ def create_session(
     cannot be written, lies on a network file system, or the file exists.
     """
     path = path.absolute()
-    prepare_folder(path.parent)
-    _refuse_network(path.parent)
+    if not path.exists():
+        check_place(path)
     unfinished = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         with explained(path):
@@ -66,6 +67,19 @@ def create_session(
     finally:
         unfinished.unlink(missing_ok=True)
     return open_session(path)
+
+
+def check_place(path: Path) -> None:
+    """See that a session can be written at *path*, before any work: a new file, or the one that is there.
+
+    Errors: QuantdeckError naming the folder or the file.
+    """
+    path = path.absolute()
+    if path.exists():
+        open_session(path).close()
+        return
+    prepare_folder(path.parent)
+    _refuse_network(path.parent)
 
 
 def _write_empty(path: Path, title: str, chip: str, fp_type: str, settings: str, created_by: str) -> None:

@@ -95,7 +95,7 @@ def threads() -> int:
 
 def load_model(path: Path, input_shapes: InputShapes | None = None) -> "Graph":
     """Read an ONNX model. QuantdeckError names what is wrong with it."""
-    from ..engine.graph.onnx_reader import read_onnx  # noqa: PLC0415 - a third of a second
+    from ..engine.graph.onnx_reader import read_onnx
 
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -105,7 +105,7 @@ def load_model(path: Path, input_shapes: InputShapes | None = None) -> "Graph":
 
 def load_samples(graph: "Graph", source: Source, report: Report) -> "Samples":
     """Select and check samples; what the user must know of them is said."""
-    from ..engine.data.samples import select_samples  # noqa: PLC0415
+    from ..engine.data.samples import select_samples
 
     samples = select_samples(
         graph,
@@ -128,8 +128,8 @@ def calibrate_graph(
 
     Errors: QuantdeckError for settings that do not fit, or values that are not finite.
     """
-    from ..engine.calib.calibrate import calibrate as run  # noqa: PLC0415
-    from ..engine.hw.chip import get_chip, resolve_fp_type  # noqa: PLC0415
+    from ..engine.calib.calibrate import calibrate as run
+    from ..engine.hw.chip import get_chip, resolve_fp_type
 
     report = report or Silent()
     fp_type = resolve_fp_type(settings.chip, settings.fp_type)
@@ -161,7 +161,7 @@ def evaluate_plan(
     layers: int | None = 0,
 ) -> Evaluated:
     """Score a plan at the outputs over *samples*, and its layers over the first *layers* (0 all, None none)."""
-    from ..engine.run.evaluator import Evaluator  # noqa: PLC0415
+    from ..engine.run.evaluator import Evaluator
 
     report = report or Silent()
     evaluator = Evaluator(graph, samples, threads=threads())
@@ -191,8 +191,8 @@ def new_session(
 
 def make_session(path: Path, graph: "Graph", model: Path, settings: Settings, title: str = "") -> Session:
     """A session file that holds the model's rows, open for writing."""
-    from ..engine.graph.onnx_reader import model_digest  # noqa: PLC0415
-    from ..engine.hw.chip import get_chip, resolve_fp_type  # noqa: PLC0415
+    from ..engine.graph.onnx_reader import model_digest
+    from ..engine.hw.chip import get_chip, resolve_fp_type
 
     fp_type = resolve_fp_type(settings.chip, settings.fp_type)
     session = create_session(
@@ -241,7 +241,7 @@ def session_graph(session: Session) -> "Graph":
 
     Errors: QuantdeckError when the file is gone or another one stands in its place.
     """
-    from ..engine.graph.onnx_reader import model_digest  # noqa: PLC0415
+    from ..engine.graph.onnx_reader import model_digest
 
     found = records.model_path(session)
     if found is None:
@@ -258,7 +258,7 @@ def session_graph(session: Session) -> "Graph":
 
 def session_source(session: Session, role: str = "calibration") -> Source:
     """Where a session's samples of a role come from."""
-    from ..engine.data.preprocess import Preprocess  # noqa: PLC0415
+    from ..engine.data.preprocess import Preprocess
 
     row = session.row("SELECT path, requested, preprocess FROM samples WHERE role = ?", role)
     if row is None:
@@ -302,7 +302,7 @@ def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
 
 
 def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
-    from ..engine.calib.methods import METHODS, resolve_method  # noqa: PLC0415
+    from ..engine.calib.methods import METHODS, resolve_method
 
     state = session.row("SELECT chip, fp_type FROM state WHERE id = 1")
     known = {**records.get_settings(session), **spec}
@@ -382,13 +382,13 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
 
 def sample_labels(file: Path, samples: "Samples") -> tuple[int, ...]:
     """The class of every row that the samples feed, in order."""
-    from ..engine.data.labels import read_labels  # noqa: PLC0415
+    from ..engine.data.labels import read_labels
 
     return read_labels(file, [rows.entry for group in samples.groups for rows in group])
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+    from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("quantdeck")

@@ -65,7 +65,7 @@ def run_job(session: Session, number: int, log: TextIO, listener: Report | None 
 
 
 def _body(kind: str) -> Body:
-    from . import work  # noqa: PLC0415 - a job that cannot start imports no engine
+    from . import work
 
     return {"calibrate": work.calibrate, "evaluate": work.evaluate}[kind]
 

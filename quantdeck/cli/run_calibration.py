@@ -8,6 +8,7 @@ import click
 from .. import __version__
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+from ..sessions.store import check_place
 from .console import Console, console
 from .options import FILE, check_output, option, preprocess_of, preprocessing, samples, source_of, target
 
@@ -54,19 +55,21 @@ _METHOD_KEYS = (
 )
 @option("-o", "--calibration_table", required=True, type=FILE, help="The table to write.")
 def run_calibration(**values: Any) -> None:
-    """Compute a calibration table of MODEL (ONNX) from samples.
+    r"""Compute a calibration table of MODEL (ONNX) from samples.
 
-    Names with blanks, tabs, control characters or a leading # are written \\u{HEX} in the table, which quantdeck
+    Names with blanks, tabs, control characters or a leading # are written \u{HEX} in the table, which quantdeck
     reads back exactly and TPU-MLIR would not find. A mean that starts with a minus sign is given as any other:
     --mean -1,-2,-3.
     """
     check_output(values["calibration_table"], "-o")
+    if values["session"] is not None:
+        check_place(values["session"])
     with console() as out:
         _run(out, values)
 
 
 def _run(out: Console, values: dict[str, Any]) -> None:
-    from ..sessions import work  # noqa: PLC0415 - the engine is imported when there is something to do
+    from ..sessions import work
 
     settings, dump = _settings(values)
     source = source_of(values)
@@ -82,7 +85,7 @@ def _run(out: Console, values: dict[str, Any]) -> None:
         else:
             done = work.calibrate_graph(graph, found, settings, report)
         _write(values["calibration_table"], values["model"], done, found, settings, report)
-    tuned = f", tuned on {settings.tune_num}" if settings.tune_num else ""
+    tuned = f", tuned on {done.calibration.tune_num}" if done.calibration.tune_num else ""
     out.result(
         f"{visible(str(values['calibration_table']))}: {len(done.plan.thresholds)} thresholds with "
         f"{settings.method} from {len(found)} samples{tuned}"
@@ -91,9 +94,9 @@ def _run(out: Console, values: dict[str, Any]) -> None:
 
 def _settings(values: dict[str, Any]) -> tuple["Settings", bool]:
     """The settings that the options state, and whether the lists of samples are wanted."""
-    from ..engine.calib.methods import resolve_method  # noqa: PLC0415
-    from ..engine.hw.chip import resolve_fp_type  # noqa: PLC0415
-    from ..sessions.work import Settings, Source  # noqa: PLC0415
+    from ..engine.calib.methods import resolve_method
+    from ..engine.hw.chip import resolve_fp_type
+    from ..sessions.work import Settings, Source
 
     method, dump = _debug(values["debug_cmd"], values["cali_method"])
     resolve_fp_type(values["chip"], values["fp_type"])
@@ -146,7 +149,7 @@ def _in_session(
     values: dict[str, Any], graph: Any, found: "Samples", source: "Source", settings: "Settings", report: Any
 ) -> "Calibrated":
     """The calibration as a job of a session in this process, so that the workbench shows it while it runs."""
-    from ..sessions.here import calibrate_here  # noqa: PLC0415
+    from ..sessions.here import calibrate_here
 
     return calibrate_here(values["session"], values["model"], graph, found, source, settings, report)
 
@@ -154,7 +157,7 @@ def _in_session(
 def _write(
     path: Path, model: Path, done: "Calibrated", found: "Samples", settings: "Settings", report: Any
 ) -> None:
-    from ..engine.calib.table import CalibrationTable, table_header, write_table  # noqa: PLC0415
+    from ..engine.calib.table import CalibrationTable, table_header, write_table
 
     notes = (f"method: {settings.method}", f"chip: {done.plan.chip}") + (("exact",) if settings.exact else ())
     header = table_header(
@@ -162,7 +165,7 @@ def _write(
         version=__version__,
         bins=settings.bins,
         samples=len(found),
-        tune_num=settings.tune_num,
+        tune_num=done.calibration.tune_num,
         notes=notes,
     )
     table = CalibrationTable(rows=done.plan.thresholds, header=header)
