@@ -1,6 +1,5 @@
 """The quantize table in TPU-MLIR's text form (spec A.4): layers and their modes."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from .names import check_names, escape_name, unescape_name
 from .textfile import read_lines, write_text
 
 _OTHER_MODES = {"INT4", "W8F16", "W8BF16", "W4F16", "W4BF16", "F8E4M3", "F8E5M2"}
+_MODES = {mode.value: mode for mode in Mode}
 _CHOICES = ", ".join(Mode)
 
 
@@ -44,8 +44,8 @@ def parse_qtable(lines: Iterable[str], source: str) -> dict[str, Mode]:
 
 def _mode(text: str, where: str) -> Mode:
     word = text.upper()
-    if word in Mode:
-        return Mode(word)
+    if word in _MODES:
+        return _MODES[word]
     if word in _OTHER_MODES:
         raise QuantdeckError(f"{where}: the mode {word} is not simulated here; the modes are {_CHOICES}.")
     raise QuantdeckError(f"{where}: '{visible(text[:40])}' is no mode; the modes are {_CHOICES}.")
@@ -74,7 +74,7 @@ def write_qtable(
 
 def format_qtable(modes: Mapping[str, Mode], *, chip: str, fp_type: str, samples: int | None = None) -> str:
     """The text of a quantize table."""
-    counted = Counter(modes.values())[Mode(fp_type)] if fp_type in Mode else 0
+    counted = sum(mode.value == fp_type for mode in modes.values())
     lines = [f"# genetated time: {datetime.now()}"]
     if samples is not None:
         lines.append(f"# sample number: {samples}")

@@ -169,7 +169,8 @@ def _fake_quantized(value: Array, threshold: float) -> Array:
     if value.dtype.kind != "f":
         return value
     scale = np.float32(_LEVELS / threshold)
-    levels = value.astype(np.float32) * scale
+    levels = np.empty(value.shape, np.float32)
+    np.multiply(value.astype(np.float32), scale, out=levels)
     np.rint(levels, out=levels)
     np.clip(levels, -128, 127, out=levels)
     levels /= scale
