@@ -3,21 +3,26 @@
 import contextlib
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import numpy as np
 import onnx
+import onnxslim  # pyright: ignore[reportMissingTypeStubs]
+from onnxslim.core.pattern import registry  # pyright: ignore[reportMissingTypeStubs]
 
 from .probe import run_outputs, same
 
 Array = np.ndarray
 
-# What onnxslim may do: merge reshapes, transposes and the like. Folding, duplicates and fusions are done here,
-# because names and order of the layers depend on them (spec A.12).
+# What onnxslim may do: merge reshapes, transposes and the like. Folding, duplicates and fusions are done
+# here, because names and order of the layers depend on them (spec A.12).
 _KEPT = frozenset(
     {"EliminationConcat", "EliminationReshape", "EliminationReshapeAs", "EliminationTranspose",
      "EliminationTransposeViewTranspose", "EliminationUnsqueeze"}
 )  # fmt: skip
+_FUSIONS: Iterable[str] = cast(Any, registry).DEFAULT_FUSION_PATTERNS
+_slimmer: Any = cast(Any, onnxslim).slim  # the package brings no types
 _SKIPPED = ["dead_node_elimination", "subexpression_elimination", "weight_tying"]
 
 
@@ -48,16 +53,13 @@ def clean_up(
 
 
 def _slim(model: onnx.ModelProto) -> onnx.ModelProto | None:
-    import onnxslim
-    from onnxslim.core.pattern.registry import DEFAULT_FUSION_PATTERNS
-
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    skipped = [name for name in DEFAULT_FUSION_PATTERNS if name not in _KEPT]
+    skipped = [name for name in _FUSIONS if name not in _KEPT]
     before = logging.root.level
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            result = onnxslim.slim(copy, skip_fusion_patterns=skipped, skip_optimizations=_SKIPPED)
+            result: object = _slimmer(copy, skip_fusion_patterns=skipped, skip_optimizations=_SKIPPED)
     finally:
         logging.root.setLevel(before)
     return result if isinstance(result, onnx.ModelProto) else None

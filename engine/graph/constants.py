@@ -80,7 +80,9 @@ def constant_tensors(model: onnx.ModelProto, values: Mapping[str, Array]) -> dic
             changing.update(name for name in node.output if name and name not in values)
             continue
         for name in node.output:
-            if (_is_mask(node, name) and name in values) or (name in values and values[name].size == 0 and not shaped):
+            if (_is_mask(node, name) and name in values) or (
+                name in values and values[name].size == 0 and not shaped
+            ):
                 constants[name] = values[name]
             elif name:
                 changing.add(name)

@@ -42,7 +42,7 @@ class Draft:
     labels: dict[str, str] = field(default_factory=lambda: {})
     aliases: dict[str, str] = field(default_factory=lambda: {})
     former: dict[str, str] = field(default_factory=lambda: {})
-    normalizations: set[str] = field(default_factory=lambda: set())
+    normalizations: set[str] = field(default_factory=set[str])
     notes: list[str] = field(default_factory=lambda: [])
     _producers: dict[str, DraftLayer] | None = None
     _users: dict[str, list[DraftLayer]] = field(default_factory=lambda: {})

@@ -1,4 +1,4 @@
-"""External data: weights in a file beside the model, and nowhere else (spec of the issue, case of links and escapes)."""
+"""External data: weights in a file beside the model, and nowhere else."""
 
 import os
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..text import visible
-from .draft import Draft
+from .draft import Draft, DraftLayer
 from .model import Graph, Layer, Output, Tensor
 from .vocabulary import Opaque
 
@@ -46,7 +46,7 @@ def _contiguous(array: Array) -> Array:
 
 def _prune(draft: Draft) -> None:
     needed = {tensor for _, tensor in draft.outputs}
-    kept = []
+    kept: list[DraftLayer] = []
     for layer in reversed(draft.layers):
         if needed.intersection(layer.outputs):
             needed.update(layer.inputs)

@@ -1,7 +1,9 @@
 """From a file to a checked ModelProto: everything that can be wrong with a file ends in one sentence here."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import onnx
 import onnx.inliner
@@ -15,6 +17,7 @@ from .runtime import reason
 
 OLDEST_OPSET = 9
 LARGEST_FILE = 2**31 - 1
+_checker = cast(Callable[[onnx.ModelProto], None], cast(Any, onnx.checker).check_model)
 
 
 def load_model(path: Path) -> onnx.ModelProto:
@@ -109,7 +112,7 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
     for kind in shapeless:
         kind.shape.SetInParent()
     try:
-        onnx.checker.check_model(model)
+        _checker(model)
     except onnx.checker.ValidationError as error:
         raise UnsupportedModelError(
             f"{visible(str(path))} is not a valid ONNX model: {reason(error)}."

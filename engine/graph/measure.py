@@ -1,6 +1,7 @@
 """What a layer costs and how it is described: multiply-adds, parameters, attributes in words."""
 
 import math
+from typing import cast
 
 from ..text import visible
 from .model import Graph, Layer
@@ -84,7 +85,7 @@ def _word(name: str, value: object) -> str:
     if isinstance(value, bool):
         return label if value and name != "keepdims" else "" if value or name != "keepdims" else "no keepdims"
     if isinstance(value, tuple):
-        return _list(label, name, value)
+        return _list(label, name, cast(tuple[object, ...], value))
     if isinstance(value, float):
         return f"{label} {value:.6g}"
     if isinstance(value, int):

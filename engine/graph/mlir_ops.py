@@ -8,7 +8,7 @@ from . import vocabulary as v
 from .mlir_text import Operation, Type, Value
 
 
-class Unreadable(Exception):  # noqa: N818 - turned into QuantdeckError with the file's name by the reader
+class Unreadable(Exception):
     """An operation whose attributes are outside what can be read."""
 
 

@@ -94,7 +94,7 @@ class Tokens:
         return True
 
 
-class Garbled(Exception):  # noqa: N818 - turned into QuantdeckError with the file's name by the reader
+class Garbled(Exception):
     """A line that is no printed Top dialect."""
 
     def __init__(self, line: int, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import onnx
@@ -67,7 +68,9 @@ class Node:
     def integers(self, name: str) -> tuple[int, ...] | None:
         """A list of integers; None where it is missing."""
         value = self._value(name)
-        return tuple(int(item) for item in value) if isinstance(value, Sequence) else None
+        return (
+            tuple(int(item) for item in cast(Sequence[int], value)) if isinstance(value, Sequence) else None
+        )
 
     def tensor(self, name: str) -> Array | None:
         """A tensor attribute."""
@@ -88,7 +91,7 @@ class Node:
         return self.draft.shapes[self.output]
 
     def constant(self, index: int) -> Array | None:
-        """The value of a constant input; None where it is left out. A tensor there is outside the vocabulary."""
+        """The value of a constant input; None where it is left out. A tensor is outside the vocabulary."""
         name = self.input(index)
         if not name:
             return None

@@ -107,8 +107,8 @@ def _probe(model: onnx.ModelProto, sample: Mapping[str, Array], path: Path) -> P
         ) from error
     if found.others:
         raise UnsupportedModelError(
-            f"{visible(str(path))}: {one_of(sorted(found.others))} hold sequences or maps; only networks of tensors can "
-            "be read, so cut these parts off before export."
+            f"{visible(str(path))}: {one_of(sorted(found.others))} hold sequences or maps; only networks of "
+            "tensors can be read, so cut these parts off before export."
         )
     return found
 

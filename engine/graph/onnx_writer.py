@@ -25,7 +25,8 @@ def to_onnx(
     given = tuple(graph.inputs if inputs is None else inputs)
     wanted = tuple(graph.output_tensors if outputs is None else outputs)
     names = {tensor: f"i{index}" for index, tensor in enumerate(given)}
-    layers = [layer for layer in graph.layers if layer.name in _needed(graph, given, wanted)]
+    needed = _needed(graph, given, wanted)
+    layers = [layer for layer in graph.layers if layer.name in needed]
     for layer in layers:
         for tensor in layer.outputs:
             names.setdefault(tensor, f"t{len(names)}")

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import onnx
@@ -11,6 +12,8 @@ from .interface import Feed
 from .runtime import run, session
 
 Array = np.ndarray
+
+LIMIT = 600.0  # seconds: a loop in a file may be endless
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ def _random(feed: Feed, spread: float) -> Array:
 
 def run_outputs(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, object]:
     """The outputs of a model, without any rewrite of it."""
-    runner = session(model)
-    return run(runner, [output.name for output in runner.get_outputs()], feeds)
+    names = dict.fromkeys(output.name for output in model.graph.output)
+    return run(session(model), list(names), feeds, LIMIT)
 
 
 def probe(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> Probe:
@@ -52,8 +55,8 @@ def probe(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> Probe:
     del open_model.graph.output[:]
     open_model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     runner = session(open_model)
-    found = run(runner, list(names), feeds)
-    values = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    found = run(runner, list(names), feeds, LIMIT)
+    values = {name: cast(Array, value) for name, value in found.items() if isinstance(value, np.ndarray)}
     return Probe(values, frozenset(names) - frozenset(values))
 
 
@@ -63,8 +66,12 @@ def same(left: Mapping[str, object], right: Mapping[str, object], tolerance: flo
 
 
 def _close(left: object, right: object, tolerance: float) -> bool:
-    if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray)):
-        return type(left) is type(right)
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return _arrays_close(cast(Array, left), cast(Array, right), tolerance)
+    return not isinstance(left, np.ndarray) and not isinstance(right, np.ndarray)
+
+
+def _arrays_close(left: Array, right: Array, tolerance: float) -> bool:
     if left.shape != right.shape or left.dtype != right.dtype:
         return False
     if left.dtype.kind != "f":

@@ -91,5 +91,5 @@ def names(graph: Graph) -> list[str]:
 
 def node(op, inputs, outputs, **attributes):
     """helper.make_node with lists made of strings split at blanks."""
-    split = lambda text: text.split(" ") if isinstance(text, str) else text  # noqa: E731
+    split = lambda text: text.split(" ") if isinstance(text, str) else text
     return helper.make_node(op, split(inputs), split(outputs), **attributes)

@@ -10,7 +10,7 @@ import pytest
 from graph_models import assert_same, build, floats, load, names, node, ops, save
 from onnx import TensorProto, helper, numpy_helper
 from quantdeck.engine.errors import UnsupportedModelError
-from quantdeck.engine.graph import cleanup
+from quantdeck.engine.graph import cleanup, probe
 from quantdeck.engine.graph.onnx_reader import model_digest, read_onnx
 from quantdeck.engine.run.float_runner import FloatRunner
 
@@ -221,6 +221,26 @@ def test_loop_that_reads_outer_tensors(tmp_path):
     graph = load(build(nodes, {"x": [3]}, ["y"], {"n": np.array(3)}), tmp_path)
     loop = next(layer for layer in graph.layers if layer.op == "Opaque")
     assert "e_Exp" in loop.inputs
+
+
+def test_an_endless_loop_is_stopped(tmp_path, monkeypatch):
+    body = helper.make_graph(
+        [node("Identity", "go", "go_on"), node("Sin", "a", "b")],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("a", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, None),
+        ],
+    )
+    monkeypatch.setattr(probe, "LIMIT", 0.2)
+    loop = helper.make_node("Loop", ["n", "", "x"], ["y"], body=body)
+    path = save(build([loop], {"x": [3]}, ["y"], {"n": np.array(2**60)}), tmp_path)
+    refused(path, "terminate")
 
 
 def test_local_functions_are_inlined(tmp_path):

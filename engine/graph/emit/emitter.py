@@ -1,6 +1,6 @@
 """Collects nodes and weights of an ONNX graph under numbered names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,9 @@ from onnx import helper, numpy_helper
 
 Array = np.ndarray
 Value = int | float | str | Sequence[int] | Sequence[float]
+
+
+_make_node: Callable[..., onnx.NodeProto] = helper.make_node
 
 
 @dataclass(slots=True)
@@ -47,7 +50,7 @@ class Emitter:
     def add(self, op: str, inputs: Sequence[str], output: str | None = None, **attributes: Value) -> str:
         """Append a node with one output and return the name of it."""
         name = output or self.fresh()
-        self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
+        self.nodes.append(_make_node(op, list(inputs), [name], **attributes))
         return name
 
     def reshape(self, source: str, shape: Sequence[int], output: str | None = None) -> str:
@@ -84,7 +87,7 @@ class Emitter:
             return self.add("Pad", [source], output, pads=list(pads), mode=mode, value=value)
         inputs = [source, self.integers(pads)]
         return self.add(
-            "Pad", inputs + [self.number(value)] if mode == "constant" else inputs, output, mode=mode
+            "Pad", [*inputs, self.number(value)] if mode == "constant" else inputs, output, mode=mode
         )
 
     def relu(self, source: str, limit: float, output: str | None = None) -> str:

@@ -31,7 +31,7 @@ from ..vocabulary import (
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The tensor and the constant of a node; ``scalar`` if the constant is one number, ``first`` if it is on the left."""
+    """Tensor and constant of a node; ``scalar`` if that is one number, ``first`` if it is on the left."""
 
     tensor: str
     constant: str
@@ -125,16 +125,19 @@ def div(node: Node) -> None:
     sides = _sides(node)
     if sides is None:
         return _plain(node, Div())
-    if sides.scalar is not None:
-        if sides.first:
-            return _with(node, sides, Reciprocal(const_val=sides.scalar))
-        if sides.scalar == 0.0:
-            return _plain(node, Div())
-        return _with(node, sides, MulConst(const_val=float(np.float32(1.0 / sides.scalar))))
+    if sides.first:
+        reciprocal = None if sides.scalar is None else Reciprocal(const_val=sides.scalar)
+        return _with(node, sides, reciprocal) if reciprocal else _plain(node, Div())
     divisor = node.draft.weights[sides.constant]
-    if sides.first or (divisor == 0.0).any():
+    if (divisor == 0.0).any():
         return _plain(node, Div())
-    name = node.draft.new_weight(f"{sides.constant}_reciprocal", (1.0 / divisor).astype(np.float32))
+    if sides.scalar is not None:
+        return _with(node, sides, MulConst(const_val=float(np.float32(1.0 / sides.scalar))))
+    return _div_by_weight(node, sides, (1.0 / divisor).astype(np.float32))
+
+
+def _div_by_weight(node: Node, sides: _Sides, inverse: np.ndarray) -> None:
+    name = node.draft.new_weight(f"{sides.constant}_reciprocal", inverse)
     if _per_channel(node.draft, sides.tensor, name):
         return _scale(node, _Sides(sides.tensor, name, None, False), name)
     node.draft.add(Mul(), [sides.tensor, name], node.output)
@@ -143,20 +146,20 @@ def div(node: Node) -> None:
 
 def maximum(node: Node) -> None:
     """Max of any number of inputs."""
-    _extreme(node, Max(), lambda value: MaxConst(const_val=value))
+    _extreme(node, Max(), MaxConst)
 
 
 def minimum(node: Node) -> None:
     """Min of any number of inputs."""
-    _extreme(node, Min(), lambda value: MinConst(const_val=value))
+    _extreme(node, Min(), MinConst)
 
 
-def _extreme(node: Node, attributes: Attributes, constant: object) -> None:
+def _extreme(node: Node, attributes: Attributes, constant: Callable[[float], Attributes]) -> None:
     if len(node.inputs) == 1:
         return alias(node)
     if len(node.inputs) == 2:
         sides = _sides(node)
-        if sides is not None and sides.scalar is not None and callable(constant):
+        if sides is not None and sides.scalar is not None:
             return _with(node, sides, constant(sides.scalar))
     return _plain(node, attributes)
 

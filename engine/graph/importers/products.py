@@ -64,7 +64,8 @@ def _transpose_pads(
     if mode == "VALID" or (mode == "NOTSET" and not node.has("output_shape")):
         return node.integers("pads") or (0,) * (2 * rank)
     sizes, outputs = node.shape(0)[2:], node.output_shape[2:]
-    begins, ends = [], []
+    begins: list[int] = []
+    ends: list[int] = []
     for axis in range(rank):
         full = strides[axis] * (sizes[axis] - 1) + extra[axis] + (kernel[axis] - 1) * dilations[axis] + 1
         total = full - outputs[axis]

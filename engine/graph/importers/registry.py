@@ -34,11 +34,11 @@ def import_node(node: Node) -> bool:
     draft = node.draft
     importer = IMPORTERS.get(node.op_type) if node.proto.domain in ("", "ai.onnx") else None
     if importer is not None and _fits(node, draft):
-        layers, known = len(draft.layers), (dict(draft.labels), dict(draft.outputs))
+        layers = len(draft.layers)
         try:
             importer(node)
         except OutsideVocabularyError:
-            draft.layers, draft.labels = draft.layers[:layers], known[0]
+            del draft.layers[layers:]
             draft.touch()
         else:
             return True

@@ -24,7 +24,8 @@ def auto_pads(
         return pads
     if mode == "VALID":
         return (0,) * (2 * rank)
-    begins, ends = [], []
+    begins: list[int] = []
+    ends: list[int] = []
     for size, window, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
         results = -(-size // stride)
         total = max((results - 1) * stride + (window - 1) * dilation + 1 - size, 0)

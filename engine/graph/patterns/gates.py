@@ -106,7 +106,7 @@ def _products(draft: Draft, layer: DraftLayer) -> list[tuple[str, str]]:
 
 
 def _gate_of(draft: Draft, gate: str, x: str) -> str | None:
-    """ "none" if gate = 1 + erf(x / sqrt 2), "tanh" if it is the tanh form."""
+    """Which form *gate* has: "none" for 1 + erf(x / sqrt 2), "tanh" for the tanh form."""
     curve = plus(draft, gate, 1.0)
     if curve is None:
         return None

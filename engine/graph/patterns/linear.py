@@ -21,7 +21,9 @@ def _plain_conv(draft: Draft, tensor: str, reader: DraftLayer) -> DraftLayer | N
 
 def _bias(draft: Draft, conv: DraftLayer) -> Array:
     name = conv.inputs[2]
-    return draft.weights[name] if name else np.zeros(draft.weights[conv.inputs[1]].shape[0], np.float32)
+    if name:
+        return draft.weights[name]
+    return np.zeros(len(draft.weights[conv.inputs[1]]), np.float32)
 
 
 def _take_over(draft: Draft, conv: DraftLayer, layer: DraftLayer, keep_label: bool) -> None:
