@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import QuantdeckError
 from ..graph.model import Graph
-from ..hw.program import Key, Program, Step
+from ..hw.program import Key, Program, Step, TensorType
 from ..ops_c.kernels import round_float
 from ..text import visible
 from .backend import C_KERNELS, Backend
@@ -60,7 +60,7 @@ class Executor:
     def run_raw(self, feeds: Feed, wanted: Collection[str] | None = None) -> dict[str, Array]:
         """As :meth:`run`, but values as stored: int8 or uint8 where the program quantizes the tensor."""
         names = list(self.program.outputs if wanted is None else dict.fromkeys(wanted))
-        values: Values = {**self._checked(feeds)}
+        values: Values = {**checked_feeds(self.graph, feeds)}
         self.compute(values, names)
         return {name: values[name] for name in names}
 
@@ -97,23 +97,15 @@ class Executor:
         out.
         """
         layer = self.graph.by_name[layer_name]
-        values: Values = {name: self._stored(name, float_inputs[name]) for name in float_inputs}
+        types, backend = self.program.types, self._backend
+        values: Values = {
+            name: stored_form(types[name], value, backend) for name, value in float_inputs.items()
+        }
         given = frozenset(values)
         outputs = [name for name in layer.outputs if name in self._makers]
         for index in self._needed(outputs, given):
             self._run_step(index, values)
         return {name: self.to_float(name, values[name]) for name in outputs if name in values}
-
-    def _stored(self, name: str, value: Array) -> Array:
-        """A real tensor in the form in which the program stores it."""
-        stored = self.program.types[name]
-        if stored.scale is not None:
-            given = np.asarray(value, np.float32)
-            return self._backend.quantize(given, 1.0 / stored.scale, stored.dtype)
-        if stored.storage in ("float16", "bfloat16"):
-            via = "F16" if stored.storage == "float16" else "BF16"
-            return round_float(np.asarray(value, np.float32), via)
-        return value
 
     # ---------------------------------------------------------------- steps
 
@@ -172,23 +164,6 @@ class Executor:
             runner = self._runners[names] = make_runner(self.graph, names)
         return runner.run({name: values[name] for name in self.graph.inputs})
 
-    def _checked(self, feeds: Feed) -> dict[str, Array]:
-        checked: dict[str, Array] = {}
-        for name in self.graph.inputs:
-            tensor = self.graph.tensors[name]
-            if name not in feeds:
-                raise QuantdeckError(
-                    f"input {visible(name)}: no data for it; give an array of shape {tensor.shape}"
-                )
-            value = np.asarray(feeds[name])
-            if value.shape != tensor.shape:
-                raise QuantdeckError(
-                    f"input {visible(name)}: the data has shape {value.shape}, "
-                    f"but the model wants {tensor.shape}"
-                )
-            checked[name] = value.astype(np.float32, copy=False) if tensor.is_float else value
-        return checked
-
 
 def prepare_step(graph: Graph, step: Step, backend: Backend = C_KERNELS) -> Run:
     """The function of one step: its inputs to its outputs."""
@@ -199,6 +174,15 @@ def prepare_step(graph: Graph, step: Step, backend: Backend = C_KERNELS) -> Run:
     return lambda inputs: (call(inputs),)
 
 
+def stored_form(stored: TensorType, value: Array, backend: Backend = C_KERNELS) -> Array:
+    """A real tensor as a program stores it."""
+    if stored.scale is not None:
+        return backend.quantize(np.asarray(value, np.float32), 1.0 / stored.scale, stored.dtype)
+    if stored.storage in ("float16", "bfloat16"):
+        return round_float(np.asarray(value, np.float32), "F16" if stored.storage == "float16" else "BF16")
+    return value
+
+
 def exact_tensors(graph: Graph, program: Program) -> tuple[str, ...]:
     """Tensors whose ancestors all run in F32: the float pass gives their values."""
     found: dict[Key, None] = dict.fromkeys(graph.inputs)
@@ -207,3 +191,22 @@ def exact_tensors(graph: Graph, program: Program) -> tuple[str, ...]:
         if full and all(key in found for key in step.inputs):
             found.update(dict.fromkeys(step.outputs))
     return tuple(key for key in found if isinstance(key, str) and key not in graph.inputs)
+
+
+def checked_feeds(graph: Graph, feeds: Feed) -> dict[str, Array]:
+    """The graph's inputs among the feeds, in their types. Errors: QuantdeckError as in ``Executor.run``."""
+    checked: dict[str, Array] = {}
+    for name in graph.inputs:
+        tensor = graph.tensors[name]
+        if name not in feeds:
+            raise QuantdeckError(
+                f"input {visible(name)}: no data for it; give an array of shape {tensor.shape}"
+            )
+        value = np.asarray(feeds[name])
+        if value.shape != tensor.shape:
+            raise QuantdeckError(
+                f"input {visible(name)}: the data has shape {value.shape}, "
+                f"but the model wants {tensor.shape}"
+            )
+        checked[name] = value.astype(np.float32, copy=False) if tensor.is_float else value
+    return checked

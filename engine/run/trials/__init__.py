@@ -1,0 +1,5 @@
+"""Scores of many trials that share most of their work (issue: the evaluator; design section 5)."""
+
+from .evaluator import TrialEvaluator
+
+__all__ = ["TrialEvaluator"]

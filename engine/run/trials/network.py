@@ -1,0 +1,51 @@
+"""A lowered plan whose values are known by content."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ...graph.model import Graph
+from ...hw.lowering import COPIES
+from ...hw.program import Key, Program
+from ..backend import C_KERNELS
+from ..executor import exact_tensors
+from .content import Digest, step_content, value_digests
+
+Array = NDArray[Any]
+
+_CHEAP = frozenset({"reshape", "transpose", "slice", "copy", "dequantize"})
+
+
+class Network:
+    """One program: which step makes a value, and the digest of each value.
+
+    ``held``: digests of values worth keeping for other plans (not those that a copy gives back).
+    """
+
+    def __init__(self, graph: Graph, program: Program) -> None:
+        self.graph = graph
+        self.program = program
+        self.exact = frozenset(exact_tensors(graph, program))
+        self.makers: Mapping[Key, int] = {
+            key: index for index, step in enumerate(program.steps) for key in step.outputs
+        }
+        self.contents = [step_content(step) for step in program.steps]
+        self.digests = value_digests(program, self.exact, self.contents)
+
+    def held(self) -> frozenset[Digest]:
+        """Digests of the values that cost something to make."""
+        return frozenset(
+            self.digests[key]
+            for step in self.program.steps
+            for key in step.outputs
+            if not self._cheap(step.kernel, step.layer) and key not in self.exact
+        )
+
+    def _cheap(self, kernel: str, layer: str) -> bool:
+        return kernel in _CHEAP or (kernel == "float" and self.graph.by_name[layer].op in COPIES)
+
+    def to_float(self, key: Key, raw: Array) -> Array:
+        """Real values from the stored form of a value."""
+        stored = self.program.types[key]
+        return raw if stored.scale is None else C_KERNELS.dequantize(raw, stored.scale)
