@@ -33,7 +33,7 @@ def run(
         print(str(error), file=sys.stderr)
         return 2
     prepare_environment(palette)
-    from .workbench import Workbench  # noqa: PLC0415 - Textual is imported only now
+    from .workbench import Workbench
 
     app = Workbench(feed, model, ansi=palette in ("16", "none"), glyphs=signs, folder=sessions_folder)
     app.run(mouse=mouse)

@@ -50,7 +50,9 @@ def share(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NOTHING
     percent = value * 100
-    return f"{percent:.1f} %" if percent >= 0.05 or percent == 0 else "<0.1 %"
+    if percent == 0:
+        return "0 %"
+    return f"{percent:.1f} %" if percent >= 0.05 else "<0.1 %"
 
 
 def duration(seconds: float | None) -> str:

@@ -33,9 +33,9 @@ def make(folder: Path, request: SessionRequest) -> Path:
 
 
 def _work(folder: Path, body: dict[str, Any]) -> Path:
-    from ..engine.data.preprocess import Preprocess  # noqa: PLC0415 - numpy and OpenCV
-    from ..sessions.locations import prepare_folder  # noqa: PLC0415
-    from ..sessions.work import Settings, Source, new_session  # noqa: PLC0415
+    from ..engine.data.preprocess import Preprocess
+    from ..sessions.locations import prepare_folder
+    from ..sessions.work import Settings, Source, new_session
 
     options = {
         name: tuple(value) if isinstance(value, list) else value for name, value in body["preprocess"].items()

@@ -168,7 +168,7 @@ class Workbench(App[None]):
     # screen to screen
 
     def _start(self) -> Screen[None]:
-        from .screens.start import StartScreen  # noqa: PLC0415 - the first frame imports what it shows
+        from .screens.start import StartScreen
 
         return StartScreen()
 
@@ -189,13 +189,13 @@ class Workbench(App[None]):
 
     def show_calibrate(self) -> None:
         """Calibrate the open session."""
-        from .screens.calibrate import CalibrateScreen  # noqa: PLC0415
+        from .screens.calibrate import CalibrateScreen
 
         self.push_screen(CalibrateScreen())
 
     def show_log(self, job: JobView | None) -> None:
         """A job's log."""
-        from .screens.log import LogScreen  # noqa: PLC0415
+        from .screens.log import LogScreen
 
         if job is not None and job.log:
             self.push_screen(LogScreen(Path(job.log), f"log of job {job.id}"))
@@ -204,14 +204,14 @@ class Workbench(App[None]):
 
     def action_help(self) -> None:
         """Every key."""
-        from .screens.help import HelpScreen  # noqa: PLC0415
+        from .screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.areas))
 
     def action_palette(self) -> None:
         """Every action by its name."""
-        from .screens.palette import Palette  # noqa: PLC0415
+        from .screens.palette import Palette
 
         if isinstance(self.screen, DeckScreen):
             self.push_screen(Palette(self.areas), self._run_chosen)

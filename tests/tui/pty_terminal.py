@@ -27,10 +27,13 @@ class Terminal:
         size: tuple[int, int] = (80, 24),
         *,
         options: str = "",
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | None] | None = None,
         arguments: Sequence[str] = (),
     ) -> None:
-        """*size*: columns, rows. *options*: keyword arguments of ``run`` as Python text."""
+        """*size*: columns, rows; 0 counts as not known. *options*: keyword arguments of ``run`` as text.
+
+        *environment*: None takes a variable away.
+        """
         where = str(path) if path is not None else None
         command = [sys.executable, "-c", START.format(path=where, options=options), *arguments]
         plain = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
@@ -39,12 +42,15 @@ class Terminal:
             for name, value in os.environ.items()
             if name not in ("NO_COLOR", "COLUMNS", "LINES", "TMUX", "TERM_PROGRAM") and "TEXTUAL" not in name
         }
-        self.screen = pyte.Screen(max(size[0], 1), max(size[1], 1))
+        self.screen = pyte.Screen(size[0] or 80, size[1] or 24)
         self._stream = pyte.ByteStream(self.screen)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-            os.execvpe(command[0], command, {**keep, **plain, **(environment or {})})
+            given = {**keep, **plain, **(environment or {})}
+            os.execvpe(
+                command[0], command, {name: value for name, value in given.items() if value is not None}
+            )
         self.output = bytearray()
         self.status: int | None = None
 
@@ -91,11 +97,18 @@ class Terminal:
         self._stream.feed(bytes(got))
         return bytes(got)
 
+    def read_first(self, *, limit: float = 20.0) -> bytes:
+        """Everything until the first frames have been written and nothing more comes."""
+        start, got = time.monotonic(), bytearray()
+        while b"\x1b[?2026l" not in self.output and time.monotonic() - start < limit:
+            got += self.read(quiet=0.1, limit=0.5)
+        return bytes(got) + self.read(quiet=0.4)
+
     def read_until(self, text: str, *, limit: float = 20.0) -> bytes:
         """Read until *text* stands on the screen; what came is returned, its end included."""
         start, got = time.monotonic(), bytearray()
         while time.monotonic() - start < limit:
-            got += self.read(quiet=0.3, limit=1.0)
+            got += self.read(quiet=0.1, limit=0.5)
             if text in self.text:
                 return bytes(got)
         raise AssertionError(f"{text!r} did not come; the screen shows:\n{self.text}")

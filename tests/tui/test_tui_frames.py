@@ -27,6 +27,8 @@ def line(parts: list[tuple[str, Style]], width: int) -> Strip:
 def test_after_any_updates_the_screen_shows_the_last(frames: list[tuple[list[object], bool]]) -> None:
     console = Console(color_system="truecolor", force_terminal=True)
     told, plain = pyte.Screen(*SIZE), pyte.Screen(*SIZE)
+    for screen in (told, plain):
+        pyte.Stream(screen).feed("\x1b[?7l")  # as Textual does: nothing wraps
     frame = Frame()
     for rows, whole in frames:
         strips = [line(parts, SIZE.width) for parts in rows]  # type: ignore[arg-type]

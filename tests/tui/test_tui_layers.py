@@ -215,7 +215,7 @@ async def test_the_log_of_the_newest_job(session: Path, deck: MakeDeck, tmp_path
 
 
 async def test_a_session_before_any_calibration(tmp_path: Path, deck: MakeDeck) -> None:
-    from sample_session import make_session  # noqa: PLC0415
+    from sample_session import make_session
 
     app = deck(make_session(tmp_path / "fresh.qdeck", scored=False))
     async with app.run_test(size=S) as pilot:

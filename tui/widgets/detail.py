@@ -13,6 +13,7 @@ from .histogram import Histogram, legend
 from .painted import Lines
 
 NEIGHBOURS = 3
+BESIDE = 40  # cells of the part on the right, as the style sheet has it
 
 
 class DetailPane(Widget):
@@ -38,13 +39,13 @@ class DetailPane(Widget):
             return
         method = str(row.get("method") or "")
         rule.set_line(rule_line(layer, glyphs, width))
-        narrow = not thresholds.size.width
+        narrow = self.screen.has_class("-narrow")  # before its first layout the pane has no size yet
         lines = fact_lines(layer, row, glyphs)
         if narrow:
             lines += [[], *threshold_lines(layer, method, glyphs)]
         facts.set_lines(lines)
         histogram.set_tensor(layer.tensor, method)
-        room = thresholds.size.width
+        room = thresholds.size.width or BESIDE
         beside = [*threshold_lines(layer, method, glyphs), [], *neighbour_lines(layer, glyphs, room)]
         thresholds.set_lines(beside)
 

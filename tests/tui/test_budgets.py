@@ -1,0 +1,77 @@
+"""What the workbench writes to the terminal: bytes are a feature (style 2.9). Bytes strictly, times not."""
+
+from pathlib import Path
+
+import pytest
+from pty_terminal import Terminal
+from sample_session import add_job, layer_names, make_session, set_job, set_layer_score
+
+pytestmark = pytest.mark.pty
+
+SIZES = pytest.mark.parametrize(
+    ("size", "open_budget", "page_budget"),
+    [((80, 24), 25_000, 16_000), ((160, 48), 50_000, 40_000)],
+    ids=["80x24", "160x48"],
+)
+
+
+@SIZES
+def test_budgets(tmp_path: Path, size: tuple[int, int], open_budget: int, page_budget: int) -> None:
+    session = make_session(tmp_path / "mobilenet.qdeck", layers=400)
+    names = layer_names(session)
+    job = add_job(
+        session, heartbeat=4e9, done=0
+    )  # while a job runs the session is looked at four times a second
+    with Terminal(session, size) as terminal:
+        opened = terminal.read_until("1 of 400") + terminal.read()
+        assert len(opened) <= open_budget
+
+        terminal.send("\x1b[B")
+        assert len(terminal.read(quiet=0.1)) <= 700  # the detail follows when the cursor rests
+        assert len(terminal.read(quiet=0.3)) <= page_budget
+        terminal.send("\x1b[6~")
+        assert 1000 < len(terminal.read(quiet=0.3)) <= page_budget
+        terminal.send("g")
+        terminal.read(quiet=0.3)
+
+        set_layer_score(session, names[5], sqnr=11.5)
+        cell = terminal.read(quiet=0.3)
+        assert 0 < len(cell) <= 200
+        assert b"11.5" in cell
+        set_layer_score(session, names[300], sqnr=11.5)
+        assert terminal.read(quiet=0.4) == b""  # nobody sees it; and nothing else moves
+
+        for keys, text in (
+            ("?", "EVERYWHERE"),
+            ("\x1b", "1 of 400"),
+            (":", "type to find"),
+            ("\x1b", "1 of 400"),
+        ):
+            terminal.send(keys)
+            assert len(terminal.read_until(text)) + len(terminal.read(quiet=0.15)) <= page_budget
+
+        got = 0
+        for step in range(1, 9):  # two seconds of work at four commits a second
+            set_job(session, job, done=step * 2, eta=10.0 - step)
+            set_layer_score(session, names[step], sqnr=20.0 + step)
+            got += len(terminal.read(quiet=0.25, limit=0.25))
+        assert 0 < got <= 4000  # 2 KB a second
+        set_job(session, job, state="done", done=100)
+        terminal.read(quiet=0.3)
+        assert terminal.read(quiet=1.2) == b""  # at rest nothing is written
+        terminal.send("q")
+        assert terminal.wait() == 0
+        assert terminal.left_alternate_screen
+
+
+def test_two_thousand_hostile_names_scroll_within_the_budgets(hostile: Path) -> None:
+    with Terminal(hostile, (80, 24)) as terminal:
+        assert len(terminal.read_until("1 of 2000") + terminal.read(quiet=0.3)) <= 25_000
+        for key in ("\x1b[6~", "G", "g"):
+            terminal.send(key)
+            assert len(terminal.read(quiet=0.3)) <= 16_000
+        output = bytes(terminal.output).replace(b"\x1b]22;default\x07", b"")  # Textual's pointer shape
+        for bad in (b"\x1b]52", b"\x07", b"\xc2\x9b", b"\xe2\x80\xae", b"\x1b]8;"):
+            assert bad not in output
+        terminal.send("q")
+        assert terminal.wait() == 0

@@ -1,0 +1,184 @@
+"""Signals, sizes and locales on a real pseudo-terminal (style 2.7; cases 48 and 50)."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from pty_terminal import Terminal
+from sample_session import make_session
+
+pytestmark = pytest.mark.pty
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_restores_the_terminal(stored: Path, number: signal.Signals) -> None:
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        terminal.signal(number)
+        assert terminal.wait() == 0
+        assert terminal.left_alternate_screen
+        assert b"Traceback" not in terminal.output
+
+
+def test_a_terminal_that_vanishes_ends_it(stored: Path) -> None:
+    terminal = Terminal(stored)
+    terminal.read_until("1 of 64")
+    os.close(terminal.fd)
+    for _ in range(200):
+        done, raw = os.waitpid(terminal.pid, os.WNOHANG)
+        if done:
+            assert os.waitstatus_to_exitcode(raw) in (0, -signal.SIGHUP)
+            return
+        signal.sigtimedwait((), 0.05)
+    os.kill(terminal.pid, signal.SIGKILL)
+    os.waitpid(terminal.pid, 0)
+    pytest.fail("it went on without a terminal")
+
+
+def test_stop_and_continue_paint_the_screen_again(stored: Path) -> None:
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        terminal.signal(signal.SIGTSTP)
+        terminal.read(quiet=0.4)
+        assert terminal.left_alternate_screen
+        terminal.screen.reset()
+        terminal.signal(signal.SIGCONT)
+        terminal.read_until("1 of 64")
+        assert "features.0/expand" in terminal.text
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((0, 0), "1 of 64"), ((1, 1), ""), ((30, 8), "quantdeck needs 80x24, this is"), ((400, 5), "q quits")],
+)
+def test_any_size_is_survived_and_q_quits(stored: Path, size: tuple[int, int], shown: str) -> None:
+    with Terminal(stored, size, environment={"COLUMNS": None, "LINES": None}) as terminal:
+        terminal.read_first()
+        assert shown in terminal.text
+        assert terminal.read(quiet=0.5, limit=0.6) == b""  # no endless painting
+        terminal.send("q")
+        assert terminal.wait() == 0
+        assert terminal.left_alternate_screen
+        assert b"Traceback" not in terminal.output
+
+
+def test_a_size_that_comes_late_is_drawn_without_a_key(stored: Path) -> None:
+    with Terminal(stored, (0, 0)) as terminal:
+        terminal.read_first()
+        terminal.resize(80, 24)
+        terminal.screen.reset()
+        terminal.signal(signal.SIGWINCH)
+        terminal.read_until("1 of 64")
+        assert "features.0/expand" in terminal.text
+        terminal.resize(160, 48)
+        terminal.read_until("local cos")
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.slow
+def test_many_resizes_leave_a_whole_screen(stored: Path) -> None:
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        for step in range(40):
+            terminal.resize((1, 30, 80, 120, 160, 200)[step % 6], (1, 8, 24, 36, 48)[step % 5])
+            terminal.read(quiet=0.01, limit=0.02)
+        terminal.resize(100, 30)
+        terminal.read_until("1 of 64")
+        terminal.read(quiet=0.4)
+        assert terminal.text.splitlines()[0].startswith(" quantdeck  mobilenet")
+        assert terminal.text.splitlines()[-1].endswith("q Quit")
+        assert terminal.read(quiet=0.5, limit=0.6) == b""
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "en_US.ISO-8859-1"},
+        pytest.param({"LC_ALL": "", "LANG": ""}, marks=pytest.mark.slow),
+        pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, marks=pytest.mark.slow),
+        {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "TERM": "vt100", "NO_COLOR": "1", "COLORTERM": None},
+    ],
+    ids=["latin1", "empty", "utf8 off", "ascii io", "vt100"],
+)
+def test_without_utf8_everything_is_ascii(hostile: Path, environment: dict[str, str | None]) -> None:
+    with Terminal(hostile, environment=environment) as terminal:
+        terminal.read_until("1 of 2000")
+        terminal.send("\x1b[6~\r")
+        terminal.read_until("kl_tune")
+        terminal.send("?")
+        terminal.read_until("EVERYWHERE")
+        terminal.send("q")
+        assert terminal.wait() == 0
+        assert bytes(terminal.output).isascii()
+        assert b"Traceback" not in terminal.output
+        if "NO_COLOR" in environment:
+            assert b"38;" not in terminal.output
+            assert b"\x1b[31m" not in terminal.output
+
+
+def test_colours_and_glyphs_can_be_chosen(stored: Path) -> None:
+    with Terminal(stored, options="colors='16', glyphs='block'") as terminal:
+        terminal.read_until("1 of 64")
+        terminal.send("\r")
+        terminal.read_until("kl_tune")
+        output = bytes(terminal.output)
+        assert b"38;2;" not in output
+        assert b"38;5;" not in output
+        assert "\u2588".encode() in output
+        assert not any(f"\\u28{low:02x}".encode() in output for low in range(256))
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.slow
+def test_the_mouse_is_off_unless_asked_for(stored: Path) -> None:
+    for options, codes in (("", False), ("mouse=True", True)):
+        with Terminal(stored, options=options) as terminal:
+            terminal.read_until("1 of 64")
+            assert (b"\x1b[?1003h" in terminal.output) is codes
+            terminal.send("q")
+            assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("term", ["dumb", None])
+def test_a_dumb_terminal_is_refused_in_a_sentence(stored: Path, term: str | None) -> None:
+    with Terminal(stored, environment={"TERM": term}) as terminal:
+        assert terminal.wait() == 2
+        assert b"\x1b" not in terminal.output
+        assert b"quantdeck layers" in terminal.output
+
+
+def test_a_file_that_is_no_session_ends_with_a_sentence(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("hello")
+    for path in (text, tmp_path / "nowhere.qdeck", tmp_path):
+        with Terminal(path) as terminal:
+            assert terminal.wait() == 2
+            assert b"\x1b[?1049h" not in terminal.output
+            assert bytes(terminal.output).count(b"\n") == 1
+
+
+def test_a_session_that_nobody_may_write_is_shown(tmp_path: Path) -> None:
+    session = (
+        make_session(tmp_path / "sealed" / "mobilenet.qdeck")
+        if (tmp_path / "sealed").mkdir() is None
+        else None
+    )
+    assert session is not None
+    session.chmod(0o400)
+    session.parent.chmod(0o500)
+    try:
+        with Terminal(session) as terminal:
+            terminal.read_until("1 of 64")
+            terminal.send("q")
+            assert terminal.wait() == 0
+        assert sorted(path.name for path in session.parent.iterdir()) == ["mobilenet.qdeck"]
+    finally:
+        session.parent.chmod(0o700)

@@ -1,0 +1,118 @@
+"""How every screen looks at 80x24 and 160x48, from a stored session; one run in the terminal's own colours."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import quantdeck.tui
+from quantdeck.tui.feed import Feed
+from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.workbench import Workbench
+from sample_session import CREATED, add_job, make_session
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+Compare = Callable[..., bool]
+
+
+class Stored(Workbench):
+    """The workbench with a clock that stands still, and no look at the session after the first."""
+
+    CSS_PATH = str(Path(quantdeck.tui.__file__).parent / "app.tcss")
+
+    def clock(self) -> float:
+        return CREATED + 7200
+
+    def _look(self) -> None:
+        pass
+
+
+def stored_deck(path: Path | None, folder: Path, **options: object) -> Stored:
+    feed = Feed(SessionReader(path)) if path else None
+    return Stored(feed, folder=folder, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the snapshots' sessions lie; its name is as wide on every machine."""
+    place = tmp_path / "sessions"
+    place.mkdir()
+    monkeypatch.chdir(tmp_path)
+    return Path("sessions")
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("layers", ()),
+        ("worst", ("w", "down", "down")),
+        ("detail", ("down", "enter")),
+        ("filter", ("slash", *"depth")),
+        ("help", ("question_mark",)),
+        ("palette", ("colon", *"sort")),
+    ],
+)
+def test_layers(
+    snap_compare: Compare, folder: Path, size: tuple[int, int], name: str, keys: tuple[str, ...]
+) -> None:
+    app = stored_deck(make_session(folder / "mobilenet.qdeck"), folder)
+    assert snap_compare(app, press=(*keys, "wait:300"), terminal_size=size)
+
+
+@SIZES
+def test_calibration(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
+    session = make_session(folder / "mobilenet.qdeck")
+    add_job(session, heartbeat=4e9)
+    assert snap_compare(stored_deck(session, folder), press=("c", "wait:300"), terminal_size=size)
+
+
+@SIZES
+def test_before_any_calibration(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
+    session = make_session(folder / "fresh.qdeck", scored=False, title="digits")
+    assert snap_compare(stored_deck(session, folder), press=("wait:300",), terminal_size=size)
+
+
+@SIZES
+def test_sessions(
+    snap_compare: Compare, folder: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_session(folder / "mobilenet.qdeck")
+    make_session(folder / "fresh.qdeck", scored=False, title="[/0/conv]\x1b[31m")
+    monkeypatch.setattr("quantdeck.tui.listing._changed", lambda path: CREATED)
+    assert snap_compare(stored_deck(None, folder), press=("wait:100",), terminal_size=size)
+
+
+@SIZES
+def test_new_session(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
+    assert snap_compare(stored_deck(None, folder), press=("n", "f5", "wait:100"), terminal_size=size)
+
+
+@SIZES
+def test_picker(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
+    (folder.absolute().parent / "net.onnx").write_bytes(bytes(1234))
+    (folder.absolute().parent / "images").mkdir()
+
+    async def show(pilot: object) -> None:
+        from quantdeck.tui.screens.picker import Picker
+
+        app = pilot.app  # type: ignore[attr-defined]
+        picker = Picker("model", Path("."))
+        await app.push_screen(picker)
+        await pilot.pause()  # type: ignore[attr-defined]
+
+    assert snap_compare(stored_deck(None, folder), run_before=show, terminal_size=size)
+
+
+@SIZES
+def test_log(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
+    session = make_session(folder / "mobilenet.qdeck")
+    (folder / "job.log").write_text("checking samples\n1 of 100 skipped: a[/].png\ndone: 64 thresholds\n")
+    add_job(session, state="done", log="sessions/job.log")
+    assert snap_compare(stored_deck(session, folder), press=("L", "wait:100"), terminal_size=size)
+
+
+@pytest.mark.parametrize("glyphs", ["block", "ascii"])
+def test_sixteen_colours_and_other_glyphs(snap_compare: Compare, folder: Path, glyphs: str) -> None:
+    session = make_session(folder / "hostile.qdeck", hostile=True)
+    app = stored_deck(session, folder, ansi=True, glyphs=glyphs)
+    assert snap_compare(app, press=("down", "wait:300"), terminal_size=(160, 48))
