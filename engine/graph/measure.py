@@ -5,7 +5,20 @@ from typing import cast
 
 from ..text import visible
 from .model import Graph, Layer
-from .vocabulary import Attributes, Conv, Deconv, Fusable, MatMul, Opaque, Reshape
+from .vocabulary import (
+    GELU,
+    Attributes,
+    Conv,
+    Deconv,
+    Fusable,
+    Interp,
+    MatMul,
+    Opaque,
+    Reduce,
+    Reshape,
+    Slice,
+    SubConst,
+)
 
 _HIDDEN = frozenset({"do_relu", "relu_limit", "kernel_shape", "node", "node_type", "opset", "domain"})
 
@@ -52,8 +65,9 @@ def describe(graph: Graph, layer: Layer) -> str:
     if isinstance(attributes, Opaque):
         domain = f"{visible(attributes.domain)}." if attributes.domain else ""
         return f"ONNX {domain}{visible(attributes.node_type)} of opset {attributes.opset}, kept in float"
-    if isinstance(attributes, Reshape):
-        return f"to {shape_text(graph.tensors[layer.outputs[0]].shape)}"
+    special = _special(graph, layer)
+    if special is not None:
+        return special
     words = [text for name in _names(attributes) if (text := _word(name, getattr(attributes, name)))]
     kernel = getattr(attributes, "kernel_shape", None)
     if kernel:
@@ -63,6 +77,35 @@ def describe(graph: Graph, layer: Layer) -> str:
     elif getattr(attributes, "relu_limit", -1.0) > 0:
         words.append(_relu(getattr(attributes, "relu_limit", -1.0)))
     return ", ".join(words)
+
+
+def _special(graph: Graph, layer: Layer) -> str | None:
+    """Ops whose attributes say it better in an order of their own."""
+    match layer.attributes:
+        case Reshape():
+            return f"to {shape_text(graph.tensors[layer.outputs[0]].shape)}"
+        case Slice(offset=offset, ends=ends, steps=steps):
+            shape = _shape(graph, layer.inputs[0])
+            parts = [
+                f"axis {axis} {offset[axis]}:{ends[axis]}" + (f":{steps[axis]}" if steps[axis] != 1 else "")
+                for axis in range(len(shape))
+                if (offset[axis], ends[axis], steps[axis]) != (0, shape[axis], 1)
+            ]
+            return ", ".join(parts)
+        case Interp(mode=mode, coord_mode=coord, nearest_mode=nearest, sizes=sizes):
+            rule = f", {visible(nearest)}" if mode == "nearest" else ""
+            return f"{visible(mode)}, {visible(coord)}{rule}, to {shape_text(sizes)}"
+        case SubConst(const_val=value, is_reverse=True, do_relu=relu):
+            return f"{value:.6g} - x" + (", ReLU" if relu else "")
+        case Reduce(mode=mode, axes=axes, keepdims=keepdims):
+            kept = "" if keepdims else ", axes dropped"
+            return f"{mode.removeprefix('Reduce').lower()} over {'axis' if len(axes) == 1 else 'axes'} " + (
+                " ".join(map(str, axes)) + kept
+            )
+        case GELU(approximate=form):
+            return "tanh form" if form == "tanh" else ""
+        case _:
+            return None
 
 
 def _names(attributes: Attributes) -> list[str]:

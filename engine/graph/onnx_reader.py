@@ -162,7 +162,7 @@ def _draft(source: _Source, kept: frozenset[str], *, rules: bool) -> Draft:
             import_node(node)
         for name in proto.output:
             draft.labels.setdefault(name, f"{name}_{proto.op_type}")
-    draft.outputs = [(item.name, _output(draft, item.name)) for item in model.graph.output]
+    draft.outputs = [(item.name, _output(draft, item.name, versions[""])) for item in model.graph.output]
     draft.touch()
     if rules:
         convert(draft)
@@ -176,7 +176,7 @@ def _resolved(proto: onnx.NodeProto, version: int, draft: Draft) -> Node:
     return Node(kept, version, draft)
 
 
-def _output(draft: Draft, name: str) -> str:
+def _output(draft: Draft, name: str, version: int) -> str:
     """The tensor of a graph output; a constant one is handed out by a layer of its own."""
     tensor = draft.resolve(name)
     value = draft.constant(tensor)
@@ -184,6 +184,6 @@ def _output(draft: Draft, name: str) -> str:
         return tensor
     result = draft.new_tensor(f"{name}_Constant", value.shape)
     draft.dtypes[result] = str(value.dtype)
-    add_opaque(Node(helper.make_node("Identity", [tensor], [result]), 13, draft))
+    add_opaque(Node(helper.make_node("Identity", [tensor], [result]), version, draft))
     draft.labels[result] = f"{name}_Constant"
     return result

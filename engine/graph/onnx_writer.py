@@ -42,7 +42,7 @@ def to_onnx(
             emitter,
             layer.attributes,
             [names[name] if name else "" for name in layer.inputs],
-            [names[name] if name not in given else f"unused{i}" for i, name in enumerate(layer.outputs)],
+            [emitter.fresh() if name in given else names[name] for name in layer.outputs],
         )
     for index, tensor in enumerate(wanted):
         emitter.add("Identity", [names[tensor]], f"o{index}")

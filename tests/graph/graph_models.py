@@ -91,5 +91,5 @@ def names(graph: Graph) -> list[str]:
 
 def node(op, inputs, outputs, **attributes):
     """helper.make_node with lists made of strings split at blanks."""
-    split = lambda text: text.split(" ") if isinstance(text, str) else text
-    return helper.make_node(op, split(inputs), split(outputs), **attributes)
+    inputs, outputs = (text.split(" ") if isinstance(text, str) else text for text in (inputs, outputs))
+    return helper.make_node(op, inputs, outputs, **attributes)

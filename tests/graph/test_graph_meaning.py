@@ -376,3 +376,61 @@ def test_normalisations(tmp_path, opset):
         outputs.append("n")
     graph = load(build(nodes, {"x": [2, 4, 6, 5]}, outputs, weights, opset=opset), tmp_path)
     assert "Opaque" not in ops(graph)
+
+
+def every_layer(opset):
+    """Nodes of most layer kinds that exist at *opset*, each into an output, and one that is opaque."""
+    axes = lambda *values: {"axes": list(values)}  # noqa: E731
+    nodes = [
+        node("Ceil", "x", "ceil"),
+        node("Conv", "x w b", "conv", pads=[1] * 4),
+        node("Relu", "conv", "relu"),
+        node("ConvTranspose", "relu t", "deconv", group=2),
+        node("Softmax", "x", "soft_last", axis=3),
+        node("LogSoftmax", "x", "soft", axis=1),
+        node("AveragePool", "x", "average", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4),
+        node("MaxPool", "x", "maximum", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4),
+        node("DepthToSpace", "relu", "d2s", blocksize=2),
+        node("InstanceNormalization", "relu g b", "instance"),
+        node("LRN", "relu", "lrn", size=3),
+        node("Tile", "x reps", "tile"),
+        node("Sum", "x x x", "sum"),
+        node("PRelu", "conv slope", "prelu"),
+        node("Erf", "x", "erf"),
+        node("Less", "x zero", "less"),
+        node("Where", "less x zero", "where"),
+        node("Transpose", "x", "permute", perm=[0, 2, 3, 1]),
+        node("MatMul", "x m", "product"),
+    ]
+    if opset < 13:
+        nodes += [node("ReduceSum", "x", "rsum", **axes(2)), node("Squeeze", "g4", "sq", **axes(0))]
+        nodes[-1] = node("ReduceL2", "x", "l2", **axes(1, 3))
+    if opset < 11:
+        nodes += [node("Pad", "x", "pad", pads=[0, 0, 1, 0, 0, 0, 0, 2], value=1.5)]
+        nodes += [node("Clip", "x", "clip", min=-0.5, max=0.5)]
+    else:
+        nodes += [node("Pad", "x p half", "pad"), node("Clip", "x zero half", "clip")]
+    if opset < 10:
+        nodes += [node("Slice", "x", "slice", starts=[1], ends=[5], axes=[2])]
+    else:
+        nodes += [node("Slice", "x start stop axis step", "slice")]
+        nodes += [
+            node(
+                "Resize", ["x", "twice"] if opset == 10 else ["x", "none", "twice"], ["resize"], mode="linear"
+            )
+        ]
+    return nodes
+
+
+@pytest.mark.parametrize("opset", [9, 10, 11, 12, 13, 15, 18, 20, 21])
+def test_layers_beside_an_opaque_one_are_written_in_its_opset(tmp_path, opset):
+    weights = {
+        "w": floats(4, 3, 3, 3), "b": floats(4), "t": floats(4, 3, 2, 2), "g": floats(4), "slope": floats(4, 1, 1),
+        "reps": ints(1, 2, 1, 1), "zero": scalar(0), "half": scalar(0.5), "m": floats(6, 5), "none": scalar([]),
+        "p": ints(0, 0, 1, 0, 0, 0, 0, 2), "twice": scalar([1, 1, 2, 2]),
+        "start": ints(5), "stop": ints(0), "axis": ints(2), "step": ints(-2),
+    }  # fmt: skip
+    nodes = every_layer(opset)
+    outputs = [item.output[0] for item in nodes if item.output[0] not in ("less", "conv")]
+    graph = load(build(nodes, {"x": [1, 3, 6, 6]}, outputs, weights, opset=opset), tmp_path)
+    assert ops(graph).count("Opaque") == 1
