@@ -23,7 +23,7 @@ from .files import (
     read_bytes,
 )
 from .preprocess import Preprocess
-from .selection import Selection, select_dataset, select_list
+from .selection import Selection, select_dataset, select_list, shuffle
 
 Array = np.ndarray
 Entry = tuple[str, ...]
@@ -134,7 +134,7 @@ def select_samples(
     """Select and check the samples of a graph.
 
     number: how many entries, 0 for all. preprocess: for every image input, or by input name. skip_bad: leave bad files
-    out (listed in ``skipped``) instead of refusing; the order of the others stays. ``data_list`` wins over ``dataset``.
+    out (listed in ``skipped``) instead of refusing; the order is that of a folder without them. ``data_list`` wins over ``dataset``.
     Errors: QuantdeckError in one sentence; every bad file is named with its reason.
     """
     if dataset is None and data_list is None:
@@ -144,10 +144,14 @@ def select_samples(
     selection = select_list(Path(data_list)) if data_list is not None else select_dataset(Path(dataset or ""))
     inputs = tuple(graph.tensors[name] for name in graph.inputs)
     options = _options(inputs, preprocess, selection.kind)
+    if selection.shuffled and not skip_bad:
+        selection = replace(selection, entries=tuple(shuffle(selection.entries)), shuffled=False)
     wanted = len(selection.entries) if skip_bad or not number else number
     checked, bad = _check(selection, inputs, wanted, progress)
     if bad and not skip_bad:
         raise QuantdeckError(_bad_files(bad))
+    if selection.shuffled:  # the order of a folder without its bad files
+        checked = shuffle(checked)
     good = checked[: number or len(checked)]
     return _form(selection, inputs, options, good, number, tuple(bad))
 

@@ -2,15 +2,18 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import QuantdeckError
 from ..text import one_of, visible
 from .files import kind_of
 
 SEED = 1684
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,20 @@ class Selection:
     entries: tuple[tuple[str, ...], ...]
     kind: str
     notes: tuple[str, ...] = ()
+    shuffled: bool = False
+
+
+def shuffle(entries: Sequence[Item]) -> list[Item]:
+    """The original's order of a sorted folder. A smaller number of samples is always a prefix of a larger one."""
+    order = list(entries)
+    random.Random(SEED).shuffle(order)
+    return order
 
 
 def select_dataset(folder: Path) -> Selection:
-    """All files of a known kind below *folder*, sorted by path text, shuffled with the original's seed.
+    """All files of a known kind below *folder*, sorted by path text; :func:`shuffle` makes the original's order of them.
 
-    A smaller number of samples is always a prefix of a larger one. Twins that macOS leaves (``._name``) are no samples.
+     Twins that macOS leaves (``._name``) are no samples.
     Errors: QuantdeckError for a missing or empty folder and for mixed kinds.
     """
     if not folder.is_dir():
@@ -40,9 +51,10 @@ def select_dataset(folder: Path) -> Selection:
         raise QuantdeckError(
             f"--dataset {visible(str(folder))} holds no sample; known kinds are npz, npy, jpg, jpeg, jfif, png, bmp"
         )
-    random.Random(SEED).shuffle(paths)
     notes = (f"{len(twins)} files named ._* are left out, they are no pictures",) if twins else ()
-    return Selection(tuple((path,) for path in paths), _single_kind(paths, f"--dataset {folder}"), notes)
+    return Selection(
+        tuple((path,) for path in paths), _single_kind(paths, f"--dataset {folder}"), notes, True
+    )
 
 
 def _walk(folder: str) -> Iterator[str]:
