@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO
 
@@ -46,7 +46,7 @@ class Chatter:
 
 
 @contextmanager
-def diverted_output() -> Iterator[Chatter]:
+def diverted_output() -> Generator[Chatter]:
     """Let descriptors 1 and 2 lead into a file: libraries print names that no terminal must act on.
 
     Whoever wants to write meanwhile needs descriptors of its own, duplicated before.

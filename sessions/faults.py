@@ -1,7 +1,7 @@
 """SQLite's errors in sentences."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ _REASONS = (
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Generator[None]:
     """Turn what SQLite may report about the user's file into a QuantdeckError; the rest passes."""
     try:
         yield

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -70,7 +70,7 @@ class JobReport:
 
 
 @contextmanager
-def beating(report: JobReport, failed: Callable[[BaseException], None]) -> Iterator[None]:
+def beating(report: JobReport, failed: Callable[[BaseException], None]) -> Generator[None]:
     """Let the pulse go on in a thread while the body works; *failed* hears of a pulse that could not be."""
     over = threading.Event()
 

@@ -232,7 +232,13 @@ def score_from(body: Mapping[str, Any]) -> Score:
                 name=output["name"],
                 similarity=_similarity(output["similarity"]),
                 slices=tuple(
-                    Slice(**{**part, "similarity": _similarity(part["similarity"])})
+                    Slice(
+                        axis=part["axis"],
+                        start=part["start"],
+                        stop=part["stop"],
+                        similarity=_similarity(part["similarity"]),
+                        dead=part["dead"],
+                    )
                     for part in output["slices"]
                 ),
             )

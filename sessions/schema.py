@@ -136,7 +136,9 @@ CREATE INDEX job_rev ON job(rev);
 class Connection(Protocol):
     """What a migration needs of a connection."""
 
-    def executescript(self, sql: str, /) -> object: ...
+    def executescript(self, sql: str, /) -> object:
+        """Run several statements."""
+        ...
 
 
 def _create(connection: Connection) -> None:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ class Writer:
 
     def __init__(self, database: "Database", rev: int) -> None:
         self._database = database
+        self._connection: sqlite3.Connection = database.conn
         self.rev = rev
 
     def insert(self, table: str, rows: Sequence[Row], *, replace: bool = False) -> None:
@@ -38,7 +39,7 @@ class Writer:
 
     def add(self, table: str, row: Row) -> int:
         """Add one row and return its number."""
-        cursor = self._database.execute(
+        cursor = self._connection.execute(
             f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
             tuple(row.values()),
         )
@@ -47,12 +48,12 @@ class Writer:
     def update(self, table: str, key: object, values: Row, *, column: str = "id") -> None:
         """Change columns of the rows whose *column* equals *key*."""
         names = ", ".join(f"{name} = ?" for name in values)
-        self._database.execute(f"UPDATE {table} SET {names} WHERE {column} = ?", (*values.values(), key))
+        self._connection.execute(f"UPDATE {table} SET {names} WHERE {column} = ?", (*values.values(), key))
 
     def delete(self, table: str, column: str | None = None, key: object = None) -> None:
         """Remove the rows whose *column* equals *key*, or all."""
         where = f" WHERE {column} = ?" if column else ""
-        self._database.execute(f"DELETE FROM {table}{where}", (key,) if column else ())
+        self._connection.execute(f"DELETE FROM {table}{where}", (key,) if column else ())
 
 
 class Session:
@@ -101,7 +102,7 @@ class Session:
         return not busy
 
     @contextmanager
-    def write(self) -> Iterator[Writer]:
+    def write(self) -> Generator[Writer]:
         """One commit: raises the session's rev, and everything written inside is stamped or none of it.
 
         Errors: QuantdeckError when the session is read-only, locked for long, or its disk is full.

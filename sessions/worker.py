@@ -8,7 +8,7 @@ import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -48,7 +48,7 @@ def run_job(session: Session, number: int, log: TextIO, listener: Report | None 
     state, message = "failed", ""
     with _stopping(report), diverted_output() as chatter:
         try:
-            with beating(report, lambda error: log.write(fault_text(error))):
+            with beating(report, lambda error: report.say(f"no pulse: {error}")):
                 both: Report = Both(listener, report) if listener else report
                 message = _body(job.kind)(session, job.spec, both)
             state = "done"
@@ -71,10 +71,14 @@ def _body(kind: str) -> Body:
 
 
 @contextmanager
-def _stopping(report: JobReport) -> Iterator[None]:
+def _stopping(report: JobReport) -> Generator[None]:
     """SIGTERM and SIGINT let the work stop at its next step."""
     numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda *_: report.stop()) for number in numbers]
+
+    def stop(*_: object) -> None:
+        report.stop()
+
+    before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     finally:

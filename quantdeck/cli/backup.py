@@ -17,7 +17,7 @@ def backup(session: Path, target: Path) -> None:
     SQLite's own backup is used, so the copy holds every commit. (A plain copy of the file lacks at most the
     last 5 seconds of a running job, and nothing when no job runs.)
     """
-    from ..sessions.store import backup as copy  # noqa: PLC0415
+    from ..sessions.store import backup as copy
 
     copy(session, target)
     click.echo(f"{visible(str(target))}: {target.stat().st_size} bytes")

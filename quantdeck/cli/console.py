@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -57,7 +57,7 @@ def console() -> Generator[Console, None, None]:
 
     Libraries print names from models, and file names, which no terminal must act on (case 51).
     """
-    from ..sessions.diagnosis import diverted_output  # noqa: PLC0415
+    from ..sessions.diagnosis import diverted_output
 
     sys.stdout.flush()
     sys.stderr.flush()
@@ -80,10 +80,8 @@ def _twin(stream: TextIO) -> TextIO:
 
 
 def _close(stream: TextIO) -> None:
-    try:
+    with suppress(BrokenPipeError):  # the error that stopped the command is on its way already
         stream.close()
-    except BrokenPipeError:  # the error that stopped the command is on its way already
-        pass
 
 
 class TerminalReport:
@@ -139,8 +137,8 @@ class TerminalReport:
 
 
 def _bars(stream: TextIO, columns: int) -> "Progress":
-    from rich.console import Console as RichConsole  # noqa: PLC0415 - only a terminal needs it
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console as RichConsole
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
@@ -148,7 +146,7 @@ def _bars(stream: TextIO, columns: int) -> "Progress":
         TextColumn,
         TimeRemainingColumn,
     )
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     class Rate(TextColumn):
         """Steps a second."""

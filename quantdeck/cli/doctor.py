@@ -66,13 +66,13 @@ def _package(name: str) -> Answer:
 
 
 def _kernels() -> Answer:
-    from ..engine.ops_c import kernels  # noqa: PLC0415 - a broken build must not end the doctor
+    from ..engine.ops_c import kernels
 
     return f"{kernels.level()} (this CPU has {', '.join(kernels.features())})", True
 
 
 def _self_test() -> Answer:
-    from ..engine.ops_c import kernels  # noqa: PLC0415
+    from ..engine.ops_c import kernels
 
     results = kernels.self_test()
     bad = [name for name, fine in results if not fine]
@@ -82,8 +82,8 @@ def _self_test() -> Answer:
 
 
 def _sessions() -> Answer:
-    from ..sessions.filesystem import network_type  # noqa: PLC0415
-    from ..sessions.locations import default_folder  # noqa: PLC0415
+    from ..sessions.filesystem import network_type
+    from ..sessions.locations import default_folder
 
     folder = default_folder()
     place = next(part for part in (folder, *folder.parents) if part.exists())

@@ -42,7 +42,7 @@ def evaluate(**values: Any) -> int:
 
 
 def _run(out: Console, values: dict[str, Any]) -> int:
-    from ..sessions import work  # noqa: PLC0415
+    from ..sessions import work
 
     with out.progress() as report:
         source = source_of(values)
@@ -81,11 +81,11 @@ def read_plan(graph: "Graph", values: dict[str, Any], report: "Report") -> "Plan
 
     Errors: QuantdeckError when the tables name what the model does not have.
     """
-    from ..engine.calib.names import check_names  # noqa: PLC0415
-    from ..engine.calib.qtable import read_qtable  # noqa: PLC0415
-    from ..engine.calib.table import read_table  # noqa: PLC0415
-    from ..engine.hw.chip import get_chip, resolve_fp_type  # noqa: PLC0415
-    from ..engine.plan import Plan  # noqa: PLC0415
+    from ..engine.calib.names import check_names
+    from ..engine.calib.qtable import read_qtable
+    from ..engine.calib.table import read_table
+    from ..engine.hw.chip import get_chip, resolve_fp_type
+    from ..engine.plan import Plan
 
     rows = read_table(values["calibration_table"]).rows
     thresholds = {name: rows[name] for name in graph.calibrated if name in rows}

@@ -17,9 +17,9 @@ from .options import FILE, option
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII.")
 def jobs(session: Path, cancel: int | None, as_json: bool) -> None:
     """List the jobs of SESSION, newest first; or ask one to stop."""
-    from ..sessions.jobs import list_jobs, request_cancel  # noqa: PLC0415
-    from ..sessions.store import open_session  # noqa: PLC0415
-    from .tables import figure, render, shorten  # noqa: PLC0415
+    from ..sessions.jobs import list_jobs, request_cancel
+    from ..sessions.store import open_session
+    from .tables import figure, render, shorten
 
     if cancel is not None:
         request_cancel(session, cancel)

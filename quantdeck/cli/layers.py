@@ -30,7 +30,7 @@ _DIGITS = {"local_cos": 6, "local_sqnr": 2, "cos": 6, "sqnr": 2, "saturation": 5
 @option("--input_shapes", type=Shapes(), help="Shapes of open inputs, as [[1,3,224,224]].")
 def layers(source: Path, sort: str, reverse: bool, as_json: bool, wide: bool, input_shapes: Any) -> None:
     """Print the layers of a MODEL (ONNX), or of a SESSION with thresholds and scores of its current plan."""
-    from ..sessions.recognise import is_session  # noqa: PLC0415
+    from ..sessions.recognise import is_session
 
     with console() as out:
         if is_session(source):
@@ -45,8 +45,8 @@ def layers(source: Path, sort: str, reverse: bool, as_json: bool, wide: bool, in
 
 def model_rows(path: Path, input_shapes: Any = None) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Rows of a model, and what its reader has to tell."""
-    from ..sessions.records import layer_rows  # noqa: PLC0415 - the engine is imported with the model
-    from ..sessions.work import load_model  # noqa: PLC0415
+    from ..sessions.records import layer_rows
+    from ..sessions.work import load_model
 
     graph = load_model(path, input_shapes)
     return layer_rows(graph), graph.notes
@@ -62,7 +62,7 @@ ORDER BY l.position
 
 def session_rows(path: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Rows of a session under its current plan; sqlite3 alone."""
-    from ..sessions.store import open_session  # noqa: PLC0415
+    from ..sessions.store import open_session
 
     with open_session(path, readonly=True) as session:
         head = session.row("SELECT current_plan FROM state WHERE id = 1")

@@ -21,7 +21,7 @@ from .options import FILE, option
 )
 def open(path: Path | None, mouse: bool, colors: str, glyphs: str, sessions_folder: Path | None) -> int:
     """Open the workbench on a SESSION, on a MODEL (a new session), or on the list of sessions."""
-    from ..tui.app import run  # noqa: PLC0415 - Textual is imported when the terminal serves
+    from ..tui.app import run
 
     text = str(path) if path is not None else None
     return run(text, mouse=mouse, colors=colors, glyphs=glyphs, sessions_folder=sessions_folder)

@@ -1,14 +1,20 @@
 """Options that several commands share, spelled with underscores as the original does, or with dashes."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+
+if TYPE_CHECKING:
+    Kind = click.ParamType[Any]  # generic in newer versions of click only
+else:
+    Kind = click.ParamType
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
@@ -30,7 +36,7 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
     return click.option(*spelled, word, **settings)
 
 
-class Numbers(click.ParamType):
+class Numbers(Kind):
     """Numbers with commas between, as ``123.675,116.28,103.53``; the first may be negative."""
 
     name = "numbers"
@@ -49,7 +55,7 @@ class Numbers(click.ParamType):
             self.fail(f"'{value}' is not {what} with commas between", param, ctx)
 
 
-class Shapes(click.ParamType):
+class Shapes(Kind):
     """Input shapes as nested list text: ``[[1,3,224,224]]``; a flat list means one input."""
 
     name = "shapes"
@@ -141,16 +147,17 @@ def preprocess_of(values: dict[str, Any]) -> Any:
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return None
-    from ..engine.data.preprocess import Preprocess  # noqa: PLC0415 - imports numpy and OpenCV
+    from ..engine.data.preprocess import Preprocess
 
     if given.get("pixel_format") == "rgba":
-        given = {"mean": (0.0,) * 4, "scale": (1.0,) * 4, **given}
+        four: dict[str, Any] = {"mean": (0.0,) * 4, "scale": (1.0,) * 4}
+        given = {**four, **given}
     return Preprocess(**given)
 
 
 def source_of(values: dict[str, Any]) -> Any:
     """The Source that the options state; QuantdeckError when there is none."""
-    from ..sessions.work import Source  # noqa: PLC0415
+    from ..sessions.work import Source
 
     dataset, data_list = values.pop("dataset"), values.pop("data_list")
     number, skip_bad = values.pop("input_num"), values.pop("skip_bad")
@@ -162,8 +169,6 @@ def source_of(values: dict[str, Any]) -> Any:
 
 def check_output(path: Path, option_name: str) -> None:
     """See that a file can be written at *path*, before any work; QuantdeckError otherwise."""
-    import os  # noqa: PLC0415
-
     folder = path.absolute().parent
     shown = visible(str(path))
     if path.is_dir():

@@ -16,8 +16,8 @@ from .options import FILE, option
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII.")
 def sessions(sessions_folder: Path | None, as_json: bool) -> None:
     """List the sessions of a folder, newest first."""
-    from ..sessions.store import default_folder, list_sessions  # noqa: PLC0415
-    from .tables import figure, plain, render, shorten  # noqa: PLC0415
+    from ..sessions.store import default_folder, list_sessions
+    from .tables import figure, plain, render, shorten
 
     folder = sessions_folder or default_folder()
     entries = list_sessions(folder)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any, cast
 
 from rich.cells import cell_len, set_cell_size
 
@@ -60,12 +61,12 @@ def short(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
 
 
-def plain(value: object) -> object:
+def plain(value: Any) -> Any:
     """For JSON: infinities as "inf" and "-inf", NaN as null, everything else as it is."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
     if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {str(key): plain(one) for key, one in cast(dict[Any, Any], value).items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        return [plain(one) for one in cast(Sequence[Any], value)]
     return value

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -69,7 +70,7 @@ def hostile_model(path: Path) -> Path:
     names = ["in\x1b[31m", *HOSTILE, "y"]
     nodes = [
         helper.make_node("Sigmoid", [source], [target], name=f"{target}node")
-        for source, target in zip(names, names[1:], strict=False)
+        for source, target in pairwise(names)
     ]
     return _save(path, nodes, [], names[0], [1, 4], "y", [1, 4], name="graph\x1b]0;title\x07")
 

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from session_files import make
-
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.sessions import heart
 from quantdeck.sessions.heart import JobReport
@@ -29,6 +27,7 @@ from quantdeck.sessions.jobs import (
 from quantdeck.sessions.lease import SILENCE, Holder, boot_name, is_alive, myself
 from quantdeck.sessions.report import Both, Cancelled, Meter, Silent
 from quantdeck.sessions.store import open_session
+from session_files import make
 
 BODIES = """
 import os, sys, quantdeck.sessions.heart as heart, quantdeck.sessions.work as work

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.run.score import Accuracy, OutputScore, Score, Similarity, Slice
 from quantdeck.sessions import records
