@@ -52,12 +52,26 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def piped(work: Path) -> tuple[list[str], bytes]:
+    """A command and what it prints into a pipe."""
+    arguments = [
+        "run_calibration",
+        str(work / "m\x1b[2J.onnx"),
+        "--dataset",
+        str(work / "data"),
+        "-o",
+        str(work / "t"),
+    ]
+    return arguments, quantdeck(*arguments).stdout
+
+
 @pytest.mark.parametrize("size", [(24, 80), (0, 0), (1, 1), (5, 400)])
-def test_results_do_not_depend_on_the_terminal(work: Path, size: tuple[int, int]) -> None:
-    arguments = ["run_calibration", str(work / "m\x1b[2J.onnx"), "--dataset", str(work / "data")]
-    piped = quantdeck(*arguments, "-o", work / "t")
-    status, out, received = on_terminal([*command(), *arguments, "-o", str(work / "t")], size)
-    assert (status, out) == (0, piped.stdout)
+def test_results_do_not_depend_on_the_terminal(piped: tuple[list[str], bytes], size: tuple[int, int]) -> None:
+    arguments, wanted = piped
+    status, out, received = on_terminal([*command(), *arguments], size)
+    assert (status, out) == (0, wanted)
+    assert b"thresholds" in wanted
     assert not forbidden_bytes(CODE.sub(b"", received).replace(b"\r", b"").replace(b"\x1b[2K", b""))
     assert b"Traceback" not in received
     if size[1] < 40:
