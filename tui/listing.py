@@ -15,10 +15,11 @@ def list_folder(folder: Path) -> tuple[SessionEntry, ...]:
         files = [path for path in folder.iterdir() if path.is_file() and is_session(path)]
     except OSError:
         return ()
-    return tuple(sorted(map(_entry, files), key=lambda entry: (-entry.changed, entry.path.name)))
+    return tuple(sorted(map(read_entry, files), key=lambda entry: (-entry.changed, entry.path.name)))
 
 
-def _entry(path: Path) -> SessionEntry:
+def read_entry(path: Path) -> SessionEntry:
+    """One session's line."""
     changed = _changed(path)
     try:
         with SessionReader(path) as reader, explained(path):

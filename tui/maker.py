@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
@@ -37,9 +37,8 @@ def _work(folder: Path, body: dict[str, Any]) -> Path:
     from ..sessions.locations import prepare_folder
     from ..sessions.work import Settings, Source, new_session
 
-    options = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in body["preprocess"].items()
-    }
+    given: dict[str, Any] = body["preprocess"]
+    options: dict[str, Any] = {name: _frozen(value) for name, value in given.items()}
     source = Source(
         dataset=Path(body["dataset"]),
         number=body["input_num"],
@@ -48,6 +47,10 @@ def _work(folder: Path, body: dict[str, Any]) -> Path:
     settings = Settings(method=body["method"], tune_num=body["tune_num"], chip=body["chip"])
     prepare_folder(folder)
     return new_session(folder, Path(body["model"]), source, settings, body["title"])
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
 
 
 def main(arguments: list[str]) -> int:

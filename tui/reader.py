@@ -216,8 +216,9 @@ class SessionReader:
 
 def job_view(row: tuple[Any, ...]) -> JobView:
     """A job's row as a record; the columns stand in the record's order."""
-    values = dict(zip(_JOB_COLUMNS, row, strict=True))
-    return JobView(**{**values, "stage": values["stage"] or "", "message": values["message"] or ""})
+    values: dict[str, Any] = dict(zip(_JOB_COLUMNS, row, strict=True))
+    values["stage"], values["message"] = values["stage"] or "", values["message"] or ""
+    return JobView(**values)
 
 
 def _first(outputs: object) -> str:

@@ -7,9 +7,8 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from rich.console import RenderableType
 from rich.segment import Segment
 from textual.app import App
 from textual.binding import BindingType
@@ -124,7 +123,7 @@ class Workbench(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self.exit)
-        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self.app_resume_signal.subscribe(self, self._resumed)  # pyright: ignore[reportUnknownMemberType]
         self._look_later()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -132,11 +131,19 @@ class Workbench(App[None]):
         found = super().get_line_filters()
         return [*found, self._guard] if self._guard.enabled else found
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
         """Write only cells that differ from what the terminal shows (frames.py says why)."""
+        shown: Any = renderable
         if isinstance(renderable, CompositorUpdate) and comparable(renderable):
-            renderable = FrameUpdate(self._frame, renderable, self.size)
-        super()._display(screen, renderable)
+            shown = FrameUpdate(self._frame, renderable, self.size)
+        super()._display(screen, shown)  # pyright: ignore[reportUnknownMemberType]
+
+    def _resumed(self, _: object) -> None:
+        self.action_redraw()
+
+    def _switch(self, screen: Screen[None]) -> None:
+        """Show *screen* in place of the one that is shown."""
+        self.switch_screen(screen)  # pyright: ignore[reportUnknownMemberType]
 
     def on_resize(self, event: Resize) -> None:
         """What stands on the terminal is unknown after a resize, of the same size too (it came late)."""
@@ -181,7 +188,7 @@ class Workbench(App[None]):
         if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
-            self.switch_screen(self._start())
+            self._switch(self._start())
 
     def show_new_session(self, model: Path | None = None) -> None:
         """The form for a new session."""
@@ -231,7 +238,7 @@ class Workbench(App[None]):
         if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
-            self.switch_screen(self._start())
+            self._switch(self._start())
 
     # doing
 
@@ -292,7 +299,7 @@ class Workbench(App[None]):
             self.tell(str(error), "bad")
             return
         self._look_later()
-        self.switch_screen(LayersScreen())
+        self._switch(LayersScreen())
         self.show_calibrate()
         self.start_job("calibrate", calibration_of(request))
 

@@ -89,8 +89,25 @@ def add_job(
         cursor = connection.execute(
             "INSERT INTO job(kind, title, spec, state, wanted, created, started, pid, heartbeat, stage, done,"
             " total, rate, eta, message, log, rev) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (kind, f"{kind} with kl", "{}", state, "run", CREATED, CREATED, 1, heartbeat, "statistics", done)
-            + (total, 12.5, 5.0, message, log, rev),
+            (
+                kind,
+                f"{kind} with kl",
+                "{}",
+                state,
+                "run",
+                CREATED,
+                CREATED,
+                1,
+                heartbeat,
+                "statistics",
+                done,
+                total,
+                12.5,
+                5.0,
+                message,
+                log,
+                rev,
+            ),
         )
     connection.close()
     return int(cursor.lastrowid or 0)
@@ -164,8 +181,11 @@ def _heads(connection: sqlite3.Connection, rows: list[dict[str, object]], title:
     last = rows[-1]["name"]
     connection.execute(
         "INSERT INTO model VALUES(1, ?, ?, ?, ?, 14000000, ?, ?, ?)",
-        ("/models/mobilenet_v2.onnx", "a" * 64, "b" * 64, "mobilenet_v2")
-        + (
+        (
+            "/models/mobilenet_v2.onnx",
+            "a" * 64,
+            "b" * 64,
+            "mobilenet_v2",
             json.dumps([["input", [1, 3, 224, 224], "float32"]]),
             json.dumps([["output", last, [1, 1000]]]),
             "[]",
@@ -184,10 +204,11 @@ def _layers(connection: sqlite3.Connection, rows: list[dict[str, object]]) -> No
         inputs = [row["input"]]
         if row["op"] == "Add" and position >= 4:
             inputs.append(rows[position - 4]["name"])
+        weights = int(str(row["macs"])) // 3000
+        known = (position, row["name"], row["op"], row["shape"], row["macs"], weights)
         connection.execute(
             "INSERT INTO layer VALUES(?,?,?,?,?,?,?,?,?,1)",
-            (position, row["name"], row["op"], row["shape"], row["macs"], int(row["macs"]) // 3000)  # type: ignore[call-overload]
-            + (json.dumps(inputs), json.dumps([row["name"]]), row["detail"]),
+            (*known, json.dumps(inputs), json.dumps([row["name"]]), row["detail"]),
         )
 
 
@@ -237,8 +258,21 @@ def _tensor(
         counts.append(float(int(40_000 * math.exp(-abs(value) / spread) * (0.7 + 0.6 * pick.random()))))
     connection.execute(
         "INSERT INTO tensor VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
-        (position, name, name if position else None, "1x96x56x56", low, top, spread * 0.4, spread)
-        + (0.31 if low == 0 else 0.0, None, counts.tobytes(), low, top),
+        (
+            position,
+            name,
+            name if position else None,
+            "1x96x56x56",
+            low,
+            top,
+            spread * 0.4,
+            spread,
+            0.31 if low == 0 else 0.0,
+            None,
+            counts.tobytes(),
+            low,
+            top,
+        ),
     )
 
 

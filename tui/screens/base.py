@@ -38,11 +38,11 @@ class DeckScreen(Screen[None]):
     @property
     def deck(self) -> "Workbench":
         """The application."""
-        return cast("Workbench", self.app)
+        return cast("Workbench", self.app)  # pyright: ignore[reportUnknownMemberType]
 
     def compose(self) -> ComposeResult:
         """Header, the screen's own part, footer, and the notice for small terminals."""
-        self._classify(*self.app.size)  # before the first layout: another one would be painted
+        self._classify(*self.deck.size)  # before the first layout: another one would be painted
         yield Lines(id="header")
         yield from self.body()
         yield Lines(id="footer")
@@ -72,7 +72,7 @@ class DeckScreen(Screen[None]):
     def _classify(self, width: int, height: int) -> bool:
         """Set the classes by which the style sheet lays out; True when the terminal is too small."""
         small = width < SMALLEST[0] or height < SMALLEST[1]
-        self.app.set_class(small, "-small")
+        self.deck.set_class(small, "-small")
         self.set_class(height >= TALL, "-tall")
         self.set_class(height < TALL, "-short")
         self.set_class(width < WIDE, "-narrow")
@@ -81,7 +81,7 @@ class DeckScreen(Screen[None]):
 
     def draw_bars(self) -> None:
         """Header and footer; only what differs is painted."""
-        width = self.app.size.width
+        width = self.deck.size.width
         view = self.session_view()
         self.query_one("#header", Lines).set_lines(
             header_lines(view, self.TITLE_TEXT, self.deck.glyphs, width)
@@ -100,7 +100,7 @@ class DeckScreen(Screen[None]):
 
     def say(self, sentence: str, tone: str = "muted") -> None:
         """Say a sentence above the footer, in as many lines as it needs."""
-        lines = wrapped(self.deck.glyphs.show(sentence), tone, self.app.size.width, MOST_LINES)
+        lines = wrapped(self.deck.glyphs.show(sentence), tone, self.deck.size.width, MOST_LINES)
         self.set_status(lines)
 
     def set_status(self, lines: list[list[Part]]) -> None:
@@ -121,4 +121,4 @@ class DeckModal(ModalScreen[Result]):
     @property
     def deck(self) -> "Workbench":
         """The application."""
-        return cast("Workbench", self.app)
+        return cast("Workbench", self.app)  # pyright: ignore[reportUnknownMemberType]

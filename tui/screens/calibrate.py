@@ -84,7 +84,7 @@ class CalibrateScreen(DeckScreen):
 
     def action_back(self) -> None:
         """Back to the layers; the job goes on."""
-        self.app.pop_screen()
+        self.deck.pop_screen()
 
     def _draw(self) -> None:
         job = self.deck.view.job if self.deck.view else None

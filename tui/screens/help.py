@@ -59,7 +59,7 @@ class HelpScreen(DeckScreen):
 
     def action_back(self) -> None:
         """Back to where one came from."""
-        self.app.pop_screen()
+        self.deck.pop_screen()
 
 
 def help_rows(areas: tuple[str, ...]) -> list[tuple[str, str, str]]:

@@ -63,4 +63,4 @@ class LogScreen(DeckScreen):
 
     def action_back(self) -> None:
         """Back to where one came from."""
-        self.app.pop_screen()
+        self.deck.pop_screen()

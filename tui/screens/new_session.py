@@ -80,7 +80,7 @@ class NewSessionScreen(DeckScreen):
                 if field.key == "model" and not self.form.values()["title"]:
                     self.form.set_value("title", path.stem)
 
-        self.app.push_screen(picker, take)
+        self.deck.push_screen(picker, take)
 
     def action_submit(self) -> None:
         """Check the fields; make the session when all are right."""

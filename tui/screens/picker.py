@@ -55,7 +55,7 @@ class Picker(DeckModal[Path | None]):
 
     def on_mount(self) -> None:
         """Show the first folder."""
-        self.query_one("#footer", Lines).set_line(footer_line(footer(*self.AREAS), self.app.size.width))
+        self.query_one("#footer", Lines).set_line(footer_line(footer(*self.AREAS), self.deck.size.width))
         self._enter(self._folder)
         self.table.focus()
 
@@ -114,9 +114,7 @@ class Picker(DeckModal[Path | None]):
 
     def _enter(self, folder: Path) -> None:
         try:
-            paths = sorted(
-                self._wanted(folder.iterdir()), key=lambda path: (not path.is_dir(), path.name.lower())
-            )
+            paths = sorted(self._wanted(folder.iterdir()), key=_folders_first)
         except OSError as error:
             self._say(f"{visible(str(folder))}: {error.strerror}", "bad")
             return

@@ -1,5 +1,6 @@
 """The list of sessions: open one, make a new one."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from .. import figures
 from ..columns import blank, sqnr_cell
 from ..glyphs import Glyphs
 from ..keys import bindings
-from ..listing import list_folder
+from ..listing import list_folder, read_entry
 from ..messages import RowChosen, SortAsked
 from ..snapshots import SessionEntry
 from ..widgets.cells import cut
@@ -23,13 +24,14 @@ from ..widgets.table_model import Column, TableModel
 from .base import DeckScreen
 from .picker import Picker
 
+LOOK = 1.0  # seconds between looks at sessions with a running job
 KEYS = ("title", "model", "chip", "cos", "sqnr", "top1_float", "top1_int8", "job", "changed")
 
 
 def session_columns(glyphs: Glyphs, now: float) -> tuple[Column, ...]:
     """Columns of the list; *now* makes ages of times."""
 
-    def shown(width: int):
+    def shown(width: int) -> Callable[[object], str]:
         return lambda value: cut(glyphs.show(str(value)), width, glyphs.cut)
 
     return (
@@ -52,6 +54,12 @@ def age(at: float, now: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
     return "just now"
+
+
+def row_of(entry: SessionEntry) -> dict[str, object]:
+    """The cells of a session's row."""
+    row: dict[str, object] = {key: getattr(entry, key) for key in KEYS}
+    return {**row, "job": entry.job or ("cannot be read" if entry.problem else "")}
 
 
 class StartScreen(DeckScreen):
@@ -91,14 +99,39 @@ class StartScreen(DeckScreen):
         return self.query_one(LineTable)
 
     def action_reload(self) -> None:
-        """Read the folder again."""
-        self._entries = list_folder(self.deck.folder)
-        columns: dict[str, list[object]] = {
-            key: [getattr(entry, key) for entry in self._entries] for key in KEYS
-        }
-        columns["job"] = [entry.job or ("cannot be read" if entry.problem else "") for entry in self._entries]
-        self.table.load(TableModel(columns), keep=True)
+        """Read the folder again; the cursor stays on its session."""
+        table = self.table
+        before = self._entries[table.row].path if table.row is not None else None
+        ordered = table.model.sorted_by
+        try:
+            self._entries = list_folder(self.deck.folder)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        rows = [row_of(entry) for entry in self._entries]
+        table.load(TableModel({key: [row[key] for row in rows] for key in KEYS}), keep=True)
+        if ordered:
+            table.sort(*ordered)
+        for place, row in enumerate(table.model.order):
+            if self._entries[row].path == before:
+                table.go(place)
         self.say(f"{len(self._entries)} in {visible(str(self.deck.folder))}")
+        self._look_later()
+
+    def _look_later(self) -> None:
+        """Look again only while a job is at work on one of the sessions."""
+        if any(entry.job.endswith((" running", " waiting")) for entry in self._entries):
+            self.set_timer(LOOK, self._look)
+
+    def _look(self) -> None:
+        """Fresh figures of the sessions that are worked on, cell by cell."""
+        if not self.is_current:
+            return
+        for row, entry in enumerate(self._entries):
+            if entry.job and entry.path.exists():
+                for key, value in row_of(read_entry(entry.path)).items():
+                    self.table.set(row, key, value)
+        self._look_later()
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Open the session."""
@@ -121,7 +154,7 @@ class StartScreen(DeckScreen):
 
     def action_open_file(self) -> None:
         """Choose a session or a model anywhere."""
-        self.app.push_screen(Picker("open a session or a model", Path.cwd()), self._picked)
+        self.deck.push_screen(Picker("open a session or a model", Path.cwd()), self._picked)
 
     def action_copy(self) -> None:
         """Copy the session's path."""

@@ -70,7 +70,8 @@ def footer_line(keys: list[Key], width: int, *, typing: bool = False) -> list[Pa
     def size(key: Key) -> int:
         return len(display(key)) + len(key.title) + 3
 
-    room, kept = width - 1, []
+    room = width - 1
+    kept: list[Key] = []
     for key in sorted(keys, key=lambda key: (key.footer < 90, key.footer)):
         if size(key) <= room:
             kept.append(key)

@@ -28,7 +28,7 @@ class DetailPane(Widget):
 
     def show(self, layer: LayerView | None, row: Mapping[str, object], glyphs: Glyphs) -> None:
         """Show a layer; *row* holds the figures of its table row."""
-        width = self.app.size.width
+        width = self.screen.size.width
         rule, facts = self.query_one("#rule", Lines), self.query_one("#facts", Lines)
         histogram, thresholds = self.query_one(Histogram), self.query_one("#thresholds", Lines)
         if layer is None:

@@ -81,7 +81,7 @@ def draw(grid: Grid, tensor: TensorView, chosen: str, mark: str, rule: str) -> N
 
 def columns(counts: Sequence[float], width: int, height: int) -> list[int]:
     """Height in dots of each of *width* columns, logarithmic in the largest count of the column's bins."""
-    logs = []
+    logs: list[float] = []
     for x in range(width):
         first = x * len(counts) // width
         last = max(first + 1, (x + 1) * len(counts) // width)

@@ -5,6 +5,7 @@ cell and nothing for a cell that cannot be seen.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -95,10 +96,10 @@ class LineTable(Painted, can_focus=True):
         self.model.sort(column, bool(descending))
         self._follow(row)
 
-    def filter(self, kept: "object | None") -> None:
+    def filter(self, kept: Callable[[int], bool] | None) -> None:
         """Show only rows for which *kept(row)* holds; None shows all."""
         row = self.row
-        self.model.filter(kept)  # type: ignore[arg-type]
+        self.model.filter(kept)
         self._follow(row)
 
     def go(self, place: int) -> None:

@@ -1,6 +1,6 @@
 """Base of the widgets that paint their own lines: tones from the style sheet, strips, dirty cells."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,7 +23,8 @@ class Painted(Widget):
     @property
     def glyphs(self) -> Glyphs:
         """The signs that the terminal can show."""
-        found = getattr(self.app, "glyphs", None)
+        app = cast("object", self.app)  # pyright: ignore[reportUnknownMemberType]
+        found = getattr(app, "glyphs", None)
         return found if isinstance(found, Glyphs) else GLYPHS["braille"]
 
     def tone(self, name: str) -> Style:

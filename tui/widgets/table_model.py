@@ -38,7 +38,7 @@ class TableModel:
 
     def __init__(self, columns: Mapping[str, Sequence[object]]) -> None:
         """Take the values; every column has the same length."""
-        self.values: dict[str, list[object]] = {key: list(column) for key, column in columns.items()}
+        self.values: dict[str, list[Any]] = {key: list(column) for key, column in columns.items()}
         self.size = max((len(column) for column in self.values.values()), default=0)
         self.order: list[int] = list(range(self.size))
         self.revision: list[int] = [0] * self.size
@@ -97,7 +97,8 @@ class TableModel:
         order = [row for row in rows if self._kept is None or self._kept(row)]
         if self._sort:
             column, descending = self._sort
-            values, rank = self.values[column.key], column.rank
+            values: list[Any] = self.values[column.key]
+            rank = column.rank
             there = [row for row in order if values[row] is not None]
             absent = [row for row in order if values[row] is None]
             there.sort(key=lambda row: rank(values[row]) if rank else values[row], reverse=descending)
