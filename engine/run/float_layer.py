@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ..graph.model import Graph, Layer, Output
 from ..graph.vocabulary import Conv, Deconv, MatMul
 from ..ops_c.kernels import round_float
+from ..ops_c.params import Via
+from .float_product import Product, product_of
 from .float_rules import rule_of
 
 Array = NDArray[Any]
@@ -32,7 +34,8 @@ class FloatLayer:
         self._graph = _alone(graph, layer, mode)
         shape = graph.tensors[layer.name].shape
         known = self._fits_rule(graph)
-        self._rule = rule_of(layer.attributes, mode, shape) if known else None
+        self._product = self._product_of(graph) if known else None
+        self._rule = rule_of(layer.attributes, mode, shape) if known and self._product is None else None
         self._runner: Any = None
 
     def _fits_rule(self, graph: Graph) -> bool:
@@ -42,8 +45,24 @@ class FloatLayer:
         floats = all(name not in graph.tensors or graph.tensors[name].is_float for name in names)
         return bool(names) and rank > 0 and floats and len(self._floats) == 1
 
+    def _product_of(self, graph: Graph) -> Product | None:
+        names = self._layer.inputs
+        weights = self._graph.weights
+        shapes = [
+            () if not name else weights[name].shape if name in weights else graph.tensors[name].shape
+            for name in names
+        ]
+        via = self._grid if self._rounded else "F32"
+        return product_of(self._layer.attributes, [weights.get(name) for name in names], shapes, via)
+
+    @property
+    def _grid(self) -> Via:
+        return "BF16" if self._mode == "BF16" else "F16"
+
     def __call__(self, activations: Sequence[Array]) -> list[Array]:
         """Run the layer."""
+        if self._product is not None:
+            return [self._product(self._inputs(activations))]
         results = self._by_rule(activations) if self._rule is not None else self._by_runner(activations)
         return [
             self._store(result) if is_float else result
@@ -52,15 +71,18 @@ class FloatLayer:
 
     def _store(self, result: Array) -> Array:
         if self._rounded:
-            return round_float(np.asarray(result, np.float32), "BF16" if self._mode == "BF16" else "F16")
+            return round_float(np.asarray(result, np.float32), self._grid)
         return np.asarray(result, np.float32)
 
     def _by_rule(self, activations: Sequence[Array]) -> list[Array]:
-        values = dict(zip(self._activations, activations, strict=True))
-        inputs = [self._graph.weights.get(name, values.get(name)) for name in self._layer.inputs]
         assert self._rule is not None
         with np.errstate(all="ignore"):
-            return [self._rule(inputs)]
+            return [self._rule(self._inputs(activations))]
+
+    def _inputs(self, activations: Sequence[Array]) -> list[Array | None]:
+        """All inputs in the layer's order."""
+        values = dict(zip(self._activations, activations, strict=True))
+        return [self._graph.weights.get(name, values.get(name)) for name in self._layer.inputs]
 
     def _by_runner(self, activations: Sequence[Array]) -> list[Array]:
         if self._runner is None:
@@ -71,7 +93,7 @@ class FloatLayer:
 
 def make_runner(graph: Graph, wanted: Sequence[str]) -> Any:
     """A float runner; onnxruntime is imported only when a program needs it."""
-    from .float_runner import FloatRunner  # noqa: PLC0415
+    from .float_runner import FloatRunner
 
     return FloatRunner(graph, wanted)
 
