@@ -33,8 +33,10 @@ def run(
         print(str(error), file=sys.stderr)
         return 2
     prepare_environment(palette)
+    from .typed import accept_any_bytes
     from .workbench import Workbench
 
+    accept_any_bytes()
     app = Workbench(feed, model, ansi=palette in ("16", "none"), glyphs=signs, folder=sessions_folder)
     app.run(mouse=mouse)
     return app.return_code or 0

@@ -137,6 +137,19 @@ def test_colours_and_glyphs_can_be_chosen(stored: Path) -> None:
         assert terminal.wait() == 0
 
 
+def test_bytes_that_are_not_utf8_do_no_harm(stored: Path) -> None:
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        os.write(terminal.fd, b"\xe9\xff")
+        terminal.send("/\u5c42")
+        terminal.read_until("filter: \u5c42")
+        os.write(terminal.fd, b"\xe9 \x1b")
+        terminal.read(quiet=0.3)
+        terminal.send("q")
+        assert terminal.wait() == 0
+        assert b"Traceback" not in terminal.output
+
+
 @pytest.mark.slow
 def test_the_mouse_is_off_unless_asked_for(stored: Path) -> None:
     for options, codes in (("", False), ("mouse=True", True)):
