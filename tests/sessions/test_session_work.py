@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.run.score import Accuracy, OutputScore, Score, Similarity, Slice
 from quantdeck.sessions import records
 from quantdeck.sessions.here import calibrate_here
+from quantdeck.sessions.jobs import add_job, get_job
 from quantdeck.sessions.report import Silent
 from quantdeck.sessions.session import Session
 from quantdeck.sessions.store import open_session
@@ -245,3 +248,15 @@ def test_figures_that_are_no_numbers_are_stored_as_none(session: Session) -> Non
     exact = Score((OutputScore("y", Similarity((1.0,), (1.0,), (2.0,), (0.0,))),), 1)
     records.put_score(session, number, "d", exact)
     assert session.row("SELECT count(*), max(sqnr) FROM score")[1] == math.inf
+
+
+def test_a_worker_does_a_real_job_from_its_row(session: Session) -> None:
+    number = add_job(session, "calibrate", {"input_num": 3})
+    command = [sys.executable, "-P", "-m", "quantdeck.sessions.worker", str(session.path), str(number)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    job = get_job(session, number)
+    assert (done.returncode, job.state) == (0, "done"), done.stdout
+    assert job.done == job.total > 0
+    assert job.message.startswith("3 thresholds with kl from 3 samples; cosine ")
+    assert f"done: {job.message}" in done.stdout.decode()
+    assert records.get_score(session, 1).cosine > 0.9
