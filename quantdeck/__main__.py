@@ -3,7 +3,7 @@
 
 def main() -> None:
     """Run the command line."""
-    from .cli.main import cli  # noqa: PLC0415 - nothing is imported before it is needed
+    from .cli.main import cli
 
     cli()
 

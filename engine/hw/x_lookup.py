@@ -86,15 +86,15 @@ def function_of(attributes: Attributes) -> Function | None:
         case Sigmoid(log=log):
             found = _log_sigmoid if log else _sigmoid
         case Elu(alpha=alpha):
-            found = lambda x: x if x > 0 else alpha * (_exp(x) - 1)  # noqa: E731
+            found = lambda x: x if x > 0 else alpha * (_exp(x) - 1)
         case HardSigmoid(alpha=alpha, beta=beta):
-            found = lambda x: max(0.0, min(1.0, alpha * x + beta))  # noqa: E731
+            found = lambda x: max(0.0, min(1.0, alpha * x + beta))
         case GELU(approximate="tanh"):
             found = _gelu_tanh
         case GELU():
-            found = lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2)))  # noqa: E731
+            found = lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2)))
         case Reciprocal(const_val=constant):
-            found = lambda x: constant / x if x else math.inf  # noqa: E731
+            found = lambda x: constant / x if x else math.inf
         case _:
             pass
     return found

@@ -30,7 +30,7 @@ def conformance(
 
     Exit status: 0 all integers equal, 3 some differ, 2 a case cannot be read.
     """
-    from ..engine.run.conformance import check_case, render  # noqa: PLC0415
+    from ..engine.run.conformance import check_case, render
 
     equal = True
     reports: list[dict[str, object]] = []

@@ -54,7 +54,13 @@ def test_cosine_stays_in_range_and_equals_numpy(size: int, seed: int):
 
 @pytest.mark.parametrize(
     ("shape", "axis"),
-    [((1, 1000), None), ((1, 84, 8400), 1), ((1, 8400, 84), 2), ((1, 255, 13, 13), 1), ((1, 3, 20, 20, 85), 4)],
+    [
+        ((1, 1000), None),
+        ((1, 84, 8400), 1),
+        ((1, 8400, 84), 2),
+        ((1, 255, 13, 13), 1),
+        ((1, 3, 20, 20, 85), 4),
+    ],
 )
 def test_rows_are_found(shape, axis):
     assert slice_axis(shape) == axis
