@@ -7,6 +7,7 @@ import onnx
 from onnx import helper
 
 from .constants import inner_graphs
+from .names import fresh_name
 
 Array = np.ndarray
 
@@ -44,7 +45,7 @@ def _inlined(
             names[inner.name] = outer
     for name in (*made, *(tensor.name for tensor in branch.initializer)):
         if name not in names:
-            names[name] = _fresh(name, taken)
+            names[name] = fresh_name(name, taken)
     for tensor in branch.initializer:
         copy = model.graph.initializer.add()
         copy.CopyFrom(tensor)
@@ -57,15 +58,6 @@ def _inlined(
         source = names.get(inner.name, inner.name)
         if outer and source != outer:
             yield helper.make_node("Identity", [source], [outer])
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    candidate, number = name, 0
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    taken.add(candidate)
-    return candidate
 
 
 def _rename(node: onnx.NodeProto, names: Mapping[str, str]) -> None:

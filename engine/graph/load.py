@@ -13,6 +13,8 @@ from ..errors import UnsupportedModelError
 from ..text import visible
 from .constants import inner_graphs
 from .external import embed, external_files
+from .formal import may_be_left_out
+from .names import fresh_name
 from .runtime import reason
 
 OLDEST_OPSET = 9
@@ -35,6 +37,7 @@ def load_model(path: Path) -> onnx.ModelProto:
     _check(model, path)
     model = onnx.inliner.inline_local_functions(model) if model.functions else model
     _forget_node_names(model.graph)
+    _name_outputs(model.graph, opset_of(model), _names(model.graph))
     return model
 
 
@@ -44,6 +47,28 @@ def _forget_node_names(graph: onnx.GraphProto) -> None:
         node.ClearField("name")
         for inner in inner_graphs(node):
             _forget_node_names(inner)
+
+
+def _names(graph: onnx.GraphProto) -> set[str]:
+    """Every tensor's name, inner graphs included."""
+    found = {item.name for item in (*graph.input, *graph.initializer)}
+    for node in graph.node:
+        found.update(node.output)
+        for inner in inner_graphs(node):
+            found |= _names(inner)
+    return found
+
+
+def _name_outputs(graph: onnx.GraphProto, version: int, taken: set[str]) -> None:
+    """Name the outputs that a file leaves out although their op must give them."""
+    for node in graph.node:
+        for inner in inner_graphs(node):
+            _name_outputs(inner, version, taken)
+        if all(node.output) or node.domain not in ("", "ai.onnx"):
+            continue
+        for index, name in enumerate(node.output):
+            if not name and not may_be_left_out(node.op_type, "", version, index):
+                node.output[index] = fresh_name("left_out", taken)
 
 
 def model_digest(path: Path) -> str:

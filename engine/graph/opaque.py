@@ -3,6 +3,7 @@
 import onnx
 
 from .constants import inner_graphs, outer_reads
+from .formal import may_be_left_out
 from .nodes import Node
 from .vocabulary import Opaque
 
@@ -45,11 +46,7 @@ def _place(node: Node, index: int, name: str) -> str:
     value = draft.constant(name) if name else None
     if value is None:
         return name
-    domain, version = node.proto.domain, node.version
-    if (
-        not onnx.defs.has(node.op_type, domain)
-        or index < onnx.defs.get_schema(node.op_type, version, domain).min_output
-    ):
+    if not may_be_left_out(node.op_type, node.proto.domain, node.version, index):
         tensor = draft.new_tensor(f"{name}_constant", value.shape)
         draft.dtypes[tensor] = str(value.dtype)
         return tensor
