@@ -141,7 +141,9 @@ def test_bytes_that_are_not_utf8_do_no_harm(stored: Path) -> None:
     with Terminal(stored) as terminal:
         terminal.read_until("1 of 64")
         os.write(terminal.fd, b"\xe9\xff")
-        terminal.send("/\u5c42")
+        terminal.send("/")
+        terminal.read_until("filter:")
+        terminal.send("\u5c42")
         terminal.read_until("filter: \u5c42")
         os.write(terminal.fd, b"\xe9 \x1b")
         terminal.read(quiet=0.3)

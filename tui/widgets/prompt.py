@@ -27,6 +27,7 @@ class Prompt(Horizontal):
         super().__init__(id="prompt")
         self.purpose = ""
         self._back: Widget | None = None
+        self.display = False
 
     def compose(self) -> ComposeResult:
         """A label and a line."""
@@ -46,8 +47,9 @@ class Prompt(Horizontal):
         with self.prevent(Input.Changed):
             self.input.value = text
         self.input.cursor_position = len(text)
-        self.add_class("-open")
-        self.input.focus()
+        self.display = True
+        # Not Widget.focus, which waits for its turn: over a slow line the next letters are here already.
+        self.screen.set_focus(self.input)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell every change."""
@@ -61,14 +63,14 @@ class Prompt(Horizontal):
 
     def on_key(self, event: events.Key) -> None:
         """Escape: drop."""
-        if event.key == "escape" and self.has_class("-open"):
+        if event.key == "escape" and self.display:
             event.stop()
             self._leave(False)
 
     def _leave(self, kept: bool) -> None:
-        self.remove_class("-open")
+        self.display = False
         if self._back is not None:
-            self._back.focus()
+            self.screen.set_focus(self._back)
         self.post_message(PromptDone(self.purpose, self.input.value, kept))
 
 
