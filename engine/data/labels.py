@@ -2,51 +2,73 @@
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import QuantdeckError
-from ..text import visible
+from ..text import one_of, visible
 
 
 def read_labels(file: Path | str, entries: Sequence[Sequence[str]]) -> tuple[int, ...]:
     """Class indices of the entries, in order.
 
-    file: CSV with a header that has the columns ``file`` and ``label``; a file is matched by its path, else by its
-    name. Errors: QuantdeckError for a file that cannot be read, a column that is missing, a label that is no number,
-    a picture without a label.
+    file: CSV with a header that has the columns ``file`` and ``label``. A row belongs to the sample whose path
+    ends with it, whole names only; the longest such row counts. Errors: QuantdeckError for a file that cannot be
+    read, a missing column, a label that is no class index, two labels for one file, pictures without a label,
+    and a row that fits pictures of several folders.
     """
-    shown = visible(str(file))
+    shown = f"--labels {visible(str(file))}"
+    labels: dict[str, int] = {}
+    for name, text in _rows(Path(file), shown):
+        value = _number(text, name, shown)
+        if labels.setdefault(os.path.normpath(name), value) != value:
+            raise QuantdeckError(f"{shown} gives {visible(name)} two labels; keep one")
+    paths = [os.path.normpath(entry[0]) for entry in entries]
+    rows = [_find(labels, path) for path in paths]
+    lacking = [path for path, row in zip(paths, rows, strict=True) if row is None]
+    if lacking:
+        raise QuantdeckError(f"{shown} has no row for {one_of(lacking)}; add it or leave the picture out")
+    owners: dict[str, str] = {}
+    for path, row in zip(paths, rows, strict=True):
+        if row is not None and owners.setdefault(row, path) != path:
+            raise QuantdeckError(
+                f"{shown}: the row {visible(row)} fits {visible(owners[row])} and {visible(path)}; "
+                "write the folders too"
+            )
+    return tuple(labels[row] for row in rows if row is not None)
+
+
+def _rows(file: Path, shown: str) -> Iterator[tuple[str, str]]:
     try:
-        with open(file, newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
+        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
+            reader = csv.reader(stream)
+            columns = [name.strip().lower() for name in next(reader, [])]
             if "file" not in columns or "label" not in columns:
-                raise QuantdeckError(f"--labels {shown} needs the columns file and label in its first line")
-            rows = [(str(row["file"]), str(row["label"])) for row in reader]
+                raise QuantdeckError(f"{shown} needs the columns file and label in its first line")
+            place, value = columns.index("file"), columns.index("label")
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) <= max(place, value):
+                    raise QuantdeckError(f"{shown}, line {reader.line_num}: file or label is missing")
+                yield row[place], row[value]
     except (OSError, csv.Error) as error:
-        raise QuantdeckError(f"--labels {shown} cannot be read ({error}); give a CSV file") from None
-    labels = {name: _number(label, name, shown) for name, label in rows}
-    return tuple(_find(labels, entry[0], shown) for entry in entries)
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise QuantdeckError(f"{shown} cannot be read ({reason}); give a CSV file") from None
 
 
 def _number(text: str, name: str, shown: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < 0:
+    if not (text.strip().isascii() and text.strip().isdigit()):
         raise QuantdeckError(
-            f"--labels {shown}: the label of {visible(name)} is '{visible(text)}', it must be a class index"
+            f"{shown}: the label of {visible(name)} is '{visible(text[:40])}', it must be a class index from 0 on"
         )
-    return value
+    return int(text)
 
 
-def _find(labels: dict[str, int], path: str, shown: str) -> int:
-    for name in (path, os.path.basename(path)):
-        if name in labels:
-            return labels[name]
-    ends = [label for name, label in labels.items() if path.endswith(os.sep + name)]
-    if len(ends) == 1:
-        return ends[0]
-    raise QuantdeckError(f"--labels {shown} has no row for {visible(path)}; add it or leave the picture out")
+def _find(labels: dict[str, int], path: str) -> str | None:
+    """The longest row that the path ends with."""
+    if path in labels:
+        return path
+    parts = path.split(os.sep)
+    ends = (os.sep.join(parts[start:]) for start in range(1, len(parts)))
+    return next((end for end in ends if end in labels), None)

@@ -1,8 +1,10 @@
 """From a picture file to the array that a network reads (spec A.10), with OpenCV as the original does it.
 
-How pictures of other kinds are read, on every route: EXIF orientation is applied; grey and palette pictures become
-three equal or three palette channels; an alpha channel is dropped without blending (and kept for ``rgba``, opaque where
-the file has none); CMYK is converted by the JPEG library; 16-bit values are divided by 256.
+How pictures of other kinds are read, the same on every route: the camera's orientation mark (EXIF) is applied as
+OpenCV applies it; grey pictures become three equal channels and palette pictures their colours; colour becomes grey
+by OpenCV's weights; an alpha channel is dropped without blending, and kept for ``rgba`` (opaque where the file has
+none; a four channel file is taken as it is stored, mark or not); CMYK is converted by the JPEG library; 16-bit values
+are divided by 256 and cut.
 """
 
 import json
@@ -19,6 +21,7 @@ from ..text import visible
 Array = np.ndarray
 
 CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1, "rgba": 4}
+MEAN, SCALE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,10 @@ class Preprocess:
     """Options of one image input, named as model_transform names them.
 
     resize_dims: (height, width) before the centre crop to the network's size; None for the network's size itself.
-    keep_aspect_ratio: with keep_ratio_mode "letterbox" (canvas of pad_value, placed at the "center" or, "normal", at the
-    upper left) or "short_side_scale" (cover, then centre crop). mean and scale: in the order of pixel_format,
-    y = (x - mean) * scale. channel_format: "nchw", "nhwc", or "none" for an input that is no picture.
+    keep_aspect_ratio: with keep_ratio_mode "letterbox" (canvas of pad_value, placed at the "center" or, "normal",
+    at the upper left) or "short_side_scale" (cover, then centre crop). mean and scale: in the order of
+    pixel_format, y = (x - mean) * scale; the defaults fit any number of channels. channel_format: "nchw", "nhwc",
+    or "none" for an input that is no picture. Errors: QuantdeckError for values that make no sense.
     """
 
     resize_dims: tuple[int, int] | None = None
@@ -36,8 +40,8 @@ class Preprocess:
     keep_ratio_mode: str = "letterbox"
     pad_value: int = 0
     pad_type: str = "center"
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    scale: tuple[float, ...] = (1.0, 1.0, 1.0)
+    mean: tuple[float, ...] = MEAN
+    scale: tuple[float, ...] = SCALE
     pixel_format: str = "bgr"
     channel_format: str = "nchw"
 
@@ -46,18 +50,15 @@ class Preprocess:
         _one_of("channel_format", self.channel_format, ("nchw", "nhwc", "none"))
         _one_of("keep_ratio_mode", self.keep_ratio_mode, ("letterbox", "short_side_scale"))
         _one_of("pad_type", self.pad_type, ("center", "normal"))
-        needed = CHANNELS[self.pixel_format]
-        for option, values in (("mean", self.mean), ("scale", self.scale)):
-            if len(values) < needed:
-                raise QuantdeckError(
-                    f"--{option} has {len(values)} values, but {self.pixel_format} pictures need {needed}"
-                )
-            if not np.isfinite(values).all():
-                raise QuantdeckError(f"--{option} must hold finite numbers")
         if not 0 <= self.pad_value <= 255:
             raise QuantdeckError(f"--pad_value must lie between 0 and 255, not {self.pad_value}")
-        if self.resize_dims is not None and (len(self.resize_dims) != 2 or min(self.resize_dims) < 1):
-            raise QuantdeckError("--resize_dims must be a height and a width, as in 256,256")
+        object.__setattr__(self, "mean", _per_channel("mean", self.mean, MEAN, self.pixel_format))
+        object.__setattr__(self, "scale", _per_channel("scale", self.scale, SCALE, self.pixel_format))
+        if self.resize_dims is not None:
+            sizes = tuple(int(size) for size in self.resize_dims)
+            if len(sizes) != 2 or min(sizes) < 1:
+                raise QuantdeckError("--resize_dims must be a height and a width, as in 256,256")
+            object.__setattr__(self, "resize_dims", sizes)
 
     @property
     def channels(self) -> int:
@@ -70,16 +71,28 @@ class Preprocess:
 
     @classmethod
     def from_json(cls, text: str) -> "Preprocess":
-        """Read what ``to_json`` wrote."""
-        values = json.loads(text)
-        for key in ("resize_dims", "mean", "scale"):
-            if values[key] is not None:
-                values[key] = tuple(values[key])
-        return cls(**values)
+        """Read what ``to_json`` wrote. Errors: QuantdeckError when it is something else."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError):
+            raise QuantdeckError(f"stored preprocessing cannot be read: {visible(text[:200])}") from None
 
     def size(self, shape: Sequence[int]) -> tuple[int, int]:
         """Height and width of the network's input of the given shape (batch first)."""
         return (shape[1], shape[2]) if self.channel_format == "nhwc" else (shape[2], shape[3])
+
+    def check_size(self, shape: Sequence[int]) -> None:
+        """See that the crop of ``resize_dims`` covers the network's input, before any picture is read.
+
+        Errors: QuantdeckError with both sizes.
+        """
+        height, width = self.size(shape)
+        if self.resize_dims is not None and (self.resize_dims[0] < height or self.resize_dims[1] < width):
+            rows, columns = self.resize_dims
+            raise QuantdeckError(
+                f"--resize_dims {rows},{columns} is smaller than the network's input {height},{width}; "
+                "give at least the input's size"
+            )
 
     def apply(self, source: Path | str | bytes | Array, shape: Sequence[int]) -> Array:
         """One picture as float32 of ``shape`` with batch 1.
@@ -88,6 +101,7 @@ class Preprocess:
         Errors: QuantdeckError for a file that does not decode or a size that does not fit.
         """
         image = source if isinstance(source, np.ndarray) else read_image(source, self.pixel_format)
+        self.check_size(shape)
         height, width = self.size(shape)
         image = self._crop(self._resize(image, *(self.resize_dims or (height, width))), height, width)
         planes = image[:, :, None] if image.ndim == 2 else image
@@ -119,15 +133,11 @@ class Preprocess:
         canvas[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
         return canvas
 
-    def _crop(self, image: Array, height: int, width: int) -> Array:
+    @staticmethod
+    def _crop(image: Array, height: int, width: int) -> Array:
         rows, columns = image.shape[:2]
         if (rows, columns) == (height, width):
             return image
-        if rows < height or columns < width:
-            raise QuantdeckError(
-                f"--resize_dims {rows},{columns} is smaller than the network's input {height},{width}; "
-                "give at least the input's size"
-            )
         top, left = rows // 2 - height // 2, columns // 2 - width // 2
         return image[top : top + height, left : left + width]
 
@@ -135,6 +145,22 @@ class Preprocess:
 def _one_of(option: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         raise QuantdeckError(f"--{option} must be one of {', '.join(choices)}, not '{visible(value)}'")
+
+
+def _per_channel(
+    option: str, values: Sequence[float], default: tuple[float, ...], pixel_format: str
+) -> tuple[float, ...]:
+    """The values as floats, one a channel at least; the default is continued where four are needed."""
+    found = tuple(float(value) for value in values)
+    needed = CHANNELS[pixel_format]
+    if found == default:
+        found = default + default[:1] * (needed - len(default))
+    if len(found) < needed:
+        given = "1 value" if len(found) == 1 else f"{len(found)} values"
+        raise QuantdeckError(f"--{option} has {given}, but {pixel_format} pictures need {needed}")
+    if not np.isfinite(found).all():
+        raise QuantdeckError(f"--{option} must hold finite numbers")
+    return found
 
 
 def _linear(image: Array, height: int, width: int) -> Array:
@@ -160,12 +186,12 @@ def decode(data: bytes, flags: int) -> Array | None:
         return None
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
+    except (cv2.error, MemoryError, SystemError):
         return None
 
 
 def _as_rgba(image: Array, data: bytes) -> Array:
-    if image.ndim == 3 and image.shape[2] == 4:
+    if image.ndim == 3 and image.shape[2] == 4 and image.dtype.name in ("uint8", "uint16"):
         eight = (image // 256).astype(np.uint8) if image.dtype == np.uint16 else image
         return cv2.cvtColor(eight, cv2.COLOR_BGRA2RGBA)
     colour = decode(data, cv2.IMREAD_COLOR)  # applies the orientation, which IMREAD_UNCHANGED does not

@@ -1,3 +1,4 @@
+# pyright: basic, reportMissingImports=false
 """The network of the example: depthwise separable, with residual adds, squeeze-excite gates and a softmax.
 
 Every block knows two things: how to run in torch while it is trained, and how to write itself as ONNX nodes.
@@ -5,6 +6,7 @@ BatchNorm stays a node of its own in the file, so that reading the model has som
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -29,7 +31,7 @@ class Writer:
         self.weights.append(numpy_helper.from_array(array, name))
         return name
 
-    def node(self, op: str, inputs: list[str], name: str, **attributes: object) -> str:
+    def node(self, op: str, inputs: list[str], name: str, **attributes: Any) -> str:
         """Add a node with one output called *name* and return that name."""
         self.nodes.append(helper.make_node(op, inputs, [name], name=f"node_{name}", **attributes))
         return name

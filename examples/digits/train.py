@@ -1,3 +1,4 @@
+# pyright: basic, reportMissingImports=false
 """Train the example network and write its files: digits.onnx, calibration/, test/, labels.csv.
 
     pip install torch scikit-learn onnx onnxruntime opencv-python-headless
@@ -32,11 +33,11 @@ SCALE = 0.0039216  # 1/255 as the command line gives it
 
 def pictures() -> tuple[np.ndarray, np.ndarray]:
     """All digits in shuffled order: uint8 N x 32 x 32, and their labels."""
-    digits = load_digits()
-    order = np.random.default_rng(SEED).permutation(len(digits.target))
-    small = (digits.images[order] * (255.0 / 16.0)).astype(np.uint8)
+    values, labels = load_digits(return_X_y=True)  # values 0..16
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    small = (np.asarray(values)[order].reshape(-1, 8, 8) * (255.0 / 16.0)).astype(np.uint8)
     large = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for image in small]
-    return np.stack(large), digits.target[order]
+    return np.stack(large), np.asarray(labels)[order]
 
 
 def varied(batch: torch.Tensor, random: torch.Generator) -> torch.Tensor:
@@ -92,9 +93,10 @@ def accuracy_of_files() -> float:
         rows = list(csv.DictReader(file))
     hits = 0
     for row in rows:
-        image = cv2.imread(str(FOLDER / "test" / row["file"]), cv2.IMREAD_GRAYSCALE)
+        image = np.asarray(cv2.imread(str(FOLDER / "test" / row["file"]), cv2.IMREAD_GRAYSCALE))
         feed = image[None, None].astype(np.float32) * np.float32(SCALE)
-        hits += int(np.argmax(session.run(None, {"image": feed})[0])) == int(row["label"])
+        probabilities = np.asarray(session.run(None, {"image": feed})[0])
+        hits += int(np.argmax(probabilities)) == int(row["label"])
     return hits / len(rows)
 
 

@@ -1,0 +1,108 @@
+"""npz and npy files: headers first, values only where the header fits, and nothing is ever unpickled."""
+
+import io
+import math
+import warnings
+import zipfile
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from ..errors import QuantdeckError
+from ..text import visible
+from .files import BadFileError
+
+Array = np.ndarray
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+NPY_MAGIC = b"\x93NUMPY"
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayHeader:
+    """Shape and type of a stored array, read without its values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def npz_headers(data: bytes) -> dict[str, ArrayHeader]:
+    """Headers of an npz file's arrays by name. Errors: BadFileError with the reason."""
+    if not data.startswith(ZIP_MAGICS):
+        twin = data.startswith(NPY_MAGIC)
+        raise BadFileError("is an npy array under the name of an npz file" if twin else "is no npz file")
+    headers: dict[str, ArrayHeader] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for item in archive.infolist():
+                with archive.open(item) as stream:
+                    headers[item.filename.removesuffix(".npy")] = _header(stream, item.file_size)
+    except BadFileError:
+        raise
+    except Exception as error:  # zipfile raises many kinds on damaged archives
+        raise BadFileError(f"is a damaged npz file ({type(error).__name__})") from None
+    return headers
+
+
+def check_npz_values(data: bytes) -> None:
+    """Read all arrays through, a piece at a time, so that their checksums are seen to hold.
+
+    Only where the headers fit: what is packed small may be endless. Errors: BadFileError.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for item in archive.infolist():
+                with archive.open(item) as stream:
+                    while stream.read(CHUNK):
+                        pass
+    except Exception:  # zipfile and zlib raise many kinds on damaged archives
+        raise BadFileError("is damaged: the checksum of an array is wrong") from None
+
+
+def npy_header(data: bytes) -> ArrayHeader:
+    """Header of an npy file. Errors: BadFileError with the reason."""
+    if data.startswith(ZIP_MAGICS):
+        raise BadFileError("is an npz file under the name of an npy array")
+    return _header(io.BytesIO(data), len(data))
+
+
+def _header(stream: IO[bytes], size: int) -> ArrayHeader:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # headers that Python 2 wrote
+            version = npy_format.read_magic(stream)
+            read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+            shape, _, dtype = read(stream)
+    except Exception:  # a header is parsed as Python text: any kind of error may come of it
+        raise BadFileError("holds something that is no numpy array") from None
+    if dtype.hasobject:
+        raise BadFileError("holds Python objects, which are never opened; store plain numbers")
+    if dtype.kind not in "fiub":
+        raise BadFileError(f"holds values of type {visible(str(dtype))}, which are no numbers")
+    if any(length < 0 for length in shape):
+        raise BadFileError(f"holds an array of the impossible shape {shape}")
+    missing = stream.tell() + math.prod(shape) * dtype.itemsize - size
+    if missing > 0:
+        raise BadFileError(f"is cut off: {missing} bytes are missing")
+    return ArrayHeader(tuple(int(length) for length in shape), dtype)
+
+
+def load_arrays(path: str, kind: str) -> dict[str, Array]:
+    """Arrays of a checked file by name ("" for the one of an npy file).
+
+    Errors: QuantdeckError when the file is no longer what was checked.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if kind == "npy":
+                return {"": np.load(path, allow_pickle=False)}
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+    except Exception as error:
+        raise QuantdeckError(
+            f"{visible(path)} was changed after it had been checked ({type(error).__name__}); "
+            "leave the samples alone while they are used"
+        ) from None
