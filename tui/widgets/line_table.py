@@ -24,7 +24,7 @@ GAP = 1
 MARK = 2  # the cursor's sign and a blank
 CACHED_SCREENS = 3
 ESSENTIAL = 5  # columns up to this priority go before the full length of the names
-LONGEST_NAME = 44
+SHORTEST_NAME, LONGEST_NAME = 12, 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class LineTable(Painted, can_focus=True):
         self._names = names
         self._strips: OrderedDict[tuple[object, ...], Strip] = OrderedDict()
         self._placed: tuple[Placed, ...] = ()
-        self._wanted = columns[0].width  # the frozen column's, as long as its names
+        self._least = columns[0].width  # of the frozen column
+        self._wanted = columns[0].width  # as long as its names
 
     # what others call
 
@@ -70,7 +71,8 @@ class LineTable(Painted, can_focus=True):
         """Show other rows; *keep* leaves cursor and window where they are."""
         self.model = model
         longest = max((len(str(name)) for name in model.values[self.columns[0].key]), default=0)
-        self._wanted = max(self.columns[0].width, min(longest, LONGEST_NAME))
+        self._least = min(self.columns[0].width, max(longest, SHORTEST_NAME))
+        self._wanted = max(self._least, min(longest, LONGEST_NAME))
         if not keep:
             self.cursor = self.top = 0
         self._again()
@@ -208,10 +210,10 @@ class LineTable(Painted, can_focus=True):
     def place_columns(self, width: int) -> tuple[Placed, ...]:
         """The columns that fit in *width*: all, or the most telling ones and the one under the cursor."""
         name, rest = self.columns[0], self.columns[1:]
-        room = width - MARK - name.width
+        room = width - MARK - self._least
         chosen = self._chosen(rest, room)
         used = sum(column.width + GAP for column in chosen)
-        placed = [Placed(name, MARK, max(1, name.width + room - used))]
+        placed = [Placed(name, MARK, max(1, self._least + room - used))]
         x = MARK + placed[0].width
         for column in chosen:
             placed.append(Placed(column, x + GAP, column.width))
@@ -220,7 +222,7 @@ class LineTable(Painted, can_focus=True):
 
     def _chosen(self, rest: tuple[Column, ...], room: int) -> list[Column]:
         chosen: list[Column] = []
-        longer = self._wanted - self.columns[0].width
+        longer = self._wanted - self._least
         for column in sorted(rest, key=lambda column: column.priority):
             spare = room - (longer if column.priority > ESSENTIAL else 0)
             if column.width + GAP <= spare:
