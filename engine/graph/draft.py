@@ -30,7 +30,8 @@ class Draft:
 
     ``labels`` holds the name that a tensor gets in the Graph (spec A.12); patterns that fuse layers keep the
     tensor, and with it the label, of the last one; ``former`` holds the label of the layer that a ReLU was fused
-    into. ``outputs`` are (name in the model, tensor). ``normalizations`` are outputs of BatchNormalization.
+    into. ``outputs`` are (name in the model, tensor). ``normalizations`` holds mean and beta of each output of a
+    BatchNormalization.
     """
 
     inputs: list[str]
@@ -42,7 +43,7 @@ class Draft:
     labels: dict[str, str] = field(default_factory=lambda: {})
     aliases: dict[str, str] = field(default_factory=lambda: {})
     former: dict[str, str] = field(default_factory=lambda: {})
-    normalizations: set[str] = field(default_factory=set[str])
+    normalizations: dict[str, tuple[Array, Array]] = field(default_factory=lambda: {})
     notes: list[str] = field(default_factory=lambda: [])
     _producers: dict[str, DraftLayer] | None = None
     _users: dict[str, list[DraftLayer]] = field(default_factory=lambda: {})

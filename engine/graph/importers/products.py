@@ -157,14 +157,14 @@ def batch_normalization(node: Node) -> None:
     gamma, beta, mean, variance = (node.constant(index) for index in range(1, 5))
     if gamma is None or beta is None or mean is None or variance is None or len(node.shape(0)) < 2:
         raise OutsideVocabularyError("parameters")
-    scale = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + node.real("epsilon", 1e-5))
-    bias = beta.astype(np.float64) - mean.astype(np.float64) * scale
+    deviation = np.sqrt(variance + np.float32(node.real("epsilon", 1e-5)))
+    scale = gamma / deviation  # all in float32, as the original's converter: weights equal its to the bit
     draft, name = node.draft, f"{node.output}_BatchNormalization"
     weights = [
-        draft.new_weight(f"{name}_scale", scale.astype(np.float32)),
-        draft.new_weight(f"{name}_bias", bias.astype(np.float32)),
+        draft.new_weight(f"{name}_scale", scale),
+        draft.new_weight(f"{name}_bias", beta - mean * scale),
     ]
-    draft.normalizations.add(node.output)
+    draft.normalizations[node.output] = (mean, beta)
     draft.add(Scale(), [node.input(0), *weights], node.output)
 
 

@@ -38,19 +38,24 @@ def _take_over(draft: Draft, conv: DraftLayer, layer: DraftLayer, keep_label: bo
 
 
 def batch_norm_into_conv(draft: Draft, layer: DraftLayer) -> bool:
-    """Conv then BatchNormalization: one Conv under the Conv's name (spec A.12)."""
+    """Conv then BatchNormalization: one Conv under the Conv's name (spec A.12).
+
+    All in float32 and in this order, so that filter and bias equal the original's to the bit.
+    """
     if not isinstance(layer.attributes, Scale) or layer.output not in draft.normalizations:
         return False
     conv = _plain_conv(draft, layer.inputs[0], layer)
     if conv is None:
         return False
-    scale = draft.weights[layer.inputs[1]].astype(np.float64)
-    weight = draft.weights[conv.inputs[1]]
+    mean, beta = draft.normalizations[layer.output]
+    scale, weight = draft.weights[layer.inputs[1]], draft.weights[conv.inputs[1]]
     folded = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
-    bias = _bias(draft, conv) * scale + draft.weights[layer.inputs[2]]
+    bias = beta - mean * scale
+    if conv.inputs[2]:
+        bias = (draft.weights[conv.inputs[2]] - mean) * scale + beta
     label = draft.label(conv.output)
-    conv.inputs[1] = draft.new_weight(f"{label}_folded_filter", folded.astype(np.float32))
-    conv.inputs[2] = draft.new_weight(f"{label}_folded_bias", bias.astype(np.float32))
+    conv.inputs[1] = draft.new_weight(f"{label}_folded_filter", folded)
+    conv.inputs[2] = draft.new_weight(f"{label}_folded_bias", bias)
     _take_over(draft, conv, layer, keep_label=True)
     return True
 
@@ -147,17 +152,26 @@ def merge_pointwise(draft: Draft, layer: DraftLayer) -> bool:
     if not _is_pointwise(first.attributes) or set(first.attributes.strides) != {1}:
         return False
     inner, outer = draft.weights[first.inputs[1]], draft.weights[layer.inputs[1]]
-    product = outer.reshape(len(outer), -1).astype(np.float64) @ inner.reshape(len(inner), -1)
-    filters = product.astype(np.float32).reshape(len(outer), inner.shape[1], *outer.shape[2:])
-    bias = outer.reshape(len(outer), -1).astype(np.float64) @ _bias(draft, first) + _bias(draft, layer)
+    product = _ordered_product(outer.reshape(len(outer), -1), inner.reshape(len(inner), -1))
+    filters = product.reshape(len(outer), inner.shape[1], *outer.shape[2:])
+    bias = _ordered_product(outer.reshape(len(outer), -1), _bias(draft, first).reshape(-1, 1))[:, 0]
+    bias = bias + _bias(draft, layer)
     label = _conv_label(draft, layer)
     layer.inputs = [
         first.inputs[0],
         draft.new_weight(f"{label}_merge_filter_weight", filters),
-        draft.new_weight(f"{label}_merge_bias_weight", bias.astype(np.float32)),
+        draft.new_weight(f"{label}_merge_bias_weight", bias),
     ]
     draft.remove(first)
     return True
+
+
+def _ordered_product(left: Array, right: Array) -> Array:
+    """The matrix product in float32, summed in the order of the index: the original's to the bit, unlike BLAS's."""
+    total = np.zeros((len(left), right.shape[1]), np.float32)
+    for index in range(left.shape[1]):
+        total += left[:, index : index + 1] * right[index : index + 1]
+    return total
 
 
 def _is_pointwise(attributes: Conv) -> bool:
