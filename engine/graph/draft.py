@@ -10,18 +10,108 @@ from .vocabulary import Attributes
 Array = np.ndarray
 
 
-@dataclass(slots=True, eq=False)
 class DraftLayer:
-    """A layer in the making; compared by identity."""
+    """A layer in the making; compared by identity. What it reads and makes is changed by assignment only."""
 
-    attributes: Attributes
-    inputs: list[str]
-    outputs: list[str]
+    __slots__ = ("_changed", "_inputs", "_outputs", "attributes")
+
+    def __init__(self, attributes: Attributes, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        self.attributes = attributes
+        self._inputs = tuple(inputs)
+        self._outputs = tuple(outputs)
+        self._changed: dict[int, DraftLayer] | None = None
+
+    def watch(self, changed: "dict[int, DraftLayer] | None") -> None:
+        """Let every later change of inputs or outputs be noted in *changed*."""
+        self._changed = changed
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of tensors and weights, "" where one is absent."""
+        return self._inputs
+
+    @inputs.setter
+    def inputs(self, names: Sequence[str]) -> None:
+        self._inputs = tuple(names)
+        self._note()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the tensors that it makes."""
+        return self._outputs
+
+    @outputs.setter
+    def outputs(self, names: Sequence[str]) -> None:
+        self._outputs = tuple(names)
+        self._note()
+
+    def put(self, index: int, name: str) -> None:
+        """Read *name* at an input position."""
+        self.inputs = (*self._inputs[:index], name, *self._inputs[index + 1 :])
+
+    def _note(self) -> None:
+        if self._changed is not None:
+            self._changed[id(self)] = self
 
     @property
     def output(self) -> str:
         """The first output."""
-        return self.outputs[0]
+        return self._outputs[0]
+
+
+class _Index:
+    """Who makes and who reads each tensor, kept up to date layer by layer."""
+
+    def __init__(self, layers: Iterable[DraftLayer]) -> None:
+        self.producers: dict[str, DraftLayer] = {}
+        self.changed: dict[int, DraftLayer] = {}
+        self._users: dict[str, dict[int, DraftLayer]] = {}
+        self._known: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._places: dict[int, int] = {}
+        for layer in layers:
+            self.append(layer)
+
+    def append(self, layer: DraftLayer) -> None:
+        """A layer behind all others."""
+        self._places[id(layer)] = len(self._places)
+        layer.watch(self.changed)
+        self._enter(layer)
+
+    def drop(self, layer: DraftLayer) -> None:
+        """A layer that left the network."""
+        self._leave(layer)
+        self.changed.pop(id(layer), None)
+        layer.watch(None)
+
+    def refresh(self) -> None:
+        """Take in what was changed."""
+        if self.changed:
+            layers = list(self.changed.values())
+            self.changed.clear()
+            for layer in layers:
+                self._leave(layer)
+            for layer in layers:
+                self._enter(layer)
+
+    def users(self, tensor: str) -> list[DraftLayer]:
+        """Readers of a tensor in the network's order."""
+        found = list(self._users.get(tensor, {}).values())
+        return found if len(found) < 2 else sorted(found, key=lambda layer: self._places[id(layer)])
+
+    def _enter(self, layer: DraftLayer) -> None:
+        self._known[id(layer)] = (layer.inputs, layer.outputs)
+        for name in layer.outputs:
+            self.producers[name] = layer
+        for name in layer.inputs:
+            self._users.setdefault(name, {})[id(layer)] = layer
+
+    def _leave(self, layer: DraftLayer) -> None:
+        inputs, outputs = self._known.pop(id(layer), ((), ()))
+        for name in outputs:
+            if self.producers.get(name) is layer:
+                del self.producers[name]
+        for name in inputs:
+            self._users.get(name, {}).pop(id(layer), None)
 
 
 @dataclass(slots=True)
@@ -45,34 +135,29 @@ class Draft:
     former: dict[str, str] = field(default_factory=lambda: {})
     normalizations: dict[str, tuple[Array, Array]] = field(default_factory=lambda: {})
     notes: list[str] = field(default_factory=lambda: [])
-    _producers: dict[str, DraftLayer] | None = None
-    _users: dict[str, list[DraftLayer]] = field(default_factory=lambda: {})
-    _ends: frozenset[str] = frozenset()
+    _indexed: _Index | None = None
+    _ends: frozenset[str] | None = None
 
     # ------------------------------------------------------------ looking
 
-    def _index(self) -> dict[str, DraftLayer]:
-        if self._producers is None:
-            self._producers = {name: layer for layer in self.layers for name in layer.outputs}
-            self._users = {}
-            for layer in self.layers:
-                for name in dict.fromkeys(layer.inputs):
-                    self._users.setdefault(name, []).append(layer)
-            self._ends = frozenset(tensor for _, tensor in self.outputs)
-        return self._producers
+    def _index(self) -> _Index:
+        if self._indexed is None:
+            self._indexed = _Index(self.layers)
+        self._indexed.refresh()
+        return self._indexed
 
     def producer(self, tensor: str) -> DraftLayer | None:
         """The layer that makes *tensor*."""
-        return self._index().get(tensor)
+        return self._index().producers.get(tensor)
 
     def users(self, tensor: str) -> list[DraftLayer]:
         """Layers that read *tensor*, each once."""
-        self._index()
-        return self._users.get(tensor, [])
+        return self._index().users(tensor)
 
     def is_output(self, tensor: str) -> bool:
         """Whether *tensor* leaves the graph."""
-        self._index()
+        if self._ends is None:
+            self._ends = frozenset(tensor for _, tensor in self.outputs)
         return tensor in self._ends
 
     def only_user(self, tensor: str) -> DraftLayer | None:
@@ -120,14 +205,15 @@ class Draft:
     # ------------------------------------------------------------ changing
 
     def touch(self) -> None:
-        """Forget the index: something was changed."""
-        self._producers = None
+        """Forget what is known of the order: layers or outputs were exchanged."""
+        self._indexed = self._ends = None
 
     def add(self, attributes: Attributes, inputs: Sequence[str], *outputs: str) -> DraftLayer:
         """Append a layer."""
-        layer = DraftLayer(attributes, list(inputs), list(outputs))
+        layer = DraftLayer(attributes, inputs, outputs)
         self.layers.append(layer)
-        self.touch()
+        if self._indexed is not None:
+            self._indexed.append(layer)
         return layer
 
     def insert_before(self, place: DraftLayer, layer: DraftLayer) -> None:
@@ -135,18 +221,19 @@ class Draft:
         self.layers.insert(self.layers.index(place), layer)
         self.touch()
 
-    def remove(self, *layers: DraftLayer) -> None:
-        """Take layers out."""
-        gone = {id(layer) for layer in layers}
-        self.layers = [layer for layer in self.layers if id(layer) not in gone]
-        self.touch()
+    def remove(self, layer: DraftLayer) -> None:
+        """Take a layer out."""
+        self.layers.remove(layer)
+        if self._indexed is not None:
+            self._indexed.drop(layer)
 
     def replace(self, old: str, new: str) -> None:
         """Let every reader of tensor *old*, and the graph's outputs, read *new*."""
-        for layer in self.layers:
+        for layer in self.users(old):
             layer.inputs = [new if name == old else name for name in layer.inputs]
-        self.outputs = [(name, new if tensor == old else tensor) for name, tensor in self.outputs]
-        self.touch()
+        if self.is_output(old):
+            self.outputs = [(name, new if tensor == old else tensor) for name, tensor in self.outputs]
+            self._ends = None
 
     def new_tensor(self, name: str, shape: Sequence[int], label: str | None = None) -> str:
         """A float tensor under a name that is not taken yet."""

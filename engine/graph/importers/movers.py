@@ -140,8 +140,7 @@ def expand(node: Node) -> None:
         source = ranked
     repeats = tuple(after // before for before, after in zip(shape, result, strict=True))
     if set(repeats) <= {1}:
-        draft.layers[-1].outputs[0] = node.output
-        draft.touch()
+        draft.layers[-1].outputs = [node.output]
         return None
     draft.add(Tile(repeats=repeats), [source], node.output)
     return None

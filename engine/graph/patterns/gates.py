@@ -128,4 +128,4 @@ def _is_cube(draft: Draft, tensor: str, x: str) -> bool:
     product = source(draft, tensor, Mul)
     square = other(product[0], x) if product else None
     inner = source(draft, square, Mul) if square else None
-    return bool(inner) and inner[0].inputs == [x, x]
+    return bool(inner) and inner[0].inputs == (x, x)

@@ -54,8 +54,8 @@ def batch_norm_into_conv(draft: Draft, layer: DraftLayer) -> bool:
     if conv.inputs[2]:
         bias = (draft.weights[conv.inputs[2]] - mean) * scale + beta
     label = draft.label(conv.output)
-    conv.inputs[1] = draft.new_weight(f"{label}_folded_filter", folded)
-    conv.inputs[2] = draft.new_weight(f"{label}_folded_bias", bias)
+    conv.put(1, draft.new_weight(f"{label}_folded_filter", folded))
+    conv.put(2, draft.new_weight(f"{label}_folded_bias", bias))
     _take_over(draft, conv, layer, keep_label=True)
     return True
 
@@ -74,7 +74,7 @@ def bias_into_conv(draft: Draft, layer: DraftLayer) -> bool:
         bias = draft.weights[layer.inputs[2]]
     else:
         bias = np.full(channels, layer.attributes.const_val, np.float32)
-    conv.inputs[2] = draft.new_weight(f"{draft.label(conv.output)}_added_bias", bias)
+    conv.put(2, draft.new_weight(f"{draft.label(conv.output)}_added_bias", bias))
     _take_over(draft, conv, layer, keep_label=True)
     return True
 
@@ -96,7 +96,8 @@ def bias_into_matmul(draft: Draft, layer: DraftLayer) -> bool:
         if value.ndim > len(draft.shapes[tensor]) or not draft.only_read_by(tensor, layer):
             continue
         vector = name if value.ndim == 1 else draft.new_weight(f"{name}_vector", value.reshape(-1))
-        product.inputs[2], product.outputs = vector, [layer.output]
+        product.put(2, vector)
+        product.outputs = [layer.output]
         if len(draft.shapes[layer.output]) == 2:  # the original's simplifier makes a Gemm of it
             draft.labels[layer.output] = f"{layer.output}_Gemm"
         draft.remove(layer)
@@ -133,9 +134,9 @@ def factor_into_conv(draft: Draft, layer: DraftLayer) -> bool:
     if conv is None:
         return False
     factor, label = np.float32(attributes.const_val), draft.label(conv.output)
-    conv.inputs[1] = draft.new_weight(f"{label}__mergeMulConst", draft.weights[conv.inputs[1]] * factor)
+    conv.put(1, draft.new_weight(f"{label}__mergeMulConst", draft.weights[conv.inputs[1]] * factor))
     if conv.inputs[2]:
-        conv.inputs[2] = draft.new_weight(f"{label}_1__mergeMulConst", draft.weights[conv.inputs[2]] * factor)
+        conv.put(2, draft.new_weight(f"{label}_1__mergeMulConst", draft.weights[conv.inputs[2]] * factor))
     if attributes.do_relu and isinstance(conv.attributes, Fusable):
         conv.attributes = replace(conv.attributes, do_relu=True, relu_limit=attributes.relu_limit)
     _take_over(draft, conv, layer, keep_label=False)

@@ -36,7 +36,7 @@ def pad_into_window(draft: Draft, layer: DraftLayer) -> bool:
     layer.attributes = replace(attributes, pads=total)
     if isinstance(layer.attributes, AvgPool):
         layer.attributes = replace(layer.attributes, count_include_pad=True)
-    layer.inputs[0] = found[0].inputs[0]
+    layer.put(0, found[0].inputs[0])
     draft.remove(found[0])
     return True
 
@@ -73,9 +73,9 @@ def slice_into_conv(draft: Draft, layer: DraftLayer) -> bool:
         return False
     conv, rows = found[0], slice(attributes.offset[1], attributes.ends[1])
     label = draft.label(layer.output)
-    conv.inputs[1] = draft.new_weight(f"{label}_filter", draft.weights[conv.inputs[1]][rows].copy())
+    conv.put(1, draft.new_weight(f"{label}_filter", draft.weights[conv.inputs[1]][rows].copy()))
     if conv.inputs[2]:
-        conv.inputs[2] = draft.new_weight(f"{label}_bias", draft.weights[conv.inputs[2]][rows].copy())
+        conv.put(2, draft.new_weight(f"{label}_bias", draft.weights[conv.inputs[2]][rows].copy()))
     conv.outputs = [layer.output]
     draft.remove(layer)
     return True

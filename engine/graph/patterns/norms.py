@@ -48,7 +48,7 @@ def _deviation(draft: Draft, tensor: str, centred: str, axis: int) -> float | No
     total = source(draft, root[0].inputs[0], AddConst) if root else None
     variance = _mean(draft, total[0].inputs[0]) if total else None
     square = source(draft, variance[0], Mul) if variance and variance[1] == axis else None
-    if total is None or square is None or square[0].inputs != [centred, centred]:
+    if total is None or square is None or square[0].inputs != (centred, centred):
         return None
     return total[1].const_val
 

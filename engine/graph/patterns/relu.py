@@ -46,7 +46,7 @@ def ahead_of_concat(draft: Draft, layer: DraftLayer) -> bool:
             part.attributes = replace(part.attributes, do_relu=True, relu_limit=layer.attributes.relu_limit)
             name = f"{draft.label(part.output)}_move_ahead_relu"
             part.outputs = [draft.new_tensor(name, draft.shapes[part.output])]
-            concat.inputs[index] = part.output
+            concat.put(index, part.output)
     label = f"{draft.label(concat.output)}_relu"
     concat.outputs = [layer.output]
     draft.labels[layer.output] = label
