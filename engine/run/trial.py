@@ -11,12 +11,13 @@ class Source:
     """One source of quantization noise, everything else in float.
 
     kind "layer": what the layer itself adds (weights, integer arithmetic, rounding and clipping of its
-    output), fed with its inputs as the plan stores them. kind "cast": what a float tensor loses where an int8
-    layer reads it.
+    output), fed with its inputs as the plan stores them. kind "cast": what a float tensor loses where int8
+    layers read it; ``reader``: only as that layer reads it ("": every reader).
     """
 
     kind: str
     name: str
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,10 @@ from ...text import visible
 from ..executor import stored_form
 from ..float_runner import FloatRunner, layer_runner
 from ..trial import Source
-from .network import Network
+from .network import CASTS, Network
 from .states import States
 
 Array = NDArray[Any]
-
-CASTS = frozenset({"INT8", "FLOAT", "F32", "F16", "BF16"})
-"""Tags of a tensor in another type (engine/hw's lowering)."""
 
 
 class SourceRuns:
@@ -69,7 +66,8 @@ class SourceRuns:
         if source.kind == "layer":
             return self._layer(network, source.name, sample)
         if source.kind == "cast":
-            return self._cast(network, source.name, sample)
+            changed = self._cast(network, source.name, sample)
+            return self._as_read(changed, source.reader, sample) if source.reader else changed
         raise QuantdeckError(f"source {visible(source.kind)}: no such kind; give layer or cast")
 
     def _cast(self, network: Network, name: str, sample: int) -> dict[str, Array]:
@@ -83,6 +81,19 @@ class SourceRuns:
         form = stored_form(network.program.types[name], value)
         stored = self._states.compute_from(network, {name: form}, [key])[key]
         return {name: network.to_float(key, stored)}
+
+    def _as_read(self, changed: Mapping[str, Array], reader: str, sample: int) -> dict[str, Array]:
+        """What one float layer makes of a changed input; the tensor's other readers keep the float value."""
+        layer = self._graph.by_name.get(reader)
+        if layer is None or not set(changed) <= set(self._graph.activations(layer)):
+            raise QuantdeckError(
+                f"source {visible(', '.join(changed))}: layer {visible(reader)} does not read it; "
+                "name one of its readers"
+            )
+        runner = self._states.built((("layer",), (reader,)), lambda: layer_runner(self._graph, layer))
+        floats = self._states.floats(sample, [*runner.inputs, *layer.outputs], every=True)
+        made = runner.run({name: changed.get(name, floats[name]) for name in runner.inputs})
+        return {name: made[name].reshape(floats[name].shape) for name in layer.outputs if name in made}
 
     def _layer(self, network: Network, name: str, sample: int) -> dict[str, Array]:
         """The float value of the layer's outputs plus what the layer itself adds."""
