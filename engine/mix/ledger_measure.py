@@ -1,0 +1,149 @@
+"""Measuring the noise ledger: all sources on few samples, the louder part on more (peers section 3)."""
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import QuantdeckError
+from ..graph.model import Graph
+from ..hw.chip import get_chip
+from ..plan import Mode, Plan
+from ..run.score import Score
+from .ledger import Ledger
+from .ledger_sources import SourceMap
+from .trial import Failure, Result, Trial
+
+Array = NDArray[np.float64]
+
+LOUDEST = 1e12
+"""Stands for the tan**2 of a right angle and for the noise of a source that could not be measured."""
+LEAST_LOUD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """How the sources are measured: all on ``first`` samples, then the share ``loud`` of them on ``then``.
+
+    ``then`` of 0 leaves it at the first round.
+    """
+
+    first: int = 4
+    then: int = 16
+    loud: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.first < 1 or (self.then and self.then < self.first) or not 0 <= self.loud <= 1:
+            raise QuantdeckError(
+                f"the ledger measures on {self.first} and then {self.then} samples a share of {self.loud:g}; "
+                "give at least 1 sample, a second number that is 0 or not smaller, and a share of 0 to 1"
+            )
+
+
+Measure = Generator[Sequence[Trial], Sequence[Result], Ledger]
+
+
+def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | None = None) -> Measure:
+    """Measure the sources of a graph under the thresholds of *start*; its modes do not matter.
+
+    mode: the float type of the layers that are not int8. Yields one or two sets of trials; returns the ledger.
+    A source that fails counts as infinitely loud. Errors: QuantdeckError when the all-float plan fails.
+    """
+    setting = measuring or Measuring()
+    base = replace(start, modes={})
+    program = get_chip(start.chip).lower(graph, base)
+    found = SourceMap.of(graph, program)
+    floats = base.with_modes(dict.fromkeys(found.names, mode))
+    trials = [Trial(base, samples=setting.first, source=source) for source in found.sources]
+    floor, *results = yield [Trial(floats, samples=max(setting.first, setting.then)), *trials]
+    if isinstance(floor, Failure):
+        raise QuantdeckError(f"the network fails with all layers in {mode}: {floor.message}")
+    first = [_figures(result, floor, setting.first) for result in results]
+    loud: list[int] = []
+    if setting.then > setting.first and setting.loud > 0:
+        loud = _loudest(first, floor, setting.loud)
+        again = yield [replace(trials[index], samples=setting.then) for index in loud]
+        for index, result in zip(loud, again, strict=True):
+            first[index] = _figures(result, floor, setting.then)
+    return _ledger(found, start, floor, first, loud)
+
+
+def thresholds_digest(plan: Plan) -> str:
+    """Digest of a plan without its modes."""
+    return replace(plan, modes={}).digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """One source: [outputs, samples] noise energy and tan**2, slices killed."""
+
+    noise: Array
+    angle: Array
+    kills: int
+
+
+def _figures(result: Result, floor: Score, samples: int) -> _Figures:
+    if isinstance(result, Failure):
+        count = min(samples, floor.samples)
+        loud = np.full((len(floor.outputs), count), LOUDEST)
+        return _Figures(loud, loud, 0)
+    noise = np.array([output.similarity.noise for output in result.outputs], np.float64)
+    noise = np.minimum(np.nan_to_num(noise, nan=LOUDEST, posinf=LOUDEST), LOUDEST)
+    return _Figures(noise, _angles(result), result.dead_slices)
+
+
+def _angles(score: Score) -> Array:
+    cosine = np.array([output.similarity.cosine for output in score.outputs], np.float64)
+    cosine = np.clip(np.nan_to_num(cosine), 1 / math.sqrt(LOUDEST), 1)
+    return 1 / cosine**2 - 1
+
+
+def _loudest(figures: Sequence[_Figures], floor: Score, share: float) -> list[int]:
+    """The loudest sources by their largest share of an output's signal, in their own order."""
+    signal = np.array([sum(output.similarity.signal) for output in floor.outputs], np.float64)
+    level = [float((item.noise.sum(axis=1) / np.maximum(signal, 1e-300)).max()) for item in figures]
+    order = sorted(range(len(level)), key=lambda index: -level[index])
+    return sorted(order[: math.ceil(share * len(order))])
+
+
+def _ledger(
+    found: SourceMap, start: Plan, floor: Score, figures: Sequence[_Figures], loud: Sequence[int]
+) -> Ledger:
+    samples = max((item.noise.shape[1] for item in figures), default=floor.samples)
+    signal = np.array([output.similarity.signal[:samples] for output in floor.outputs], np.float64)
+    floor_noise = np.array([output.similarity.noise[:samples] for output in floor.outputs], np.float64)
+    guide_noise, guide_angle = signal, np.ones_like(signal)
+    if len(loud) >= LEAST_LOUD:
+        guide_noise = np.sum([figures[index].noise for index in loud], axis=0)
+        guide_angle = np.sum([figures[index].angle for index in loud], axis=0)
+    outputs = tuple(output.name for output in floor.outputs)
+    return Ledger(
+        map=found,
+        outputs=outputs,
+        noise=_filled([item.noise for item in figures], guide_noise),
+        angle=_filled([item.angle for item in figures], guide_angle),
+        signal=signal,
+        floor=np.nan_to_num(floor_noise, posinf=LOUDEST),
+        floor_angle=_angles(floor)[:, :samples],
+        kills=tuple(item.kills for item in figures),
+        thresholds=thresholds_digest(start),
+    )
+
+
+def _filled(values: Sequence[Array], guide: Array) -> Array:
+    """[sources, outputs, samples]: a source measured on fewer samples goes on in proportion to *guide*.
+
+    Samples differ in how much noise they show, all sources alike: the guide is the sum of the sources that were
+    measured on all, or the signal.
+    """
+    samples = guide.shape[1]
+    filled = np.zeros((len(values), *guide.shape))
+    for index, value in enumerate(values):
+        count = value.shape[1]
+        filled[index, :, :count] = value
+        if count < samples:
+            known = np.maximum(guide[:, :count].sum(axis=1, keepdims=True), 1e-300)
+            filled[index, :, count:] = value.sum(axis=1, keepdims=True) / known * guide[:, count:]
+    return filled
