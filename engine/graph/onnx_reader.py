@@ -1,7 +1,7 @@
 """ONNX models to Graphs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +77,12 @@ def read_onnx(
         if cleaned is not model:
             model, found = cleaned, _probe(cleaned, sample, path)
     try:
-        draft = _converted(_Source(model, tuple(feeds), sample, found), notes)
+        graph = _converted(_Source(model, tuple(feeds), sample, found), path.stem, notes)
     except UnsupportedModelError:
         raise
     except Exception as error:  # onnxruntime's exceptions have no public base class
         raise UnsupportedModelError(f"{visible(str(path))} cannot be converted: {reason(error)}.") from error
-    draft.notes[:0] = notes
-    return finish(draft, path.stem)
+    return replace(graph, notes=tuple(dict.fromkeys([*notes, *graph.notes])))
 
 
 def _first_run(model: onnx.ModelProto, feeds: list[Feed], path: Path) -> tuple[dict[str, Array], Probe]:
@@ -113,29 +112,34 @@ def _probe(model: onnx.ModelProto, sample: Mapping[str, Array], path: Path) -> P
     return found
 
 
-def _converted(source: _Source, notes: list[str]) -> Draft:
-    """The conversion that computes what the file does: with all rules, else without, else with more opaque layers."""
-    draft = _draft(source, frozenset(), rules=True)
-    if _agrees(draft, source):
-        return draft
+def _converted(source: _Source, name: str, notes: list[str]) -> Graph:
+    """The graph that computes what the file does: with all rules, else without, else with more opaque layers."""
+    graph = _with_rules(source, name)
+    if graph is not None:
+        return graph
     notes.append("The layers are not fused, because the fused network computes something else.")
     kept: set[str] = set()
     while True:
         draft = _draft(source, frozenset(kept), rules=False)
-        wrong = first_wrong(draft, source.sample, source.found.values)
+        graph = finish(draft, name)
+        wrong = first_wrong(draft, graph, source.sample, source.found.values)
         if wrong is None or wrong.output in kept:
-            return draft
+            return graph
         kept.add(wrong.output)
         notes.append(
             f"{visible(draft.label(wrong.output))} stays as the file has it, because its layer differs."
         )
 
 
-def _agrees(draft: Draft, source: _Source) -> bool:
+def _with_rules(source: _Source, name: str) -> Graph | None:
+    """The graph that all rules lead to; None where it computes something else, or nothing at all."""
+    draft = _draft(source, frozenset(), rules=True)
     try:
-        return first_wrong(draft, source.sample, source.found.values) is None
+        graph = finish(draft, name)
+        wrong = first_wrong(draft, graph, source.sample, source.found.values)
     except Exception:  # a rule made a network that does not run
-        return False
+        return None
+    return graph if wrong is None else None
 
 
 def _draft(source: _Source, kept: frozenset[str], *, rules: bool) -> Draft:

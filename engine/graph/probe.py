@@ -76,6 +76,11 @@ def _arrays_close(left: Array, right: Array, tolerance: float) -> bool:
         return False
     if left.dtype.kind != "f":
         return bool(np.array_equal(left, right))
+    if left.size and left.dtype == np.float32:
+        with np.errstate(invalid="ignore", over="ignore"):
+            off, size = _largest(left - right), _largest(left)
+        if np.isfinite(off) and np.isfinite(size):  # then every element is finite
+            return off <= tolerance * size + 1e-12
     finite = np.isfinite(left)
     if not np.array_equal(finite, np.isfinite(right)):
         return False
@@ -83,3 +88,8 @@ def _arrays_close(left: Array, right: Array, tolerance: float) -> bool:
         return False
     a, b = left[finite].astype(np.float64), right[finite].astype(np.float64)
     return bool(np.abs(a - b).max(initial=0.0) <= tolerance * np.abs(a).max(initial=0.0) + 1e-12)
+
+
+def _largest(array: Array) -> float:
+    """The largest magnitude; NaN or infinite where an element is."""
+    return float(np.maximum(array.max(), -array.min()))

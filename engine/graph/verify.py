@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .draft import Draft, DraftLayer
-from .finish import finish
+from .model import Graph
 from .onnx_writer import to_onnx
 from .probe import same
 from .runtime import run, session
@@ -14,12 +14,13 @@ from .vocabulary import Compare, Floor, Opaque
 Array = np.ndarray
 
 
-def first_wrong(draft: Draft, feeds: Mapping[str, Array], values: Mapping[str, Array]) -> DraftLayer | None:
+def first_wrong(
+    draft: Draft, graph: Graph, feeds: Mapping[str, Array], values: Mapping[str, Array]
+) -> DraftLayer | None:
     """The first layer whose result differs from the file's although all that it reads agrees; None for none.
 
-    Opaque layers, floors and comparisons only pass differences on: a last digit may tip them.
+    graph: the one that *draft* became. Opaque layers, floors and comparisons only pass differences on: a last digit may tip them.
     """
-    graph = finish(draft, "check")
     names = {
         mine: theirs.outputs[0]
         for layer, theirs in zip(draft.layers, graph.layers, strict=True)

@@ -1,5 +1,6 @@
-"""The layers that a Graph is made of: one typed attribute class an op (names and meanings of TPU-MLIR's Top
-dialect, spec A.12 and C).
+"""The layers that a Graph is made of: one typed attribute class an op.
+
+Names and meanings are those of TPU-MLIR's Top dialect (spec A.12 and C).
 
 Inputs are listed per class in the order of ``Layer.inputs``; "w" marks one that may be, or always is, a
 weight, "?" one that may be absent (""). Shapes are NCHW, with any number of spatial axes (1 to 3) where the

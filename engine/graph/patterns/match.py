@@ -45,7 +45,9 @@ def other(layer: DraftLayer, tensor: str) -> str | None:
     return layer.inputs[1] if layer.inputs[0] == tensor else layer.inputs[0]
 
 
-def become(draft: Draft, layer: DraftLayer, attributes: Attributes, inputs: Sequence[str], op_type: str) -> bool:
+def become(
+    draft: Draft, layer: DraftLayer, attributes: Attributes, inputs: Sequence[str], op_type: str
+) -> bool:
     """Turn *layer* into another op; its output is named after *op_type*."""
     layer.attributes, layer.inputs = attributes, inputs
     draft.labels[layer.output] = f"{layer.output}_{op_type}"
