@@ -1,4 +1,6 @@
-"""Real models end to end: calibrated with kl, run on bm1684x, scored on their own task. Prints the table of docs/models.md.
+"""Real models end to end: calibrated with kl, run on bm1684x, scored on their own task.
+
+Prints the table of docs/models.md.
 
 Usage: python benchmarks/models.py ZOO [MODEL ...]
 ZOO is a folder with models/*.onnx and images/ as the reference material has them; it is not part of the project.
@@ -13,11 +15,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import quantdeck as qd
 from quantdeck.engine.data.labels import read_labels
 from quantdeck.engine.graph.model import Graph
 from quantdeck.engine.run.executor import Executor
 from quantdeck.engine.run.float_runner import FloatRunner
+
+import quantdeck as qd
 
 Array = np.ndarray
 Outputs = Mapping[str, Array]
@@ -174,7 +177,8 @@ CASES = {
         "face", 7, "face", "faces kept, %", kept_boxes(ultraface),
     ),
     "superres_x3": Case(
-        qd.Preprocess(mean=(0.0,), scale=(0.0039216,), pixel_format="gray"), "superres", 16, "superres", "PSNR, dB", psnr
+        qd.Preprocess(mean=(0.0,), scale=(0.0039216,), pixel_format="gray"),
+        "superres", 16, "superres", "PSNR, dB", psnr,
     ),
 }  # fmt: skip
 

@@ -8,10 +8,10 @@ _KEPT_FORMAT = {0x200D}  # zero width joiner inside emoji families; harmless alo
 
 
 def visible(name: str) -> str:
-    """Return *name* with every control, format and direction character replaced by a visible sign.
+    r"""Return *name* with every control, format and direction character replaced by a visible sign.
 
     C0 and DEL become the Unicode control pictures, everything else of the categories Cc, Cf, Cs, Co, Zl
-    and Zp becomes ``\\u{HEX}``. The result holds no byte that a terminal would act on (style 2.7).
+    and Zp becomes ``\u{HEX}``. The result holds no byte that a terminal would act on (style 2.7).
     """
     if name.isascii() and name.isprintable():
         return name

@@ -15,4 +15,6 @@ cat > "$site/pyrightconfig.json" <<CONFIG
  "reportUnknownLambdaType": "none", "reportUnknownParameterType": "none"}
 CONFIG
 "$bin/pyright" --pythonpath "$bin/python" -p "$site"
-PYTHONPATH="$site" "$bin/lint-imports" --config .importlinter
+cp .importlinter "$site/"
+linter=$(cd "$bin" && pwd)/lint-imports
+(cd "$site" && PYTHONPATH=. "$linter")  # in that folder, so that it sees the installed package and not the sources

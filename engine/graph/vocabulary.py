@@ -307,10 +307,10 @@ class MaxPool(Fusable):
 
 @dataclass(frozen=True, slots=True)
 class AvgPool(Fusable):
-    """x. N-d. The divisor counts the window's elements inside the picture, or inside picture and pads where
-    count_include_pad; elements of a ceil_mode overhang never count (they lie beyond ``pads``).
+    """x. N-d.
 
-    ``overhang`` holds the extra elements per spatial axis at the end that a ceil_mode window may touch.
+    The divisor counts the window's elements inside the picture, or inside picture and pads where
+    count_include_pad; elements of a ceil_mode overhang never count (they lie beyond ``pads``). ``overhang`` holds the extra elements per spatial axis at the end that a ceil_mode window may touch.
     """
 
     kernel_shape: tuple[int, ...] = (1, 1)

@@ -51,6 +51,7 @@ def test_commands_of_a_page_run_in_order(page: Path, folder: Path, request: pyte
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
@@ -61,7 +62,12 @@ def test_commands_of_a_page_run_in_order(page: Path, folder: Path, request: pyte
 def test_python_blocks_run(page: Path, folder: Path):
     for block in blocks(page, "python"):
         done = subprocess.run(
-            [sys.executable, "-c", block], cwd=folder, env=environment(folder), capture_output=True, text=True
+            [sys.executable, "-c", block],
+            cwd=folder,
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
 

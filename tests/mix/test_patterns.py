@@ -35,7 +35,7 @@ def test_bert_floats_gelu_its_matmul_and_the_adds_before_norms():
     assert kinds.count("GELU") == 2
     assert kinds.count("MatMul") == 2
     assert all(kind in ("GELU", "MatMul", "Add") for kind in kinds)
-    assert "2 blocks of the bert family" == proposal.reason
+    assert proposal.reason == "2 blocks of the bert family"
 
 
 def test_a_convolutional_network_has_none():
