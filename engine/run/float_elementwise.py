@@ -51,13 +51,13 @@ def _unary(attributes: v.Attributes) -> Callable[[Array], Array] | None:
     found: Callable[[Array], Array] | None = _PLAIN.get(type(attributes)) or _with_constant(attributes)
     match attributes:
         case v.Clip(min=low, max=high):
-            found = lambda x: np.minimum(np.maximum(x, F32(low)), F32(high))  # noqa: E731
+            found = lambda x: np.minimum(np.maximum(x, F32(low)), F32(high))
         case v.Relu(relu_limit=limit):
-            found = lambda x: _bounded(x, limit)  # noqa: E731
+            found = lambda x: _bounded(x, limit)
         case v.LeakyRelu(alpha=alpha):
-            found = lambda x: np.where(x > 0, x, F32(alpha) * x)  # noqa: E731
+            found = lambda x: np.where(x > 0, x, F32(alpha) * x)
         case v.SubConst(const_val=value, is_reverse=reverse):
-            found = lambda x: F32(value) - x if reverse else x - F32(value)  # noqa: E731
+            found = lambda x: F32(value) - x if reverse else x - F32(value)
         case _:
             pass
     return found
@@ -95,19 +95,19 @@ def _many(attributes: v.Attributes) -> Callable[[list[Array]], Array] | None:
     found: Callable[[list[Array]], Array] | None = None
     match attributes:
         case v.Add(coeff=()):
-            found = lambda xs: reduce(np.add, xs)  # noqa: E731
+            found = lambda xs: reduce(np.add, xs)
         case v.Sub():
-            found = lambda xs: xs[0] - xs[1]  # noqa: E731
+            found = lambda xs: xs[0] - xs[1]
         case v.Mul():
-            found = lambda xs: reduce(np.multiply, xs)  # noqa: E731
+            found = lambda xs: reduce(np.multiply, xs)
         case v.Div():
-            found = lambda xs: xs[0] / xs[1]  # noqa: E731
+            found = lambda xs: xs[0] / xs[1]
         case v.Max():
-            found = lambda xs: reduce(np.maximum, xs)  # noqa: E731
+            found = lambda xs: reduce(np.maximum, xs)
         case v.Min():
-            found = lambda xs: reduce(np.minimum, xs)  # noqa: E731
+            found = lambda xs: reduce(np.minimum, xs)
         case v.Concat(axis=axis):
-            found = lambda xs: np.concatenate(xs, axis)  # noqa: E731
+            found = lambda xs: np.concatenate(xs, axis)
         case _:
             found = None
     return found
@@ -117,11 +117,11 @@ def _mover(attributes: v.Attributes, shape: Sequence[int]) -> Callable[[Array], 
     found: Callable[[Array], Array] | None = None
     match attributes:
         case v.Reshape() | v.Squeeze() | v.Unsqueeze():
-            found = lambda x: x.reshape(tuple(shape))  # noqa: E731
+            found = lambda x: x.reshape(tuple(shape))
         case v.Permute(order=order):
-            found = lambda x: x.transpose(order)  # noqa: E731
+            found = lambda x: x.transpose(order)
         case v.Upsample(do_relu=False, scale_h=h, scale_w=w):
-            found = lambda x: x.repeat(h, -2).repeat(w, -1)  # noqa: E731
+            found = lambda x: x.repeat(h, -2).repeat(w, -1)
         case _:
             found = None
     return found
