@@ -28,19 +28,19 @@ def rule_of(attributes: Attributes, mode: str, output_shape: Sequence[int]) -> R
     found: Rule | None = None
     match attributes:
         case Conv() if mode != "F32":
-            found = lambda x: _conv(attributes, x)  # noqa: E731
+            found = lambda x: _conv(attributes, x)
         case Deconv() if mode != "F32":
-            found = lambda x: _deconv(attributes, x)  # noqa: E731
+            found = lambda x: _deconv(attributes, x)
         case MatMul() if mode != "F32":
-            found = lambda x: _matmul(attributes, x)  # noqa: E731
+            found = lambda x: _matmul(attributes, x)
         case Reduce(mode="ReduceMean" | "ReduceSum"):
-            found = lambda x: _reduce(attributes, mode, x)  # noqa: E731
+            found = lambda x: _reduce(attributes, mode, x)
         case Softmax(log=False):
-            found = lambda x: _softmax(attributes, x)  # noqa: E731
+            found = lambda x: _softmax(attributes, x)
         case LayerNorm() if mode != "F32":
-            found = lambda x: _layer_norm(attributes, x)  # noqa: E731
+            found = lambda x: _layer_norm(attributes, x)
         case Interp(mode="linear") if _plain_linear(attributes) and len(output_shape) == 4:
-            found = lambda x: _linear_resize(attributes, output_shape, x)  # noqa: E731
+            found = lambda x: _linear_resize(attributes, output_shape, x)
         case _:
             found = elementwise_rule(attributes, output_shape)
     return found
