@@ -8,7 +8,7 @@ Advance = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 
 
-class Cancelled(Exception):  # noqa: N818 - the user asked for it
+class Cancelled(Exception):
     """The work was asked to stop; raised inside it at its next step."""
 
 
