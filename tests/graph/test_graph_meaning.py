@@ -380,7 +380,7 @@ def test_normalisations(tmp_path, opset):
 
 def every_layer(opset):
     """Nodes of most layer kinds that exist at *opset*, each into an output, and one that is opaque."""
-    axes = lambda *values: {"axes": list(values)}  # noqa: E731
+    axes = lambda *values: {"axes": list(values)}
     nodes = [
         node("Ceil", "x", "ceil"),
         node("Conv", "x w b", "conv", pads=[1] * 4),
