@@ -310,7 +310,8 @@ class AvgPool(Fusable):
     """x. N-d.
 
     The divisor counts the window's elements inside the picture, or inside picture and pads where
-    count_include_pad; elements of a ceil_mode overhang never count (they lie beyond ``pads``). ``overhang`` holds the extra elements per spatial axis at the end that a ceil_mode window may touch.
+    count_include_pad. ``overhang`` holds the extra elements per spatial axis at the end that a ceil_mode
+    window may touch beyond ``pads``; they never count.
     """
 
     kernel_shape: tuple[int, ...] = (1, 1)
