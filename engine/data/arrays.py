@@ -4,6 +4,7 @@ import io
 import math
 import warnings
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import IO
 
@@ -75,6 +76,8 @@ def _header(stream: IO[bytes], size: int) -> ArrayHeader:
             version = npy_format.read_magic(stream)
             read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
             shape, _, dtype = read(stream)
+    except (zipfile.BadZipFile, zlib.error):
+        raise BadFileError("is damaged: the checksum of an array is wrong") from None
     except Exception:  # a header is parsed as Python text: any kind of error may come of it
         raise BadFileError("holds something that is no numpy array") from None
     if dtype.hasobject:

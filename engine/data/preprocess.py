@@ -170,8 +170,16 @@ def _linear(image: Array, height: int, width: int) -> Array:
 
 
 def read_image(source: Path | str | bytes, pixel_format: str = "bgr") -> Array:
-    """Decode a picture: uint8, (h, w, 3) in BGR, (h, w) for gray, (h, w, 4) in RGBA for rgba."""
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    """Decode a picture: uint8, (h, w, 3) in BGR, (h, w) for gray, (h, w, 4) in RGBA for rgba.
+
+    Errors: QuantdeckError for a file that cannot be read or decoded.
+    """
+    try:
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    except OSError as error:
+        raise QuantdeckError(
+            f"{visible(str(source))} cannot be read ({error.strerror}); put it back or leave it out"
+        ) from None
     flags = {"gray": cv2.IMREAD_GRAYSCALE, "rgba": cv2.IMREAD_UNCHANGED}.get(pixel_format, cv2.IMREAD_COLOR)
     image = decode(data, flags)
     if image is None:

@@ -67,11 +67,12 @@ class Samples:
         parts = [self._load(rows) for rows in group]
         batch = batch_of(self.inputs)
         return {
-            tensor.name: np.ascontiguousarray(
+            tensor.name: np.asarray(
                 np.concatenate([part[tensor.name] for part in parts])
                 if is_batched(tensor, batch)
                 else parts[0][tensor.name],
                 dtype=np.dtype(tensor.dtype),
+                order="C",
             )
             for tensor in self.inputs
         }
