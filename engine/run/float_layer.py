@@ -45,6 +45,11 @@ class FloatLayer:
         floats = all(name not in graph.tensors or graph.tensors[name].is_float for name in names)
         return bool(names) and rank > 0 and floats and len(self._floats) == 1
 
+    @property
+    def fixed_shape(self) -> bool:
+        """Whether the layer takes the graph's shapes only, and no other batch."""
+        return self._product is None and self._rule is None
+
     def _product_of(self, graph: Graph) -> Product | None:
         names = self._layer.inputs
         weights = self._graph.weights

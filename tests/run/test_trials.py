@@ -43,7 +43,7 @@ def test_any_order_budget_file_and_threads_give_the_plain_score(
     ) as evaluator:
         for part in (order[:cut], order[cut:], order):
             found = evaluator([trials[index] for index in part])
-            assert found == [expected[index] for index in part]
+            assert repr(found) == repr([expected[index] for index in part])  # a NaN is not equal to itself
     assert folder is None or not list(folder.iterdir())
 
 
@@ -53,13 +53,16 @@ def test_layers_alone_in_int8_on_the_reference_networks(shared: Path, case: str)
     graph, names = found.graph, list(found.graph.by_name)
     random = np.random.default_rng(1)
     feeds = [
-        {name: array + 0.1 * random.normal(size=array.shape).astype(np.float32) for name, array in given.items()}
+        {
+            name: array + 0.1 * random.normal(size=array.shape).astype(np.float32)
+            for name, array in given.items()
+        }
         for given in [found.feeds] * 2
     ]
     alone = [found.plan.with_modes({name: Mode.F16 for name in names if name != one}) for one in names[::4]]
     trials = [Trial(found.plan), *(Trial(plan) for plan in alone)]
     with TrialEvaluator(graph, Held(feeds), memory=1 << 30, threads=2) as evaluator:
-        assert evaluator(trials) == [plain_score(graph, feeds, trial) for trial in trials]
+        assert repr(evaluator(trials)) == repr([plain_score(graph, feeds, trial) for trial in trials])
 
 
 def test_equal_programs_are_run_once_and_samples_read_once() -> None:

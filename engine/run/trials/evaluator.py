@@ -1,9 +1,10 @@
 """Scores sets of trials: what they share is computed once, and each score is that of a run from scratch."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -34,6 +35,13 @@ Key = tuple[object, ...]
 NETWORKS, SCORES = 16, 4096
 """Lowered plans and scores that are remembered."""
 
+GROUP = 4
+"""Samples that run together where memory allows."""
+
+
+Rows = list[tuple[Values, Values]]
+"""Values of the reference and of the trial, one entry a sample."""
+
 
 @dataclass(slots=True)
 class _Job:
@@ -48,6 +56,9 @@ class _Job:
     comparison: Comparison | None = None
     error: BaseException | None = None
     score: Result | None = field(default=None)
+
+
+Unit = tuple[_Job, range]
 
 
 class TrialEvaluator:
@@ -85,6 +96,8 @@ class TrialEvaluator:
         self._sources = SourceRuns(self._states)
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._threads = threads
+        largest = max((4 * tensor.size for tensor in graph.tensors.values()), default=1)
+        self._group = max(1, min(GROUP, budget // (16 * largest + 1)))
         self._networks: OrderedDict[str, Network] = OrderedDict()
         self._references: dict[str, Network] = {}
         self._scores: OrderedDict[Key, Score] = OrderedDict()
@@ -191,10 +204,11 @@ class TrialEvaluator:
     # ---------------------------------------------------------------- running
 
     def _run(self, jobs: Sequence[_Job]) -> None:
-        units = [(job, sample) for job in jobs for sample in range(job.count)]
-        for (job, sample), values in zip(units, self._map(units), strict=True):
-            if job.error is None and values is not None:
-                self._compare(job, sample, *values)
+        units = [(job, samples) for job in jobs for samples in self._groups(job.count)]
+        for (job, _), rows in zip(units, self._map(units), strict=True):
+            for values in rows:
+                if job.error is None:
+                    self._compare(job, *values)
         for job in jobs:
             if job.error is not None:
                 job.score = Failure(_sentence(job.error))
@@ -205,13 +219,20 @@ class TrialEvaluator:
             if len(self._scores) > SCORES:
                 self._scores.popitem(last=False)
 
-    def _map(self, units: Iterable[tuple[_Job, int]]) -> Iterator[tuple[Values, Values] | None]:
+    def _groups(self, count: int) -> list[range]:
+        """The samples in groups that run together, about as many for each thread."""
+        groups = -(-count // self._group)
+        groups = min(count, -(-groups // self._threads) * self._threads)
+        edges = [count * index // groups for index in range(groups + 1)] if groups else [0]
+        return [range(first, last) for first, last in pairwise(edges)]
+
+    def _map(self, units: Iterable[Unit]) -> Iterator[Rows]:
         """The values of each unit, in order; a few are ahead of the one that is asked for."""
         if self._pool is None:
             for unit in units:
                 yield self._values(*unit)
             return
-        waiting: deque[Future[tuple[Values, Values] | None]] = deque()
+        waiting: deque[Future[Rows]] = deque()
         for unit in units:
             waiting.append(self._pool.submit(self._values, *unit))
             if len(waiting) > 2 * self._threads:
@@ -219,22 +240,24 @@ class TrialEvaluator:
         while waiting:
             yield waiting.popleft().result()
 
-    def _values(self, job: _Job, sample: int) -> tuple[Values, Values] | None:
-        """The reference's and the trial's values of one sample; None when the trial has failed."""
+    def _values(self, job: _Job, samples: range) -> Rows:
+        """The reference's and the trial's values of each sample; none when the trial has failed."""
         if job.error is not None:
-            return None
+            return []
         try:
             if job.source is not None:
-                return self._sources.run(job.network, job.source, sample, job.names)
-            return self._original(job, sample), self._states.real(job.network, sample, job.names)
+                source = job.source
+                return [self._sources.run(job.network, source, sample, job.names) for sample in samples]
+            original = self._original(job, samples)
+            return list(zip(original, self._states.real(job.network, samples, job.names), strict=True))
         except Exception as error:
             job.error = error
-            return None
+            return []
 
-    def _original(self, job: _Job, sample: int) -> Values:
+    def _original(self, job: _Job, samples: range) -> Sequence[Values]:
         if job.reference is None:
-            return self._states.floats(sample, job.names)
-        return self._states.reference(job.reference, sample, job.names)
+            return [self._states.floats(sample, job.names) for sample in samples]
+        return self._states.reference(job.reference, samples, job.names)
 
     # ---------------------------------------------------------------- comparing
 
@@ -244,7 +267,7 @@ class TrialEvaluator:
             return {output.name: output.tensor for output in self.graph.outputs}
         return {name: name for name in job.names}
 
-    def _compare(self, job: _Job, sample: int, reference: Values, got: Values) -> None:
+    def _compare(self, job: _Job, reference: Values, got: Values) -> None:
         if job.comparison is None:
             job.comparison = Comparison(self._labels(job), self._post_process)
         try:
@@ -259,6 +282,3 @@ def _sentence(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     detail = f": {visible(lines[0])}" if lines else ""
     return f"{type(error).__name__}{detail}"
-
-
-Evaluate = Callable[[Sequence[Trial]], Sequence[Result]]

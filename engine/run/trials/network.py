@@ -1,6 +1,6 @@
 """A lowered plan whose values are known by content."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from ..executor import exact_tensors
 from .content import Digest, step_content, value_digests
 
 Array = NDArray[Any]
+
+CASTS = frozenset({"INT8", "FLOAT", "F32", "F16", "BF16"})
+"""Tags of a tensor in another type (engine/hw's lowering)."""
 
 _CHEAP = frozenset({"reshape", "transpose", "slice", "copy", "dequantize"})
 
@@ -32,6 +35,7 @@ class Network:
         }
         self.contents = [step_content(step) for step in program.steps]
         self.digests = value_digests(program, self.exact, self.contents)
+        self._together: dict[int, bool] = {}
 
     def held(self) -> frozenset[Digest]:
         """Digests of the values that cost something to make."""
@@ -44,6 +48,19 @@ class Network:
 
     def _cheap(self, kernel: str, layer: str) -> bool:
         return kernel in _CHEAP or (kernel == "float" and self.graph.by_name[layer].op in COPIES)
+
+    def shape(self, key: Key) -> tuple[int, ...] | None:
+        """Shape of a graph tensor or of a cast of one; None for what else a program holds."""
+        name = key if isinstance(key, str) else key[0] if key[1] in CASTS else ""
+        tensor = self.graph.tensors.get(name)
+        return None if tensor is None else tensor.shape
+
+    def together(self, index: int, decide: Callable[[], bool]) -> bool:
+        """What was decided about a step, asked once."""
+        found = self._together.get(index)
+        if found is None:
+            found = self._together[index] = decide()
+        return found
 
     def to_float(self, key: Key, raw: Array) -> Array:
         """Real values from the stored form of a value."""

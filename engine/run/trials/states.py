@@ -1,23 +1,24 @@
 """Values of programs for the samples: from what is held, else from the nearest values that are."""
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...graph.model import Graph
 from ...hw.program import Key
 from ..executor import checked_feeds
 from ..float_runner import FloatRunner
-from .content import named
+from .content import Digest, named
+from .groups import Runner, Stack
 from .network import Network
 from .prepared import PreparedSteps
 from .store import ValueStore
 
 Array = NDArray[Any]
+Values = Mapping[str, Array]
 
 SESSIONS = 64
 """Float sessions that are kept at the same time."""
@@ -109,19 +110,27 @@ class States:
 
     # ---------------------------------------------------------------- programs
 
-    def compute(self, network: Network, sample: int, wanted: Iterable[Key]) -> dict[Key, Array]:
-        """Stored forms of the wanted values, as :meth:`Executor.run_raw` gives them."""
-        wanted = list(wanted)
-        values, indices = self._trace(network, sample, wanted)
-        self._execute(network, values, indices, wanted, sample)
+    def compute(self, network: Network, samples: Sequence[int], wanted: Sequence[Key]) -> dict[Key, Stack]:
+        """Stored forms of the wanted values, as :meth:`Executor.run_raw` gives them, of each sample."""
+        values, indices = self._trace(network, samples, wanted)
+
+        def kept(key: Key, value: Stack) -> None:
+            digest = network.digests[key]
+            if self._store.wants(digest):
+                for sample, part in zip(samples, value.parts(), strict=True):
+                    self._store.put(sample, digest, part)
+
+        self._runner(network, len(samples)).run(values, indices, wanted, kept)
         constants = network.program.constants
-        return {key: values[key] if key in values else constants[key] for key in wanted}
+        return {
+            key: values[key] if key in values else Stack([constants[key]] * len(samples)) for key in wanted
+        }
 
     def compute_from(
         self, network: Network, given: Mapping[Key, Array], wanted: Sequence[Key]
     ) -> dict[Key, Array]:
-        """Stored forms of the wanted values from given ones; nothing is looked up or kept."""
-        values = dict(given)
+        """Stored forms of one sample's wanted values from given ones; nothing is looked up or kept."""
+        values = {key: Stack([value]) for key, value in given.items()}
         indices: set[int] = set()
         stack = [key for key in wanted if key not in values]
         while stack:
@@ -129,42 +138,18 @@ class States:
             if index is not None and index not in indices:
                 indices.add(index)
                 stack.extend(key for key in network.program.steps[index].inputs if key not in values)
-        self._execute(network, values, sorted(indices), wanted, None)
-        return {key: values[key] for key in wanted}
+        self._runner(network, 1).run(values, sorted(indices), wanted)
+        return {key: values[key].parts()[0] for key in wanted}
 
-    def _execute(
-        self,
-        network: Network,
-        values: dict[Key, Array],
-        indices: Sequence[int],
-        wanted: Sequence[Key],
-        sample: int | None,
-    ) -> None:
-        """Run steps in order; a value leaves when nobody reads it any more."""
-        steps, constants = network.program.steps, network.program.constants
-        uses = Counter(key for index in indices for key in steps[index].inputs)
-        uses.update(wanted)
-        for index in indices:
-            step = steps[index]
-            run = self._prepared.get(network.contents[index], step)
-            inputs = [values[key] if key in values else constants[key] for key in step.inputs]
-            for key, value in zip(step.outputs, run(inputs), strict=True):
-                if key in values:
-                    continue
-                if uses[key]:
-                    values[key] = value
-                if sample is not None:
-                    self._store.put(sample, network.digests[key], value)
-            for key in step.inputs:
-                uses[key] -= 1
-                if not uses[key]:
-                    values.pop(key, None)
+    def _runner(self, network: Network, count: int) -> Runner:
+        steps, contents, get = network.program.steps, network.contents, self._prepared.get
+        return Runner(network, count, lambda index: get(contents[index], steps[index]))
 
     def _trace(
-        self, network: Network, sample: int, wanted: Sequence[Key]
-    ) -> tuple[dict[Key, Array], list[int]]:
+        self, network: Network, samples: Sequence[int], wanted: Sequence[Key]
+    ) -> tuple[dict[Key, Stack], list[int]]:
         """The values to start from and the steps to run, in order: backward from what is wanted."""
-        values: dict[Key, Array] = {}
+        values: dict[Key, Stack] = {}
         exact: list[str] = []
         found: set[int] = set()
         seen: set[Key] = set()
@@ -177,7 +162,7 @@ class States:
             if isinstance(key, str) and (key in network.exact or key in self.graph.inputs):
                 exact.append(key)
                 continue
-            held = self._store.get(sample, network.digests[key])
+            held = self._held(samples, network.digests[key])
             if held is not None:
                 values[key] = held
                 continue
@@ -186,22 +171,43 @@ class States:
                 found.add(index)
                 stack.extend(network.program.steps[index].inputs)
         if exact:
-            outputs = set(self.graph.output_tensors)
-            values.update(self.floats(sample, exact, every=not outputs.issuperset(exact)))
+            every = not set(self.graph.output_tensors).issuperset(exact)
+            rows = [self.floats(sample, exact, every=every) for sample in samples]
+            values.update({name: Stack([row[name] for row in rows]) for name in exact})
         return values, sorted(found)
 
-    def reference(self, network: Network, sample: int, names: Sequence[str]) -> dict[str, Array]:
+    def _held(self, samples: Sequence[int], digest: Digest) -> Stack | None:
+        """A value that is held for all of the samples."""
+        if not self._store.wants(digest):
+            return None
+        parts: list[Array] = []
+        for sample in samples:
+            part = self._store.get(sample, digest)
+            if part is None:
+                return None
+            parts.append(part)
+        return Stack(parts)
+
+    def reference(self, network: Network, samples: Sequence[int], names: Sequence[str]) -> list[Values]:
         """Real values of what others are compared with, kept whatever the budget says."""
         digests = {name: named("reference", network.digests[name].hex()) for name in names}
-        found = {name: self._store.get(sample, digest) for name, digest in digests.items()}
-        known = {name: value for name, value in found.items() if value is not None}
-        if len(known) < len(digests):
-            known = self.real(network, sample, names)
+        rows: list[Values] = []
+        for sample in samples:
+            found = {name: self._store.get(sample, digest) for name, digest in digests.items()}
+            rows.append({name: value for name, value in found.items() if value is not None})
+        if all(len(row) == len(digests) for row in rows):
+            return rows
+        rows = self.real(network, samples, names)
+        for sample, row in zip(samples, rows, strict=True):
             for name, digest in digests.items():
-                self._store.put(sample, digest, known[name], always=True)
-        return known
+                self._store.put(sample, digest, row[name], always=True)
+        return rows
 
-    def real(self, network: Network, sample: int, names: Sequence[str]) -> dict[str, Array]:
-        """Real values of graph tensors in a program."""
-        raw = self.compute(network, sample, names)
-        return {name: network.to_float(name, np.asarray(raw[name])) for name in names}
+    def real(self, network: Network, samples: Sequence[int], names: Sequence[str]) -> list[Values]:
+        """Real values of graph tensors in a program, sample by sample."""
+        raw = self.compute(network, samples, names)
+        parts = {name: raw[name].parts() for name in names}
+        return [
+            {name: network.to_float(name, parts[name][index]) for name in names}
+            for index in range(len(samples))
+        ]

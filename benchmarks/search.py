@@ -1,0 +1,132 @@
+"""What a full sensitivity pass costs, in float forwards of onnxruntime measured in the same run.
+
+Usage: python benchmarks/search.py MODEL IMAGES [--samples K] [--layers L] [--methods max,kl,mse,percentile9999]
+
+MODEL: an ONNX file, IMAGES: a folder of pictures. The pass is that of search_qtable (spec B.15 step 5): each
+layer alone in int8 with each method's threshold, all others in the chip's float type, on K samples. Printed:
+the time of the pass on one thread over L x M x K forwards of the user's file in onnxruntime (one thread, its
+defaults, all graph optimizations), and the wall time with two jobs over that with one. The forward is timed
+before and after the passes; the better of the two counts, against us.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from quantdeck.engine.calib.calibrate import calibrate
+from quantdeck.engine.data.preprocess import Preprocess
+from quantdeck.engine.data.samples import Samples, select_samples
+from quantdeck.engine.graph.model import Graph
+from quantdeck.engine.graph.onnx_reader import read_onnx
+from quantdeck.engine.mix.qtable_search import LayerSearch, rank_layers
+from quantdeck.engine.mix.trial import Objective, Ranked, Result, Trial
+from quantdeck.engine.plan import Mode, Plan
+from quantdeck.engine.run.trials import TrialEvaluator
+
+PICTURES = Preprocess(
+    resize_dims=(256, 256), mean=(127.5,) * 3, scale=(0.0078431,) * 3, pixel_format="rgb"
+)
+
+
+def forward_seconds(model: Path, samples: Samples, rounds: int = 15) -> float:
+    """Median seconds of one float forward of the file as it is, in onnxruntime with one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    feed = dict(
+        zip((item.name for item in session.get_inputs()), next(iter(samples.batches())).values(), strict=True)
+    )
+    session.run(None, feed)
+    times: list[float] = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        session.run(None, feed)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+class Counting:
+    """An evaluator that counts trials and the distinct ones among them."""
+
+    def __init__(self, evaluator: TrialEvaluator) -> None:
+        self.evaluator = evaluator
+        self.trials = 0
+        self.distinct: set[int] = set()
+        self.scores: list[Result] = []
+
+    def __call__(self, trials: Sequence[Trial]) -> list[Result]:
+        found = self.evaluator(trials)
+        self.trials += len(trials)
+        self.distinct.update(id(result) for result in found)
+        self.scores += found
+        return found
+
+
+def sensitivity(search: LayerSearch, layers: Sequence[str], evaluate: Counting) -> list[Ranked]:
+    """The ranking, as search_qtable makes it; layers: all that run in int8 where a plan says nothing."""
+    steps = rank_layers(search, layers)
+    try:
+        trials = next(steps)
+        while True:
+            trials = steps.send(evaluate(trials))
+    except StopIteration as stop:
+        return stop.value
+
+
+def timed(
+    search: LayerSearch, layers: Sequence[str], samples: Samples, jobs: int
+) -> tuple[float, float, list[Ranked], Counting]:
+    """Wall and CPU seconds of one pass with an evaluator of its own."""
+    with TrialEvaluator(search.graph, samples, threads=jobs) as evaluator:
+        counting = Counting(evaluator)
+        wall, cpu = time.perf_counter(), time.process_time()
+        ranking = sensitivity(search, layers, counting)
+        return time.perf_counter() - wall, time.process_time() - cpu, ranking, counting
+
+
+def make_search(graph: Graph, samples: Samples, methods: Sequence[str]) -> LayerSearch:
+    """Thresholds of every method, all layers that run in int8."""
+    found = calibrate(graph, samples, method=methods[0], methods=methods, tune_num=0)
+    start = Plan("bm1684x", "F16", found.by_method[methods[0]])
+    names = [layer.name for layer in graph.layers if layer.name in start.thresholds]
+    return LayerSearch(graph, start, tuple(names), found.by_method, Mode.F16, Objective(1.0, {}))
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", type=Path)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--samples", type=int, default=30)
+    parser.add_argument("--layers", type=int, default=0)
+    parser.add_argument("--methods", default="max,kl,mse,percentile9999")
+    given = parser.parse_args()
+    graph = read_onnx(given.model)
+    samples = select_samples(
+        graph, dataset=given.images, data_list=None, number=given.samples, preprocess=PICTURES
+    )
+    methods = given.methods.split(",")
+    search = make_search(graph, samples, methods)
+    layers = search.layers
+    if given.layers:
+        search = replace(search, layers=layers[:: max(1, len(layers) // given.layers)][: given.layers])
+    forwards = len(search.layers) * len(methods) * len(samples)
+    before = forward_seconds(given.model, samples)
+    wall, cpu, ranking, counting = timed(search, layers, samples, 1)
+    again, both, second, _ = timed(search, layers, samples, 2)
+    forward = min(before, forward_seconds(given.model, samples))
+    print(f"layers {len(search.layers)}, methods {len(methods)}, samples {len(samples)}: {forwards} forwards")
+    print(f"trials {counting.trials}, distinct programs {len(counting.distinct)}")
+    print(f"one float forward of onnxruntime: {forward * 1e3:.2f} ms")
+    ratio = wall / (forwards * forward)
+    print(f"one job: {wall:.1f} s wall, {cpu:.1f} s CPU = {ratio:.3f} forwards a trial and sample (goal 0.5)")
+    print(f"two jobs: {again:.1f} s wall, {both:.1f} s CPU = {again / wall:.3f} of one job (goal 0.6)")
+    print(f"the same ranking with one and two jobs: {ranking == second}")
+
+
+if __name__ == "__main__":
+    main()
