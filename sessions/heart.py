@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from ..engine.text import visible
-from .report import Advance, Cancelled, Meter
+from .report import Advance, Cancelled, Meter, Paused
 from .session import Session
 
 BEAT = 2.0  # seconds between heartbeats
@@ -22,6 +22,7 @@ class JobReport:
         self._job = job
         self._log = log
         self._stop = threading.Event()
+        self._pause = threading.Event()
         self._written = 0.0
 
     def stage(self, name: str) -> Advance:
@@ -31,9 +32,9 @@ class JobReport:
 
         def advance(done: int, total: int) -> None:
             self.check()
+            rate, eta = meter.measure(done, total)
             if done < total and time.monotonic() - self._written < STEP:
                 return
-            rate, eta = meter.measure(done, total)
             self._commit(done=done, total=total, rate=rate, eta=eta)
 
         return advance
@@ -45,13 +46,19 @@ class JobReport:
             self._log.flush()
 
     def check(self) -> None:
-        """Raise Cancelled when somebody wants the job to stop."""
+        """Raise Cancelled or Paused when somebody wants the job to stop."""
         if self._stop.is_set():
             raise Cancelled
+        if self._pause.is_set():
+            raise Paused
 
     def stop(self) -> None:
         """Let the work stop at its next step."""
         self._stop.set()
+
+    def pause(self) -> None:
+        """Let the work stop at its next step, to go on later."""
+        self._pause.set()
 
     def beat(self) -> None:
         """One pulse: heartbeat, the wanted state, the file's place."""
@@ -61,6 +68,8 @@ class JobReport:
         row = self._session.row("SELECT wanted FROM job WHERE id = ?", self._job)
         if row is not None and row["wanted"] == "cancel":
             self.stop()
+        if row is not None and row["wanted"] == "pause":
+            self.pause()
         self._commit()
 
     def _commit(self, **values: object) -> None:

@@ -17,10 +17,12 @@ from .lease import Holder, is_alive, myself
 from .session import Session, Writer
 from .store import open_session
 
-KINDS = ("calibrate", "evaluate")
+KINDS = ("calibrate", "evaluate", "search")
+RESUMABLE = ("search",)  # kinds whose work is kept in the journal
 ACTIVE = ("waiting", "running")
 GRACE = 60.0  # seconds that a waiting job has to be claimed by its process
 _DIED = "the process that worked on it ended without a word; its log may say why"
+_DIED_RESUMABLE = "the process that worked on it ended without a word; quantdeck resume goes on with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ class Job:
     eta: float | None
     message: str
     log: str
+    status: int | None = None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether its work is kept and can be gone on with."""
+        return self.kind in RESUMABLE
 
     @property
     def active(self) -> bool:
@@ -52,7 +60,7 @@ class Job:
     def alive(self, now: float) -> bool:
         """Whether a process works on it, or is still starting to."""
         if self.state == "waiting" and self.holder is None:
-            return now - self.created < GRACE
+            return now - max(self.created, self.heartbeat or 0.0) < GRACE
         return is_alive(self.holder, self.heartbeat, now)
 
 
@@ -89,6 +97,7 @@ def _job(row: Any) -> Job:
         eta=row["eta"],
         message=row["message"] or "",
         log=row["log"] or "",
+        status=row["status"] if "status" in row.keys() else None,  # noqa: SIM118 - a row, not a dict
     )
 
 
@@ -111,7 +120,7 @@ def start_job(session_path: Path, kind: str, spec: Mapping[str, Any], title: str
 
 
 def _spawn(path: Path, number: int, log: Path) -> None:
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "quantdeck.sessions.worker", os.fspath(path), str(number)],
             stdin=subprocess.DEVNULL,
@@ -122,18 +131,57 @@ def _spawn(path: Path, number: int, log: Path) -> None:
     threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie while this process lives
 
 
+def resume_job(session_path: Path, number: int) -> None:
+    """Go on with a paused job, or one whose process died, in a new process.
+
+    Errors: QuantdeckError when it cannot be gone on with, or another job works on the session.
+    """
+    with open_session(session_path) as session:
+        reopen(session, number)
+        job = get_job(session, number)
+        log = session.path.with_name(f"{session.path.name}.job{number}.log")
+        try:
+            _spawn(session.path, number, log)
+        except OSError as error:
+            finish(session, number, "paused", f"no process could be started ({error.strerror})")
+            raise QuantdeckError(
+                f"no process could be started for job {job.id} ({error.strerror})"
+            ) from error
+
+
+def reopen(session: Session, number: int) -> None:
+    """Let a paused, failed or cancelled search wait for a process again."""
+    with session.write() as writer:
+        _close_dead(session, writer)
+        job = get_job(session, number)
+        if not job.resumable:
+            raise QuantdeckError(f"job {number} is a {job.kind}, which begins anew; start it again")
+        if job.state == "done":
+            raise QuantdeckError(f"job {number} has ended already: {visible(job.message)}")
+        _refuse_busy(session)
+        log = session.path.with_name(f"{session.path.name}.job{number}.log")
+        _set(
+            writer, number, state="waiting", wanted="run", finished=None, message=None, pid=None,
+            pid_started=None, boot=None, heartbeat=time.time(), status=None, log=str(log),
+        )  # fmt: skip
+
+
+def _refuse_busy(session: Session) -> None:
+    busy = session.row("SELECT id, title FROM job WHERE state IN (?, ?)", *ACTIVE)
+    if busy is not None:
+        raise QuantdeckError(
+            f"job {busy['id']} ({visible(busy['title'])}) works on the session "
+            f"{visible(str(session.path))}; wait until it has ended, or cancel it"
+        )
+
+
 def add_job(session: Session, kind: str, spec: Mapping[str, Any], title: str = "") -> int:
     """A new waiting job; QuantdeckError when another one is active. Jobs whose process died are closed."""
     if kind not in KINDS:
         raise QuantdeckError(f"there is no job {visible(kind)}; it is one of {', '.join(KINDS)}")
     with session.write() as writer:
         _close_dead(session, writer)
-        busy = session.row("SELECT id, title FROM job WHERE state IN (?, ?)", *ACTIVE)
-        if busy is not None:
-            raise QuantdeckError(
-                f"job {busy['id']} ({visible(busy['title'])}) works on the session "
-                f"{visible(str(session.path))}; wait until it has ended, or cancel it"
-            )
+        _refuse_busy(session)
         row = {
             "kind": kind,
             "title": title or _title(kind, spec),
@@ -163,8 +211,10 @@ def _close_dead(session: Session, writer: Writer) -> None:
     now = time.time()
     for job in list_jobs(session):
         if job.active and not job.alive(now):
-            state = "cancelled" if job.wanted == "cancel" else "failed"
-            _set(writer, job.id, state=state, finished=now, message=_DIED)
+            kept = "paused" if job.resumable else "failed"
+            state = "cancelled" if job.wanted == "cancel" else kept
+            message = _DIED_RESUMABLE if state == "paused" else _DIED
+            _set(writer, job.id, state=state, finished=now, message=message, eta=None)
 
 
 def claim(session: Session, number: int) -> Job:
@@ -188,24 +238,54 @@ def claim(session: Session, number: int) -> Job:
     return get_job(session, number)
 
 
-def finish(session: Session, number: int, state: str, message: str) -> None:
-    """Close a job as done, failed or cancelled, with one sentence."""
+def finish(session: Session, number: int, state: str, message: str, status: int | None = None) -> None:
+    """Close a job as done, paused, failed or cancelled, with one sentence and the command's exit status."""
     with session.write() as writer:
-        _set(writer, number, state=state, finished=time.time(), message=message, eta=None)
+        _set(
+            writer, number, state=state, finished=time.time(), message=message, eta=None, status=status
+        )
     session.checkpoint()
 
 
 def request_cancel(session_path: Path, job: int) -> None:
-    """Ask a job to stop; it does at its next step. One whose process is dead is closed at once.
+    """Ask a job to stop; it does at its next step. One whose process is dead, or that rests, is closed at once.
 
     Errors: QuantdeckError when there is no such job or the session cannot be written.
     """
     with open_session(session_path) as session:
-        if not get_job(session, job).active:
+        found = get_job(session, job)
+        if found.state == "paused":
+            finish(session, job, "cancelled", "stopped as asked")
+        if not found.active:
             return
         with session.write() as writer:
             _set(writer, job, wanted="cancel")
             _close_dead(session, writer)
+
+
+def request_pause(session_path: Path, job: int) -> None:
+    """Ask a job to rest; it does at its next step, and ``resume_job`` goes on with it.
+
+    Errors: QuantdeckError when it cannot rest, there is none, or the session cannot be written.
+    """
+    with open_session(session_path) as session:
+        found = get_job(session, job)
+        if not found.active:
+            return
+        if not found.resumable:
+            raise QuantdeckError(f"job {job} is a {found.kind}, which cannot rest; cancel it instead")
+        with session.write() as writer:
+            if found.wanted == "run":
+                _set(writer, job, wanted="pause")
+            _close_dead(session, writer)
+
+
+def newest(session: Session) -> Job:
+    """The newest job. Errors: QuantdeckError when there is none."""
+    found = list_jobs(session)
+    if not found:
+        raise QuantdeckError(f"the session {visible(str(session.path))} has no job")
+    return found[0]
 
 
 def _set(writer: Writer, number: int, **values: object) -> None:

@@ -12,6 +12,10 @@ class Cancelled(Exception):
     """The work was asked to stop; raised inside it at its next step."""
 
 
+class Paused(Cancelled):
+    """The work was asked to stop so that it can go on later."""
+
+
 class Report(Protocol):
     """What a body of work is given."""
 
@@ -64,11 +68,14 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._started = clock()
+        self._base: int | None = None  # steps that were there at the beginning: a search that is resumed
 
     def measure(self, done: int, total: int) -> tuple[float | None, float | None]:
         """(steps a second, seconds left); None while nothing can be said."""
+        if self._base is None:
+            self._base = done if done > 1 else 0
         passed = self._clock() - self._started
-        if done <= 0 or passed <= 0:
+        if done <= self._base or passed <= 0:
             return None, None
-        rate = done / passed
+        rate = (done - self._base) / passed
         return rate, max(0, total - done) / rate

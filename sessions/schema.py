@@ -110,11 +110,11 @@ CREATE TABLE layer_score (
 );
 CREATE TABLE job (
     id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,                -- calibrate, evaluate
+    kind TEXT NOT NULL,                -- calibrate, evaluate, search
     title TEXT NOT NULL,
     spec TEXT NOT NULL,                -- JSON: what to do
-    state TEXT NOT NULL,               -- waiting, running, done, failed, cancelled
-    wanted TEXT NOT NULL,              -- run, cancel
+    state TEXT NOT NULL,               -- waiting, running, paused, done, failed, cancelled
+    wanted TEXT NOT NULL,              -- run, pause, cancel
     created REAL NOT NULL, started REAL, finished REAL,
     pid INTEGER, pid_started REAL,     -- with the process start time, so that a reused number is seen
     boot TEXT,
@@ -133,6 +133,46 @@ CREATE INDEX job_rev ON job(rev);
 """
 
 
+_V2 = """
+ALTER TABLE job ADD COLUMN status INTEGER;  -- exit status of the command that a finished job stands for
+CREATE TABLE trial (
+    key TEXT PRIMARY KEY,              -- sha256 over everything that the result depends on
+    job INTEGER NOT NULL,              -- the job that paid for it
+    position INTEGER NOT NULL,         -- place among that job's trials
+    created REAL NOT NULL,
+    float_layers INTEGER,              -- NULL where not a whole plan was scored
+    cos REAL,                          -- the figure that the search raises (the chapter's cos)
+    sqnr REAL,                         -- dB, worst output
+    body BLOB,                         -- zlib of the result's JSON; NULL where the trial failed
+    error TEXT                         -- one sentence
+);
+CREATE INDEX trial_job ON trial(job, position);
+CREATE TABLE calibration (
+    key TEXT PRIMARY KEY,              -- sha256 over graph, samples and settings
+    created REAL NOT NULL,
+    body BLOB NOT NULL                 -- zlib of JSON: rows by method, warnings
+);
+CREATE TABLE search (
+    job INTEGER PRIMARY KEY,           -- job.id
+    kind TEXT NOT NULL,
+    samples TEXT NOT NULL,             -- JSON: digests and entries that the search began with
+    best BLOB,                         -- zlib of JSON: the best plan while the search runs
+    cos REAL, int8_cos REAL, target REAL, reached INTEGER, float_layers INTEGER, reason TEXT,
+    outcome BLOB,                      -- zlib of JSON: plan, ranking, curve
+    lines TEXT,                        -- what the command prints
+    log TEXT,                          -- the search's own log, as the original writes it
+    files TEXT                         -- JSON [[option, path], ...] that were written
+);
+CREATE TABLE correction (
+    job INTEGER NOT NULL,
+    kind TEXT NOT NULL,                -- equalized, bias
+    graph_digest TEXT NOT NULL,        -- of the graph with all corrections so far
+    body BLOB NOT NULL,                -- npz: weights by "layer:position"
+    PRIMARY KEY (job, kind)
+);
+"""
+
+
 class Connection(Protocol):
     """What a migration needs of a connection."""
 
@@ -145,7 +185,11 @@ def _create(connection: Connection) -> None:
     connection.executescript(_V1)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
+def _searches(connection: Connection) -> None:
+    connection.executescript(_V2)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _searches)
 """Migration n leads from version n to n + 1 (PRAGMA user_version)."""
 
 VERSION = len(MIGRATIONS)

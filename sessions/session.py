@@ -37,10 +37,11 @@ class Writer:
         if rows:
             self._database.table(table).insert_all([dict(row) for row in rows], replace=replace)
 
-    def add(self, table: str, row: Row) -> int:
-        """Add one row and return its number."""
+    def add(self, table: str, row: Row, *, ignore: bool = False) -> int:
+        """Add one row and return its number; *ignore* keeps a row of the same key as it is."""
+        verb = "INSERT OR IGNORE" if ignore else "INSERT"
         cursor = self._connection.execute(
-            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+            f"{verb} INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
             tuple(row.values()),
         )
         return int(cursor.lastrowid or 0)

@@ -18,7 +18,7 @@ from ..engine.text import visible
 from .diagnosis import diverted_output, fault_text
 from .heart import JobReport, beating
 from .jobs import claim, finish, get_job
-from .report import Both, Cancelled, Report
+from .report import Both, Cancelled, Paused, Report
 from .session import Session
 from .store import open_session
 
@@ -45,44 +45,65 @@ def run_job(session: Session, number: int, log: TextIO, listener: Report | None 
     """Claim a waiting job and do it in this process; whether it was done. A fault is logged, not raised."""
     job = claim(session, number)
     report = JobReport(session, number, log)
-    state, message = "failed", ""
-    with _stopping(report), diverted_output() as chatter:
+    state, message, status = "failed", "", 2
+    with _stopping(report.pause if job.resumable else report.stop), diverted_output() as chatter:
         try:
             with beating(report, lambda error: report.say(f"no pulse: {error}")):
                 both: Report = Both(listener, report) if listener else report
                 message = _body(job.kind)(session, job.spec, both)
-            state = "done"
-        except Cancelled:
-            state, message = "cancelled", "stopped as asked"
-        except QuantdeckError as error:
-            message = str(error)
+            state, status = "done", _status(session, number)
+        except Paused:
+            state, message = "paused", "paused as asked; quantdeck resume goes on with it"
+        except Cancelled as stopped:
+            state, message = "cancelled", str(stopped) or "stopped as asked"
+        except (QuantdeckError, MemoryError) as error:
+            state = "paused" if job.resumable and _began(session, number) else "failed"
+            message = str(error) or "there was not enough memory; free some or give less with --memory"
         except Exception as error:
             message = f"a fault of the program ({type(error).__name__}); the traceback is in the log"
+            status = 1
             log.write(fault_text(error) + chatter.text())
     log.write(f"{state}: {visible(message)}\n")
-    finish(session, get_job(session, number).id, state, message)
+    finish(session, get_job(session, number).id, state, message, status)
     return state == "done"
 
 
+def _status(session: Session, number: int) -> int:
+    """0, or 3 where the job is a search that missed its target."""
+    row = session.row("SELECT reached FROM search WHERE job = ?", number)
+    return 3 if row is not None and row["reached"] == 0 else 0
+
+
+def _began(session: Session, number: int) -> bool:
+    """Whether a search got past its preparations, so that going on makes sense once the reason is mended."""
+    return session.row("SELECT 1 FROM search WHERE job = ?", number) is not None
+
+
 def _body(kind: str) -> Body:
+    if kind == "search":
+        from .search_work import search
+
+        return search
     from . import work
 
     return {"calibrate": work.calibrate, "evaluate": work.evaluate}[kind]
 
 
 @contextmanager
-def _stopping(report: JobReport) -> Generator[None]:
-    """SIGTERM and SIGINT let the work stop at its next step."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
+def _stopping(stop: Callable[[], None]) -> Generator[None]:
+    """SIGTERM and SIGINT let the work stop at its next step; a terminal that closes means nothing."""
 
-    def stop(*_: object) -> None:
-        report.stop()
+    def heard(*_: object) -> None:
+        stop()
 
-    before = [signal.signal(number, stop) for number in numbers]
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    before = [(number, signal.signal(number, heard)) for number in numbers]
+    if hasattr(signal, "SIGHUP"):
+        before.append((signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN)))
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before:
             signal.signal(number, handler)
 
 

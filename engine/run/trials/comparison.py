@@ -20,10 +20,10 @@ class Outputs(dict[str, Array]):
 
     def __init__(self, values: Mapping[str, Array], labels: Mapping[str, str]) -> None:
         super().__init__({tensor: np.array(values[tensor]) for tensor in labels.values()})
-        self._labels = dict(labels)
+        self.labels = dict(labels)
 
     def __missing__(self, key: str) -> Array:
-        return self[self._labels[key]]
+        return self[self.labels[key]]
 
 
 class Comparison:

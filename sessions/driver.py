@@ -1,0 +1,99 @@
+"""Runs a search over the journal: what was paid for is looked up, the rest is scored and committed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..engine.mix.trial import Objective, Outcome, Result, Search, Trial
+from ..engine.plan import Plan
+from .journal import Journal, Scope, trial_key
+from .report import Report
+
+Evaluate = Callable[[Sequence[Trial]], Sequence[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The plan that would be taken if the search stopped now."""
+
+    plan: Plan
+    cos: float
+    float_layers: int
+
+
+@dataclass(slots=True)
+class Driver:
+    """One run of a search.
+
+    total: estimate of its trials. layers: of the network; a plan with more than a quarter of them in float is
+    a step of the search and no candidate. better: told about every new best plan. check: raises what the
+    user's feeds hit (a sample that is gone is no failed trial). history: the figures of every set, in order.
+    """
+
+    journal: Journal
+    scope: Scope
+    evaluate: Evaluate
+    objective: Objective
+    layers: int
+    total: int
+    better: Callable[[Best], None]
+    check: Callable[[], None]
+    figure: Callable[[Result], float] | None = None
+    best: Best | None = None
+    paid: int = 0
+    history: list[list[float]] = field(default_factory=list[list[float]])
+    last: Mapping[str, Result] = field(default_factory=dict[str, Result])
+
+    def run(self, search: Search, report: Report, stage: str) -> Outcome:
+        """Drive the search to its end."""
+        done = 0
+        advance = None
+        sent: Sequence[Result] | None = None
+        try:
+            while True:
+                trials = next(search) if sent is None else search.send(sent)
+                keys = [trial_key(self.scope, trial) for trial in trials]
+                known = self.journal.find(keys)
+                for key, trial in zip(keys, trials, strict=True):
+                    if key not in known:
+                        if advance is None:
+                            advance = report.stage(stage)
+                            advance(done, max(self.total, done))
+                        known[key] = self._pay(key, trial)
+                    done += 1
+                    self._watch(trial, known[key])
+                    if advance is not None:
+                        advance(done, max(self.total, done))
+                sent = [known[key] for key in keys]
+                self.history.append([self._figure(result) for result in sent])
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            return outcome
+
+    def _figure(self, result: Result) -> float:
+        return self.figure(result) if self.figure else self.objective.value(result)
+
+    def _pay(self, key: str, trial: Trial) -> Result:
+        (result,) = self.evaluate([trial])
+        self.check()
+        self.journal.put(key, trial, result, self._figure(result))
+        self.paid += 1
+        return result
+
+    def _watch(self, trial: Trial, result: Result) -> None:
+        if trial.at or trial.source is not None or trial.samples:
+            return
+        count = len(trial.plan.modes)
+        found = Best(trial.plan, self._figure(result), count)
+        if found.cos == float("-inf") or count > max(1, self.layers // 4):
+            return
+        if self.best is None or self._beats(found, self.best):
+            self.best = found
+            self.better(found)
+
+    def _beats(self, new: Best, old: Best) -> bool:
+        met, before = self.objective.met(new.cos), self.objective.met(old.cos)
+        if met != before:
+            return met
+        if met:
+            return (new.float_layers, -new.cos) < (old.float_layers, -old.cos)
+        return new.cos > old.cos

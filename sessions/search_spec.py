@@ -1,0 +1,67 @@
+"""Everything that a search was asked for, as the spec of its job: a resumed job needs nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+SEARCHES = ("search_qtable", "run_sensitive_layer", "run_qtable", "search_threshold", "calibrate")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpec:
+    """Options in plain values. Paths are absolute texts (``path_text``); ``folder`` is where relative ones of
+    a list file begin.
+
+    kind: one of SEARCHES ("calibrate": no search, only corrections). methods: names of the registry, in the
+    order in which they are tried. start: rows of the given calibration table. compared: names and weights.
+    outputs: option -> (path, text as typed). expected_cos None: nothing is asked for.
+    """
+
+    kind: str
+    chip: str
+    fp_type: str
+    folder: str
+    dataset: str | None = None
+    data_list: str | None = None
+    tune_list: str | None = None
+    preprocess: Mapping[str, Any] | None = None
+    skip_bad: bool = False
+    input_shapes: Any = None
+    input_num: int = 0
+    inference_num: int = 30
+    bc_inference_num: int = 30
+    tune_num: int = 5
+    bins: int = 2048
+    exact: bool = False
+    find_lower_th: bool = False
+    method: str = "kl"
+    methods: Sequence[str] = ()
+    expected_cos: float | None = None
+    min_layer_cos: float = 0.99
+    max_float_layers: int = 5
+    transformer: str = "False"
+    compared: Sequence[Sequence[Any]] = ()
+    start: Sequence[Sequence[Any]] = ()
+    benchmark: str = "cos"
+    strategy: str = "chapter"
+    reference: str = "chip"
+    equalize: bool = False
+    bias: bool = False
+    kurtosis: bool = False
+    part_quantize: bool = False
+    post_process: str | None = None
+    post_process_digest: str = ""
+    memory: int | None = None
+    jobs: int = 1
+    model_name: str = ""
+    outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in the job's row."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "SearchSpec":
+        """From the job's row; what other versions wrote beside is left out."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
