@@ -121,7 +121,7 @@ class Draft:
     ``labels`` holds the name that a tensor gets in the Graph (spec A.12); patterns that fuse layers keep the
     tensor, and with it the label, of the last one; ``former`` holds the label of the layer that a ReLU was fused
     into. ``outputs`` are (name in the model, tensor). ``normalizations`` holds mean and beta of each output of a
-    BatchNormalization.
+    BatchNormalization, ``varying`` the tensors whose shape may differ from sample to sample.
     """
 
     inputs: list[str]
@@ -129,6 +129,7 @@ class Draft:
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
     weights: dict[str, Array]
+    varying: frozenset[str] = frozenset()
     layers: list[DraftLayer] = field(default_factory=lambda: [])
     labels: dict[str, str] = field(default_factory=lambda: {})
     aliases: dict[str, str] = field(default_factory=lambda: {})

@@ -27,7 +27,7 @@ def finish(draft: Draft, name: str) -> Graph:
         for layer in draft.layers
     )
     tensors = {
-        names[item]: Tensor(names[item], draft.shapes[item], draft.dtypes[item])
+        names[item]: Tensor(names[item], draft.shapes[item], draft.dtypes[item], item in draft.varying)
         for item in (*draft.inputs, *(output for layer in draft.layers for output in layer.outputs))
     }
     weights = {names[item]: _contiguous(array) for item, array in draft.weights.items() if item in names}

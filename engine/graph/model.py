@@ -15,12 +15,14 @@ Array = np.ndarray
 class Tensor:
     """An activation: a graph input or an output of a layer.
 
-    ``shape`` is fully known; ``dtype`` is numpy's name of the type ("float32", "int64", "bool").
+    ``shape`` is fully known; ``dtype`` is numpy's name of the type ("float32", "int64", "bool"). Where ``varies``
+    the shape follows from the data (what NonMaxSuppression finds), and is that of one sample.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str = "float32"
+    varies: bool = False
 
     @property
     def is_float(self) -> bool:

@@ -15,9 +15,9 @@ from .cleanup import clean_up
 from .constants import constant_tensors, used_inputs
 from .draft import Draft
 from .finish import finish
-from .importers import import_node
+from .importers import SAME_SHAPE, import_node
 from .interface import Feed, fix_inputs, strip_inputs
-from .limits import check_sizes
+from .limits import fixed_shapes
 from .load import load_model, model_digest, opset_of
 from .model import Graph
 from .nodes import Node
@@ -26,6 +26,7 @@ from .patterns import convert
 from .probe import Probe, probe, random_feeds
 from .quantized import check_not_quantized
 from .runtime import reason
+from .varying import varying_tensors
 from .verify import first_wrong
 from .widen import widen
 
@@ -42,6 +43,7 @@ class _Source:
     feeds: tuple[Feed, ...]
     sample: Mapping[str, Array]
     found: Probe
+    fixed: frozenset[str]
 
 
 def read_onnx(
@@ -66,7 +68,7 @@ def read_onnx(
     feeds, told = fix_inputs(model, path, input_shapes, batch, used_inputs(model.graph))
     notes += told
     strip_inputs(model, feeds)
-    check_sizes(model, path)
+    fixed = fixed_shapes(model, path)
     sample, found = _first_run(model, feeds, path)
     while take_branches(model, constant_tensors(model, found.values)):
         found = _probe(model, sample, path)
@@ -77,7 +79,7 @@ def read_onnx(
         if cleaned is not model:
             model, found = cleaned, _probe(cleaned, sample, path)
     try:
-        graph = _converted(_Source(model, tuple(feeds), sample, found), path.stem, notes)
+        graph = _converted(_Source(model, tuple(feeds), sample, found, fixed), path.stem, notes)
     except UnsupportedModelError:
         raise
     except Exception as error:  # onnxruntime's exceptions have no public base class
@@ -146,12 +148,14 @@ def _draft(source: _Source, kept: frozenset[str], *, rules: bool) -> Draft:
     """Import every node; those that make a tensor of *kept* as opaque layers."""
     model, values = source.model, source.found.values
     constants = constant_tensors(model, values)
+    varying = varying_tensors(model, constants, source.fixed)
     draft = Draft(
         inputs=[feed.name for feed in source.feeds],
         outputs=[],
         shapes={name: tuple(value.shape) for name, value in values.items()},
         dtypes={name: str(value.dtype) for name, value in values.items()},
         weights=constants,
+        varying=varying.possible,
     )
     draft.shapes.update({feed.name: feed.shape for feed in source.feeds})
     draft.dtypes.update({feed.name: feed.dtype for feed in source.feeds})
@@ -160,7 +164,8 @@ def _draft(source: _Source, kept: frozenset[str], *, rules: bool) -> Draft:
         if all(name in constants or not name for name in proto.output):
             continue
         node = _resolved(proto, versions.get(proto.domain, 1), draft)
-        if kept.intersection(proto.output):
+        loose = proto.op_type not in SAME_SHAPE and varying.certain.intersection((*proto.input, *proto.output))
+        if loose or kept.intersection(proto.output):
             add_opaque(node)
         else:
             import_node(node)

@@ -81,7 +81,7 @@ def _opset(graph: Graph) -> int:
 def _info(graph: Graph, tensor: str, name: str) -> onnx.ValueInfoProto:
     found = graph.tensors[tensor]
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(found.dtype))
-    return helper.make_tensor_value_info(name, kind, found.shape)
+    return helper.make_tensor_value_info(name, kind, None if found.varies else found.shape)
 
 
 def _model(onnx_graph: onnx.GraphProto, graph: Graph, opset: int) -> onnx.ModelProto:

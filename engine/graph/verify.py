@@ -19,7 +19,8 @@ def first_wrong(
 ) -> DraftLayer | None:
     """The first layer whose result differs from the file's although all that it reads agrees; None for none.
 
-    graph: the one that *draft* became. Opaque layers, floors and comparisons only pass differences on: a last digit may tip them.
+    graph: the one that *draft* became. Opaque layers, floors and comparisons only pass differences on: a last
+    digit may tip them.
     """
     names = {
         mine: theirs.outputs[0]

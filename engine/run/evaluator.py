@@ -56,8 +56,9 @@ class Evaluator:
         """
         executor = Executor(self.graph, self.lower(plan))
         trackers = [
-            OutputTracker(output.name, self.graph.tensors[output.tensor].shape)
+            OutputTracker(output.name, () if tensor.varies else tensor.shape)
             for output in self.graph.outputs
+            for tensor in (self.graph.tensors[output.tensor],)
         ]
         hits = Hits(self.graph, labels) if labels is not None else None
         references = self.float_outputs()

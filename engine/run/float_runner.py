@@ -62,11 +62,11 @@ class FloatRunner:
         if name not in feeds:
             raise QuantdeckError(f"No data for the input {visible(name)} of shape {tensor.shape}.")
         value = np.asarray(feeds[name])
-        if value.shape != tensor.shape:
+        if value.shape != tensor.shape and not tensor.varies:
             raise QuantdeckError(
                 f"Data of shape {value.shape} does not fit the input {visible(name)} of shape {tensor.shape}."
             )
-        return np.ascontiguousarray(value, dtype=tensor.dtype).reshape(tensor.shape)
+        return np.ascontiguousarray(value, dtype=tensor.dtype).reshape(value.shape)
 
 
 def layer_runner(graph: Graph, layer: Layer, threads: int = 1) -> FloatRunner:

@@ -30,20 +30,40 @@ class Comparison:
 
 
 def compare(reference: Array, got: Array) -> Comparison:
-    """Compare two arrays of the same size.
+    """Compare two arrays. Where sizes differ (they follow from the data: boxes that were found) what one side lacks
+    counts as zero, and as different among integers.
 
     Floats: raw cosine (1 when both are all zero or identical, 0 when only one is zero or *got* holds a NaN),
     euclid of spec A.11, energies in float64. Integers and booleans: the share of equal elements stands for
     the cosine, the number of different ones for the noise.
     """
-    if reference.size != got.size:
-        raise ValueError(f"compare: {reference.size} elements against {got.size}")
     if reference.dtype.kind in "biu":
         return _equality(reference, got)
+    if reference.size != got.size:
+        reference, got = _filled(reference, got)
     if got.dtype.kind == "f" and not np.isfinite(got).all():
         return Comparison(0.0, -math.inf, _energy(reference), math.inf)
     dot, signal, other, noise, total = kernels.similarity(_single(reference), _single(got))
     return Comparison(_cosine(dot, signal, other, noise), _euclid(noise, total), signal, noise)
+
+
+def _common(reference: Array, got: Array) -> tuple[Array, Array]:
+    """The places that both arrays have; where ranks differ, of rows of numbers."""
+    if reference.ndim != got.ndim:
+        reference, got = reference.reshape(-1), got.reshape(-1)
+    window = tuple(slice(min(sizes)) for sizes in zip(reference.shape, got.shape, strict=True))
+    return reference[window], got[window]
+
+
+def _filled(reference: Array, got: Array) -> tuple[Array, Array]:
+    """Both arrays with zeros where only the other has a place."""
+    if reference.ndim != got.ndim:
+        reference, got = reference.reshape(-1), got.reshape(-1)
+    shape = [max(sizes) for sizes in zip(reference.shape, got.shape, strict=True)]
+    results = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for result, value in zip(results, (reference, got), strict=True):
+        result[tuple(slice(size) for size in value.shape)] = value
+    return results
 
 
 def _single(value: Array) -> Array:
@@ -55,9 +75,12 @@ def _energy(value: Array) -> float:
 
 
 def _equality(reference: Array, got: Array) -> Comparison:
+    size = max(reference.size, got.size)
+    if reference.size != got.size:
+        reference, got = _common(reference, got)
     same = float(np.count_nonzero(reference.ravel() == got.ravel()))
-    share = same / reference.size if reference.size else 1.0
-    return Comparison(share, share, float(reference.size), reference.size - same)
+    share = same / size if size else 1.0
+    return Comparison(share, share, float(size), size - same)
 
 
 def _cosine(dot: float, signal: float, other: float, noise: float) -> float:

@@ -1,5 +1,5 @@
 """From ONNX nodes to layers: one function an op, told by its name and opset."""
 
-from .registry import IMPORTERS, import_node
+from .registry import IMPORTERS, SAME_SHAPE, import_node
 
-__all__ = ["IMPORTERS", "import_node"]
+__all__ = ["IMPORTERS", "SAME_SHAPE", "import_node"]

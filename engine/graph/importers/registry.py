@@ -23,7 +23,9 @@ IMPORTERS: Mapping[str, Importer] = MappingProxyType(
 )
 # Ops that may read or give booleans; all others are layers only between float32 tensors.
 _MIXED = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Where"})
-_NO_CHANGE = frozenset({"Identity", "Dropout", "Cast", "CastLike", "Flatten", "Reshape"})
+SAME_SHAPE = frozenset({"Identity", "Dropout", "Cast", "CastLike"})
+"""Ops that need to know nothing of the shape."""
+_NO_CHANGE = SAME_SHAPE | {"Flatten", "Reshape"}
 
 
 def import_node(node: Node) -> bool:
