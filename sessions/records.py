@@ -125,7 +125,7 @@ def put_calibration(session: Session, calibration: "Calibration", plan: Plan, la
             for method, rows in thresholds.items()
             for name, row in rows.items()
         ])  # fmt: skip
-        return _put_plan(session, writer, plan, label)
+        return add_plan(session, writer, plan, label)
 
 
 def _by_method(thresholds: Mapping[str, Threshold]) -> dict[str, dict[str, Threshold]]:
@@ -156,10 +156,11 @@ def _statistics(found: Any) -> dict[str, Any]:
 def put_plan(session: Session, plan: Plan, label: str, *, current: bool = True) -> int:
     """A plan's number; equal plans have one row. *current*: the session stands on it from now on."""
     with session.write() as writer:
-        return _put_plan(session, writer, plan, label, current=current)
+        return add_plan(session, writer, plan, label, current=current)
 
 
-def _put_plan(session: Session, writer: Writer, plan: Plan, label: str, *, current: bool = True) -> int:
+def add_plan(session: Session, writer: Writer, plan: Plan, label: str, *, current: bool = True) -> int:
+    """As ``put_plan``, within a commit of the caller."""
     row = session.row("SELECT id FROM plan WHERE digest = ?", plan.digest)
     if row is not None:
         number = int(row[0])

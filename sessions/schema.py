@@ -173,6 +173,18 @@ CREATE TABLE correction (
 """
 
 
+_V3 = """
+CREATE TABLE edit (
+    id INTEGER PRIMARY KEY,
+    created REAL NOT NULL,
+    label TEXT NOT NULL,               -- "conv_3 to F16"
+    before INTEGER,                    -- plan.id
+    after INTEGER NOT NULL,            -- plan.id
+    undone INTEGER NOT NULL DEFAULT 0
+);
+"""
+
+
 class Connection(Protocol):
     """What a migration needs of a connection."""
 
@@ -189,7 +201,11 @@ def _searches(connection: Connection) -> None:
     connection.executescript(_V2)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _searches)
+def _edits(connection: Connection) -> None:
+    connection.executescript(_V3)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _searches, _edits)
 """Migration n leads from version n to n + 1 (PRAGMA user_version)."""
 
 VERSION = len(MIGRATIONS)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -27,10 +28,16 @@ Row = Mapping[str, Any]
 class Writer:
     """What one commit writes; every row of a table with a rev column is stamped with the commit's rev."""
 
-    def __init__(self, database: "Database", rev: int) -> None:
-        self._database = database
-        self._connection: sqlite3.Connection = database.conn
+    def __init__(self, connection: sqlite3.Connection, rev: int) -> None:
+        self._connection = connection
         self.rev = rev
+
+    @cached_property
+    def _database(self) -> "Database":
+        """Imported when rows are inserted in bulk only: an edit of the workbench must not wait for it."""
+        from sqlite_utils import Database
+
+        return Database(self._connection, execute_plugins=False)
 
     def insert(self, table: str, rows: Sequence[Row], *, replace: bool = False) -> None:
         """Add rows; *replace* overwrites those with equal keys. All rows have the same columns."""
@@ -113,14 +120,11 @@ class Session:
                 f"the session {visible(str(self.path))} is open for reading only; make a copy to work on "
                 "with quantdeck backup SESSION TARGET"
             )
-        from sqlite_utils import Database
-
         with self._lock, explained(self.path):
-            database = Database(self.connection, execute_plugins=False)
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 self.connection.execute("UPDATE state SET rev = rev + 1")
-                yield Writer(database, self.rev)
+                yield Writer(self.connection, self.rev)
                 self.connection.execute("COMMIT")
             except BaseException:
                 if self.connection.in_transaction:

@@ -297,12 +297,12 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
         connection.executescript("CREATE TABLE more (x); DROP TABLE plan; CREATE TABLE state (x);")
 
     path = make(tmp_path / "a.qdeck")
-    monkeypatch.setattr("quantdeck.sessions.migrate.MIGRATIONS", (None, broken))
-    monkeypatch.setattr("quantdeck.sessions.migrate.VERSION", 2)
+    monkeypatch.setattr("quantdeck.sessions.migrate.MIGRATIONS", (*[None] * VERSION, broken))
+    monkeypatch.setattr("quantdeck.sessions.migrate.VERSION", VERSION + 1)
     connection = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError):
         migrate(connection)
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
     names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     assert "plan" in names
     assert "more" not in names
