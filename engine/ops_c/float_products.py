@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .native import channels_last, ffi, lib, need_float32, pointer
+from .native import channels_last, dense, ffi, lib, need_float32, pointer
 from .params import VIAS, Array, Float32Array, Via
 
 PANEL = 16
@@ -73,6 +73,10 @@ class FloatConv:
         self._relu, self._limit, self._via = relu, relu_limit, _via(via)
         self._depthwise = self._depth == 1 and group == self._outputs and group > 1
         self._weights = self._packed(filters)
+        self._weights_at = pointer(self._weights)
+        self._bias_at = ffi.NULL if self._bias is None else pointer(self._bias)
+        self._run = lib.qd_fdepthwise if self._depthwise else lib.qd_fconv
+        self._shapes: dict[tuple[int, ...], tuple[Any, tuple[int, ...]]] = {}
 
     def _packed(self, filters: Array) -> Float32Array:
         if self._depthwise:
@@ -87,7 +91,19 @@ class FloatConv:
         if x.ndim != self._rank + 2 or x.shape[1] != self._depth * self._group:
             raise ValueError(f"x: shape {x.shape} does not fit {self._depth * self._group} channels")
         image = channels_last(x if self._rank == 2 else x[:, :, None])
-        batch, height, width, channels = image.shape
+        known = self._shapes.get(image.shape)
+        if known is None:
+            known = self._shapes[image.shape] = self._shape(image.shape)
+        shape, size = known
+        out = np.empty(size, np.float32)
+        if self._run(shape, pointer(image), self._weights_at, self._bias_at, pointer(out)):
+            raise MemoryError("no memory for the rows of a convolution")
+        result = out.transpose(0, 3, 1, 2)
+        return result if self._rank == 2 else result[:, :, 0]
+
+    def _shape(self, given: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+        """The C description of a run on an image (batch, height, width, channels), and the result's shape."""
+        batch, height, width, channels = given
         sizes = [
             (size + before + after - (tap - 1) * step - 1) // stride + 1
             for size, before, after, tap, step, stride in zip(
@@ -101,8 +117,7 @@ class FloatConv:
             )
         ]
         if min(sizes) < 1:
-            raise ValueError(f"x: shape {x.shape} is smaller than the kernel")
-        out = np.empty((batch, *sizes, self._outputs), np.float32)
+            raise ValueError(f"x: {height} x {width} with its padding is smaller than the kernel")
         shape = ffi.new("qd_fconv_shape *")
         shape.batch, shape.height, shape.width, shape.channels = batch, height, width, channels
         shape.out_height, shape.out_width = sizes
@@ -112,12 +127,7 @@ class FloatConv:
         shape.pad_y, shape.pad_x = self._before
         shape.step_y, shape.step_x = self._dilations
         shape.relu, shape.via, shape.limit = self._relu, self._via, self._limit
-        bias = ffi.NULL if self._bias is None else pointer(self._bias)
-        run = lib.qd_fdepthwise if self._depthwise else lib.qd_fconv
-        if run(shape, pointer(image), pointer(self._weights), bias, pointer(out)):
-            raise MemoryError("no memory for the rows of a convolution")
-        result = out.transpose(0, 3, 1, 2)
-        return result if self._rank == 2 else result[:, :, 0]
+        return shape, (batch, *sizes, self._outputs)
 
 
 class FloatMatMul:
@@ -154,6 +164,27 @@ class FloatMatMul:
             self._relu, self._limit, self._via, pointer(out), n,
         )  # fmt: skip
         return out.reshape(*a.shape[:-1], n)
+
+
+def float_sum(
+    a: Float32Array, b: Float32Array, *, relu: bool = False, relu_limit: float = 0.0, via: Via = "F32"
+) -> Float32Array:
+    """``a + b`` of one shape in float32."""
+    need_float32("a", a)
+    need_float32("b", b)
+    if a.shape != b.shape:
+        raise ValueError(f"b: shape {b.shape} is not that of a, {a.shape}")
+    one = dense(a)
+    other = b if b.strides == one.strides else _like(one, b)
+    out = np.empty_like(one)
+    lib.qd_fsum(pointer(one), pointer(other), one.size, relu, relu_limit, _via(via), pointer(out))
+    return out
+
+
+def _like(template: Array, x: Array) -> Array:
+    copy = np.empty_like(template)
+    copy[...] = x
+    return copy
 
 
 def float_conv(

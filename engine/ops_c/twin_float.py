@@ -9,7 +9,7 @@ import numpy as np
 from .params import Float32Array, Via
 from .rounding import round_float
 
-__all__ = ["float_conv", "float_matmul"]
+__all__ = ["float_conv", "float_matmul", "float_sum"]
 
 
 def fused(a: Float32Array, b: Float32Array, c: Float32Array) -> Float32Array:
@@ -100,3 +100,11 @@ def float_matmul(
     for k in range(a.shape[-1]):
         total = fused(a[..., :, k : k + 1], b[..., k : k + 1, :], total)
     return finished(total, bias, relu, relu_limit, via)
+
+
+def float_sum(
+    a: Float32Array, b: Float32Array, *, relu: bool = False, relu_limit: float = 0.0, via: Via = "F32"
+) -> Float32Array:
+    """``a + b`` in float32."""
+    with np.errstate(all="ignore"):
+        return finished(a + b, None, relu, relu_limit, via)

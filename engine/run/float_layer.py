@@ -86,6 +86,8 @@ class FloatLayer:
 
     def _inputs(self, activations: Sequence[Array]) -> list[Array | None]:
         """All inputs in the layer's order."""
+        if len(activations) == len(self._layer.inputs):
+            return list(activations)
         values = dict(zip(self._activations, activations, strict=True))
         return [self._graph.weights.get(name, values.get(name)) for name in self._layer.inputs]
 

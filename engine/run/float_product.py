@@ -1,14 +1,15 @@
-"""Float convolutions and matrix products on the C kernels (spec C.7): weights packed once, one fixed order."""
+"""Float layers on the C kernels (spec C.7): weights packed once, every sum in one fixed order."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph.vocabulary import Attributes, Conv, MatMul
-from ..ops_c.float_products import FloatConv, FloatMatMul, float_matmul
+from ..graph.vocabulary import Add, Attributes, AvgPool, Conv, MatMul
+from ..ops_c.float_products import FloatConv, FloatMatMul, float_matmul, float_sum
 from ..ops_c.params import Via
 
 Array = NDArray[Any]
@@ -35,8 +36,45 @@ def product_of(
             return _conv(attributes, weight, bias, via)
         case MatMul() if min(len(shape) for shape in shapes[:2]) >= 2:
             return _matmul(attributes, weight, bias, shapes, via)
+        case Add(coeff=()) if len(shapes) == 2 and len({tuple(shape) for shape in shapes}) == 1:
+            return _add(attributes, constants, via)
+        case AvgPool() if via == "F32" and _one_divisor(attributes) and len(shapes[0]) in (3, 4):
+            return _average(attributes, shapes)
         case _:
             return None
+
+
+def _add(attributes: Add, constants: Sequence[Array | None], via: Via) -> Product | None:
+    if any(value is not None for value in constants):
+        return None
+    relu, limit = attributes.do_relu, attributes.relu_limit
+    return lambda inputs: float_sum(
+        _real(inputs[0]), _real(inputs[1]), relu=relu, relu_limit=limit, via=via
+    )
+
+
+def _one_divisor(attributes: AvgPool) -> bool:
+    plain = not any(attributes.pads) or attributes.count_include_pad
+    return plain and not any(attributes.overhang) and not attributes.do_relu
+
+
+def _average(attributes: AvgPool, shapes: Sequence[Sequence[int]]) -> Product:
+    """The window's sum in the order of its elements, divided once."""
+    kernel, channels = attributes.kernel_shape, shapes[0][1]
+    layer = FloatConv(
+        np.ones((channels, 1, *kernel), F32),
+        strides=attributes.strides,
+        pads=attributes.pads,
+        dilations=(1,) * len(kernel),
+        group=channels,
+    )
+    divisor, rank = F32(prod(kernel)), len(kernel)
+
+    def run(inputs: Sequence[Array | None]) -> Array:
+        result = layer.run(_real(inputs[0])) / divisor
+        return result if attributes.keepdims else result.reshape(result.shape[:-rank])
+
+    return run
 
 
 def _conv(attributes: Conv, weight: Array, bias: Array | None, via: Via) -> Product:

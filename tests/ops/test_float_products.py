@@ -112,3 +112,18 @@ def test_wrong_arguments_are_named() -> None:
         float_products.FloatMatMul(np.ones((2, 2), np.float32), via="F8")
     with pytest.raises(ValueError, match="does not end in 2"):
         float_products.FloatMatMul(np.ones((2, 2), np.float32)).run(np.ones((1, 3), np.float32))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_sums_are_equal_to_the_twin(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = tuple(int(size) for size in random.integers(1, 8, 4))
+    a, b = values(random, shape), values(random, shape)
+    options = finish(random)
+    wanted = twin_float.float_sum(a, b, **options)
+    if random.integers(2):
+        a = np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    for name in levels.levels():
+        levels.use_level(name)
+        np.testing.assert_array_equal(float_products.float_sum(a, b, **options), wanted, err_msg=name)

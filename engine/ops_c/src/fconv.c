@@ -110,16 +110,13 @@ void qd_fdepthwise(const qd_fconv_shape *s, const void *x, const void *weights, 
 {
     const fconv_kernels *kernels = kernels_now();
     const fconv_finish finish = {bias, s->relu, s->via, s->limit};
-    const float *image = x;
-    float *row = out;
-    for (int64_t b = 0; b < s->batch; b++, image += s->height * s->width * s->channels)
-        for (int64_t y = 0; y < s->out_height; y++, row += s->out_width * s->channels) {
-            const int64_t top = y * s->stride_y - s->pad_y;
-            int64_t first = 0, last = s->kernel_height;
-            while (first < last && top + first * s->step_y < 0)
-                first++;
-            while (last > first && top + (last - 1) * s->step_y >= s->height)
-                last--;
-            kernels->depthwise(s, image + top * s->width * s->channels, first, last, weights, &finish, row);
-        }
+    const int64_t in = s->height * s->width * s->channels, made = s->out_height * s->out_width * s->channels;
+    for (int64_t b = 0; b < s->batch; b++)
+        kernels->depthwise(s, (const float *)x + b * in, weights, &finish, (float *)out + b * made);
+}
+
+void qd_fsum(const void *a, const void *b, int64_t n, int32_t relu, float limit, int32_t via, void *out)
+{
+    const fconv_finish finish = {NULL, relu, via, limit};
+    kernels_now()->sum(a, b, n, &finish, out);
 }

@@ -26,6 +26,8 @@ void qd_fdepthwise(const qd_fconv_shape *shape, const void *x, const void *weigh
 /* Rows of *a* (row stride in elements) by a packed matrix of k rows and n columns. */
 void qd_fgemm(const void *a, int64_t row_stride, int64_t rows, int64_t k, int64_t n, const void *packed,
               const void *bias, int32_t relu, float limit, int32_t via, void *out, int64_t out_stride);
+/* a + b of n elements, cut and rounded as a product is. */
+void qd_fsum(const void *a, const void *b, int64_t n, int32_t relu, float limit, int32_t via, void *out);
 /* w: element (k, n) at k * stride_k + n * stride_n. packed: k * 16 * (n rounded up to 16, by 16). */
 void qd_fpack(const void *w, int64_t k, int64_t n, int64_t stride_k, int64_t stride_n, void *packed);
 /* cdef end */
@@ -41,9 +43,9 @@ typedef struct {
 typedef struct {
     void (*gemm)(const float *a, int64_t lda, int64_t rows, int64_t k, int64_t n, const float *packed,
                  const fconv_finish *finish, float *c, int64_t ldc);
-    /* One row of results; x: the row's first tap, may lie outside. rows: which kernel rows are inside. */
-    void (*depthwise)(const qd_fconv_shape *shape, const float *x, int64_t first, int64_t last,
-                      const float *weights, const fconv_finish *finish, float *out);
+    void (*depthwise)(const qd_fconv_shape *shape, const float *image, const float *weights,
+                      const fconv_finish *finish, float *out);
+    void (*sum)(const float *a, const float *b, int64_t n, const fconv_finish *finish, float *out);
 } fconv_kernels;
 
 extern const fconv_kernels fconv_scalar, fconv_avx2, fconv_avx512;

@@ -13,6 +13,7 @@
 #define SET _mm256_set1_ps
 #define LOAD _mm256_loadu_ps
 #define LOAD_PART(p, valid) ((valid) == LANES ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes(valid)))
+#define STORE _mm256_storeu_ps
 #define STORE_PART(p, valid, v) _mm256_maskstore_ps(p, lanes(valid), v)
 #define FMA _mm256_fmadd_ps
 #define ADD _mm256_add_ps
@@ -64,7 +65,7 @@ static void gemm(const float *a, int64_t lda, int64_t rows, int64_t k, int64_t n
         strip_1(a, lda, rows, k, n, column, packed + column * k, f, c, ldc);
 }
 
-const fconv_kernels fconv_avx2 = {gemm, depthwise};
+const fconv_kernels fconv_avx2 = {gemm, depthwise, sum};
 
 #include "target_end.h"
 #endif

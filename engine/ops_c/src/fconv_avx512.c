@@ -14,6 +14,7 @@
 #define LOAD _mm512_loadu_ps
 #define MASK(valid) (__mmask16)((1u << (valid)) - 1u)
 #define LOAD_PART(p, valid) ((valid) == LANES ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(MASK(valid), p))
+#define STORE _mm512_storeu_ps
 #define STORE_PART(p, valid, v) _mm512_mask_storeu_ps(p, MASK(valid), v)
 #define FMA _mm512_fmadd_ps
 #define ADD _mm512_add_ps
@@ -59,7 +60,7 @@ static void gemm(const float *a, int64_t lda, int64_t rows, int64_t k, int64_t n
     }
 }
 
-const fconv_kernels fconv_avx512 = {gemm, depthwise};
+const fconv_kernels fconv_avx512 = {gemm, depthwise, sum};
 
 #include "target_end.h"
 #endif

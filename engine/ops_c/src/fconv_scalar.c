@@ -12,6 +12,7 @@
 #define SET(x) (x)
 #define LOAD(p) (*(p))
 #define LOAD_PART(p, valid) (*(p))
+#define STORE(p, v) (*(p) = (v))
 #define STORE_PART(p, valid, v) (*(p) = (v))
 #define FMA fmaf
 #define ADD(a, b) ((a) + (b))
@@ -61,4 +62,4 @@ static void gemm(const float *a, int64_t lda, int64_t rows, int64_t k, int64_t n
         strip_1(a, lda, rows, k, n, column, packed + column * k, f, c, ldc);
 }
 
-const fconv_kernels fconv_scalar = {gemm, depthwise};
+const fconv_kernels fconv_scalar = {gemm, depthwise, sum};
