@@ -1,7 +1,7 @@
 """Measuring the noise ledger: all sources on few samples, the louder part on more (peers section 3)."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..plan import Mode, Plan
 from ..run.score import Score
 from .ledger import Ledger
 from .ledger_sources import SourceMap
-from .trial import Failure, Result, Trial
+from .trial import Failure, Result, Source, Trial
 
 Array = NDArray[np.float64]
 
@@ -60,14 +60,35 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     floor, *results = yield [Trial(floats, samples=max(setting.first, setting.then)), *trials]
     if isinstance(floor, Failure):
         raise QuantdeckError(f"the network fails with all layers in {mode}: {floor.message}")
-    first = [_figures(result, floor, setting.first) for result in results]
+    outputs = len(floor.outputs)
+    first = [_figures(result, outputs, min(setting.first, floor.samples)) for result in results]
     loud: list[int] = []
     if setting.then > setting.first and setting.loud > 0:
         loud = _loudest(first, floor, setting.loud)
         again = yield [replace(trials[index], samples=setting.then) for index in loud]
         for index, result in zip(loud, again, strict=True):
-            first[index] = _figures(result, floor, setting.then)
+            first[index] = _figures(result, outputs, min(setting.then, floor.samples))
     return _ledger(found, start, floor, first, loud)
+
+
+def remeasured(ledger: Ledger, plan: Plan, results: Mapping[Source, Result]) -> Ledger:
+    """The ledger under other thresholds: the sources that they touch are measured anew, the others stay.
+
+    Anchors of the old thresholds leave.
+    """
+    noise, angle, kills = ledger.noise.copy(), ledger.angle.copy(), list(ledger.kills)
+    for source, result in results.items():
+        index = ledger.map.index[source]
+        samples = result.samples if isinstance(result, Score) else ledger.signal.shape[1]
+        found = _figures(result, len(ledger.outputs), samples)
+        known = found.noise.shape[1]
+        noise[index] = _filled([found.noise], np.maximum(ledger.noise[index], 1e-300))[0]
+        angle[index] = _filled([found.angle], np.maximum(ledger.angle[index], 1e-300))[0]
+        noise[index, :, :known], angle[index, :, :known] = found.noise, found.angle
+        kills[index] = found.kills
+    return replace(
+        ledger, noise=noise, angle=angle, kills=tuple(kills), thresholds=thresholds_digest(plan), anchors=()
+    )
 
 
 def thresholds_digest(plan: Plan) -> str:
@@ -84,10 +105,9 @@ class _Figures:
     kills: int
 
 
-def _figures(result: Result, floor: Score, samples: int) -> _Figures:
+def _figures(result: Result, outputs: int, samples: int) -> _Figures:
     if isinstance(result, Failure):
-        count = min(samples, floor.samples)
-        loud = np.full((len(floor.outputs), count), LOUDEST)
+        loud = np.full((outputs, samples), LOUDEST)
         return _Figures(loud, loud, 0)
     noise = np.array([output.similarity.noise for output in result.outputs], np.float64)
     noise = np.minimum(np.nan_to_num(noise, nan=LOUDEST, posinf=LOUDEST), LOUDEST)
