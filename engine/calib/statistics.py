@@ -14,6 +14,25 @@ from numpy.typing import NDArray
 
 from ..errors import QuantdeckError
 from ..graph.model import Graph
+from ..graph.vocabulary import (
+    Add,
+    AddConst,
+    Concat,
+    Max,
+    MaxConst,
+    Min,
+    MinConst,
+    Mul,
+    MulConst,
+    Permute,
+    Reshape,
+    Slice,
+    Squeeze,
+    Sub,
+    SubConst,
+    Unsqueeze,
+    Where,
+)
 from ..text import visible
 from .display import DisplayHistogram
 from .extremes import MagnitudePercentile, Percentile
@@ -21,9 +40,16 @@ from .methods import METHODS
 from .sample import FLOOR, Array, Collector, Reading, Setting, View
 
 Progress = Callable[[int, int], None]
+_CARRIERS = (
+    Add, AddConst, Concat, Max, MaxConst, Min, MinConst, Mul, MulConst, Permute, Reshape, Slice, Squeeze, Sub,
+    SubConst, Unsqueeze, Where,
+)  # fmt: skip
+"""Layers that hand an infinity on; what others make of one is an error."""
 MASK = 1e30
 """Magnitudes from here on are mask values ("minus huge"), not data: they are left out of every statistic."""
 
+LEAST_MASK = -1000.0
+"""The smallest magnitude at which a constant is looked at as a mask."""
 _LAST_OUTPUTS = 5
 
 
@@ -102,10 +128,11 @@ def collect(
         )
         for position, name in enumerate(names)
     }
+    masked = masked_by_constants(graph)
     for index, feeds in enumerate(samples):
         values = runner.run(feeds)
         for name, gatherer in gatherers.items():
-            gatherer.add(_view(name, values.pop(name), index, label))
+            gatherer.add(_view(name, values.pop(name), index, label, masked))
         if progress is not None:
             progress(index + 1, count)
     return {name: gatherer.finish(name) for name, gatherer in gatherers.items()}
@@ -121,26 +148,41 @@ def find_tops(
     progress: Progress | None = None,
 ) -> dict[str, float]:
     """max|x| of every tensor: the first pass of the exact variant. Arguments and errors as in ``collect``."""
+    masked = masked_by_constants(graph)
     tops = dict.fromkeys(graph.calibrated, 0.0)
     for index, feeds in enumerate(samples):
         values = runner.run(feeds)
         for name in tops:
-            tops[name] = max(tops[name], _view(name, values.pop(name), index, label)[0].largest)
+            tops[name] = max(tops[name], _view(name, values.pop(name), index, label, masked)[0].largest)
         if progress is not None:
             progress(index + 1, count)
     return tops
 
 
-def _view(name: str, value: Array, index: int, label: Callable[[int], str]) -> tuple[View, int]:
-    """The values without masks, and how many masks there were."""
+def masked_by_constants(graph: Graph) -> frozenset[str]:
+    """Tensors that hold infinities because a constant of the model does: masks added before a softmax."""
+    infinite = {name for name, array in graph.weights.items() if array.dtype.kind == "f" and np.isinf(array).any()}
+    found: set[str] = set()
+    if infinite:
+        for layer in graph.layers:
+            carries = isinstance(layer.attributes, _CARRIERS) and not found.isdisjoint(layer.inputs)
+            if carries or not infinite.isdisjoint(layer.inputs):
+                found.update(layer.outputs)
+    return frozenset(found)
+
+
+def _view(
+    name: str, value: Array, index: int, label: Callable[[int], str], masked: frozenset[str]
+) -> tuple[View, int]:
+    """The values without masks, and how many masks there were. An infinity is one only in the tensors *masked*."""
     view = View.of(value)
-    if view.moments.nans or view.moments.infs:
+    if view.moments.nans or (view.moments.infs and name not in masked):
         kind = "NaN" if view.moments.nans else "infinite"
         raise QuantdeckError(
             f"{visible(name)} becomes {kind} with {visible(label(index))}; take this sample out, or mend the "
             "model or its preprocessing."
         )
-    if view.largest < MASK:
+    if view.largest < MASK and not view.moments.infs:
         return view, 0
     kept = view.x[np.abs(view.x) < MASK]
     return View.of(kept), view.x.size - kept.size
@@ -197,7 +239,7 @@ class _Gatherer:
             readings={method: collector.reading() for method, collector in self._collectors.items()},
             masked=self._masks > 0,
             tail_is_maximum=self._tail is not None and self._tail.value() == largest,
-            warning=self._warning(low, high),
+            warning=self._warning(low, high) or _mask_warning(low, high, histogram),
         )
 
     def _warning(self, low: float, high: float) -> str | None:
@@ -213,3 +255,20 @@ class _Gatherer:
         if high <= 0:
             return f"one sign: never positive {share}"
         return None
+
+
+def _mask_warning(low: float, high: float, histogram: Array) -> str | None:
+    """A sentence where a mask such as -10000 or -1e9 sets the range: all other values fall below one int8 step.
+
+    histogram: counts over [low, high]. The values are masks where they fill the lower half of the range and the
+    top of it, with nothing between.
+    """
+    if not (low <= LEAST_MASK and abs(high) < -low / 127):
+        return None
+    half, top = len(histogram) // 2, len(histogram) - 2
+    if histogram[half:top].any() or not histogram[top:].any() or histogram[1 : half // 2].any():
+        return None
+    return (
+        f"a mask of {low:.7g} sets its range and all other values fall below one int8 step: keep the layer float "
+        "(F16 or F32 in the quantize table), or let the model use a smaller mask"
+    )

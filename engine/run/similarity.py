@@ -34,7 +34,8 @@ def compare(reference: Array, got: Array) -> Comparison:
     counts as zero, and as different among integers.
 
     Floats: raw cosine (1 when both are all zero or identical, 0 when only one is zero or *got* holds a NaN),
-    euclid of spec A.11, energies in float64. Integers and booleans: the share of equal elements stands for
+    euclid of spec A.11, energies in float64; infinities at the same places (masks)
+    are left out. Integers and booleans: the share of equal elements stands for
     the cosine, the number of different ones for the noise.
     """
     if reference.dtype.kind in "biu":
@@ -42,7 +43,10 @@ def compare(reference: Array, got: Array) -> Comparison:
     if reference.size != got.size:
         reference, got = _filled(reference, got)
     if got.dtype.kind == "f" and not np.isfinite(got).all():
-        return Comparison(0.0, -math.inf, _energy(reference), math.inf)
+        finite = np.isfinite(reference)
+        if not np.array_equal(reference[~finite], got[~finite]) or not np.isfinite(got[finite]).all():
+            return Comparison(0.0, -math.inf, _energy(reference), math.inf)
+        reference, got = reference[finite], got[finite]
     dot, signal, other, noise, total = kernels.similarity(_single(reference), _single(got))
     return Comparison(_cosine(dot, signal, other, noise), _euclid(noise, total), signal, noise)
 
