@@ -26,7 +26,6 @@ class Feed:
 def fed_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     """Inputs that are not weights (old exporters list these too) and do not have a default value."""
     weights = {tensor.name for tensor in model.graph.initializer}
-    weights |= {sparse.values.name for sparse in model.graph.sparse_initializer}
     return [item for item in model.graph.input if item.name not in weights]
 
 

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from ..errors import UnsupportedModelError
 from ..text import visible
 from .constants import inner_graphs
+from .dense import densify
 from .external import embed, external_files
 from .formal import may_be_left_out
 from .names import fresh_name
@@ -35,7 +36,15 @@ def load_model(path: Path) -> onnx.ModelProto:
         )
     _check_opset(model, path)
     _check(model, path)
+    if not model.graph.output:
+        raise UnsupportedModelError(f"{visible(str(path))} has no outputs, so it computes nothing.")
     model = onnx.inliner.inline_local_functions(model) if model.functions else model
+    try:
+        densify(model)
+    except (ValueError, IndexError, MemoryError) as error:
+        raise UnsupportedModelError(
+            f"{visible(str(path))}: a sparse weight cannot be written out: {reason(error)}."
+        ) from error
     _forget_node_names(model.graph)
     _name_outputs(model.graph, opset_of(model), _names(model.graph))
     return model

@@ -28,7 +28,7 @@ from .quantized import check_not_quantized
 from .runtime import reason
 from .varying import varying_tensors
 from .verify import first_wrong
-from .widen import widen
+from .widen import narrow, widen
 
 __all__ = ["model_digest", "read_onnx"]
 
@@ -65,6 +65,8 @@ def read_onnx(
     notes = check_not_quantized(model, path)
     if widen(model):
         notes.append("The model's half precision tensors are used as float32.")
+    if narrow(model):
+        notes.append("The model's double precision tensors are used as float32.")
     feeds, told = fix_inputs(model, path, input_shapes, batch, used_inputs(model.graph))
     notes += told
     strip_inputs(model, feeds)
@@ -108,7 +110,7 @@ def _probe(model: onnx.ModelProto, sample: Mapping[str, Array], path: Path) -> P
         ) from error
     if found.others:
         raise UnsupportedModelError(
-            f"{visible(str(path))}: {one_of(sorted(found.others))} hold sequences or maps; only networks of "
+            f"{visible(str(path))}: sequences or maps are held by {one_of(sorted(found.others))}; only networks of "
             "tensors can be read, so cut these parts off before export."
         )
     return found

@@ -1,4 +1,6 @@
-"""Half precision models: every float16 and bfloat16 tensor becomes float32."""
+"""Models of other precisions: every float16 and bfloat16 tensor becomes float32, and every float64 one of a model
+that is fed with float64.
+"""
 
 from collections.abc import Iterator
 
@@ -10,25 +12,41 @@ from .constants import inner_graphs
 from .external import model_tensors
 
 _HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
+_DOUBLE = frozenset({TensorProto.DOUBLE})
 _TYPE_ATTRIBUTES = frozenset({"to", "dtype"})
 
 
 def widen(model: onnx.ModelProto) -> bool:
-    """Rewrite *model* in place; returns whether it held half precision tensors."""
+    """Make half precision tensors float32, in place; returns whether there were any."""
+    return _retype(model, _HALF)
+
+
+def narrow(model: onnx.ModelProto) -> bool:
+    """Make double precision tensors float32, in place, where the model is fed with them; returns whether it is.
+
+    A model of float32 inputs that computes some part in double keeps it, as layers that stay float.
+    """
+    if all(item.type.tensor_type.elem_type not in _DOUBLE for item in model.graph.input):
+        return False
+    return _retype(model, _DOUBLE)
+
+
+def _retype(model: onnx.ModelProto, kinds: frozenset[int]) -> bool:
     changed = False
     for tensor in model_tensors(model):
-        if tensor.data_type in _HALF:
-            wide = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name)
-            tensor.CopyFrom(wide)
+        if tensor.data_type in kinds:
+            with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+                wide = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
             changed = True
     for graph in _graphs(model.graph):
         for item in (*graph.input, *graph.output, *graph.value_info):
             kind = item.type.tensor_type
-            if kind.elem_type in _HALF:
+            if kind.elem_type in kinds:
                 kind.elem_type = TensorProto.FLOAT
                 changed = True
         for node in graph.node:
-            changed |= _widen_attributes(node)
+            changed |= _retype_attributes(node, kinds)
     return changed
 
 
@@ -39,10 +57,10 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
             yield from _graphs(inner)
 
 
-def _widen_attributes(node: onnx.NodeProto) -> bool:
+def _retype_attributes(node: onnx.NodeProto, kinds: frozenset[int]) -> bool:
     changed = False
     for attribute in node.attribute:
-        if attribute.name in _TYPE_ATTRIBUTES and attribute.i in _HALF:
+        if attribute.name in _TYPE_ATTRIBUTES and attribute.i in kinds:
             attribute.i = TensorProto.FLOAT
             changed = True
     return changed
