@@ -7,6 +7,7 @@ from ..graph.model import Graph
 from ..plan import Plan
 from . import x_elementwise, x_lookup, x_movers, x_pools, x_products
 from .lowering import Family, Lowering, Rule
+from .memo import Memo
 from .program import Program
 from .x_attention import find_attentions, sliced_products
 
@@ -75,9 +76,9 @@ FAMILY = Family(
 )
 
 
-def lower(graph: Graph, plan: Plan) -> Program:
+def lower(graph: Graph, plan: Plan, memo: Memo | None = None) -> Program:
     """Program of *plan* on a chip of family X; only bm1684x fuses attention."""
-    lowering = Lowering(graph, plan, FAMILY, groups=sliced_products(graph))
+    lowering = Lowering(graph, plan, FAMILY, groups=sliced_products(graph), memo=memo or Memo())
     if plan.chip == "bm1684x":
         found = list(find_attentions(graph, plan, lowering.integer_types))
         lowering.fused = frozenset(item.softmax for item in found)

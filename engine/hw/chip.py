@@ -8,6 +8,7 @@ from ..graph.model import Graph
 from ..plan import Plan
 from ..text import visible
 from . import bm1684x
+from .memo import Memo
 from .program import Program
 
 AUTO = "auto"
@@ -25,10 +26,12 @@ class Chip:
     float_types: tuple[str, ...]
     auto_float: str
     modes: tuple[str, ...]
-    lowering: Callable[[Graph, Plan], Program] | None = None
+    lowering: Callable[[Graph, Plan, Memo], Program] | None = None
 
-    def lower(self, graph: Graph, plan: Plan) -> Program:
+    def lower(self, graph: Graph, plan: Plan, memo: Memo | None = None) -> Program:
         """The program that the chip makes of *graph* and *plan*.
+
+        memo: shared by lowerings of the same graph, so that what a plan does not change is not made again.
 
         Errors: QuantdeckError when the plan holds a mode that the chip lacks, or when the chip's integer
         arithmetic is not simulated.
@@ -45,7 +48,7 @@ class Chip:
                 f"--chip {self.name}: this chip is known by its float types only; "
                 f"the integer simulation exists for {able}"
             )
-        return self.lowering(graph, plan)
+        return self.lowering(graph, plan, Memo() if memo is None else memo)
 
 
 _X_MODES = ("INT8", "F32", "F16", "BF16")

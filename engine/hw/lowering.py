@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..graph.model import Graph, Layer
 from ..plan import Mode, Plan
+from .memo import Memo
 from .program import GRIDS, Key, Program, Step, TensorType
 from .propagate import Range, shared_ranges
 
@@ -72,6 +73,7 @@ class Lowering:
     types: dict[Key, TensorType] = field(default_factory=dict[Key, TensorType])
     constants: dict[Key, Array] = field(default_factory=dict[Key, Array])
     modes: dict[str, str] = field(default_factory=dict[str, str])
+    memo: Memo = field(default_factory=Memo)
 
     def __post_init__(self) -> None:
         ranges = shared_ranges(self.graph, self.plan.thresholds, self.family.passes)

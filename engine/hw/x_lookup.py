@@ -119,7 +119,7 @@ def lookup(lowering: Lowering, layer: Layer) -> bool:
     function = function_of(layer.attributes)
     if given is None or out is None or function is None:
         return False
-    table = table_of(function, given, out)
+    table = lowering.memo.get(("table", layer.name, given, out), lambda: table_of(function, given, out))
     lowering.add(layer, "lookup", (lowering.integer(layer, 0),), layer.name, out, {"table": table})
     return True
 

@@ -1,5 +1,7 @@
 """Family X: convolution, deconvolution, matrix product and per-channel scale in int8 (spec C.3)."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,25 @@ def _requant(product: Product, out: TensorType, relu: bool) -> Requant:
     return Requant(product.multiplier, product.shift, relu=relu, out_dtype=out.dtype)
 
 
+def _shared(
+    lowering: Lowering, layer: Layer, scales: tuple[float, ...], make: Callable[[], Product]
+) -> Product:
+    """A quantized product, made once for its scales; the integers do not depend on them and are held once."""
+
+    def made() -> Product:
+        product = make()
+        weight = lowering.memo.get(("weight", layer.name, *scales[2:]), lambda: product.weight)
+        return replace(product, weight=weight) if np.array_equal(weight, product.weight) else product
+
+    return lowering.memo.get(("product", layer.name, *scales), made)
+
+
 def _constants(lowering: Lowering, layer: Layer) -> tuple[Array, Array | None] | None:
     """Filter and bias as float32; None where either is no constant."""
+    return lowering.memo.get(("constants", layer.name), lambda: _read_constants(lowering, layer))
+
+
+def _read_constants(lowering: Lowering, layer: Layer) -> tuple[Array, Array | None] | None:
     weight = lowering.weight(layer, 1)
     bias = lowering.weight(layer, 2)
     if weight is None or not weight.size or (bias is None and lowering.has(layer, 2)):
@@ -42,7 +61,8 @@ def conv(lowering: Lowering, layer: Layer) -> bool:
     weight, bias = found
     if bias is not None and bias.shape != (len(weight),):
         return False
-    product = quantize_rows(weight, bias, given.scale or 0.0, out.scale or 0.0)
+    scales = given.scale or 0.0, out.scale or 0.0
+    product = _shared(lowering, layer, scales, lambda: quantize_rows(weight, bias, *scales))
     parameters = {
         "weight": product.weight,
         "bias": product.bias,
@@ -71,7 +91,8 @@ def scale(lowering: Lowering, layer: Layer) -> bool:
     weight, bias = found
     if weight.size != shape[1] or (bias is not None and bias.size != shape[1]):
         return False
-    product = quantize_rows(weight.reshape(-1, 1), bias, given.scale or 0.0, out.scale or 0.0)
+    scales = given.scale or 0.0, out.scale or 0.0
+    product = _shared(lowering, layer, scales, lambda: quantize_rows(weight.reshape(-1, 1), bias, *scales))
     parameters = {
         "weight": product.weight.reshape(-1),
         "bias": product.bias,
@@ -102,7 +123,8 @@ def matmul(lowering: Lowering, layer: Layer) -> bool:
     if bias is not None and bias.size != right.shape[-1]:
         return False
     groups = lowering.groups.get(layer.name, 1)
-    product = quantize_columns(right, bias, given.scale or 0.0, out.scale or 0.0, groups)
+    scales = given.scale or 0.0, out.scale or 0.0, groups
+    product = _shared(lowering, layer, scales, lambda: quantize_columns(right, bias, *scales))
     parameters = {
         "weight": product.weight,
         "bias": product.bias,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...errors import QuantdeckError
 from ...graph.model import Graph
 from ...hw.chip import get_chip
+from ...hw.memo import Memo
 from ...plan import Mode, Plan
 from ...text import visible
 from ..score import Score
@@ -98,6 +99,7 @@ class TrialEvaluator:
         self._threads = threads
         largest = max((4 * tensor.size for tensor in graph.tensors.values()), default=1)
         self._group = max(1, min(GROUP, budget // (16 * largest + 1)))
+        self._memo = Memo()
         self._networks: OrderedDict[str, Network] = OrderedDict()
         self._references: dict[str, Network] = {}
         self._scores: OrderedDict[Key, Score] = OrderedDict()
@@ -175,7 +177,7 @@ class TrialEvaluator:
     def _network(self, plan: Plan) -> Network:
         found = self._networks.get(plan.digest)
         if found is None:
-            found = Network(self.graph, get_chip(plan.chip).lower(self.graph, plan))
+            found = Network(self.graph, get_chip(plan.chip).lower(self.graph, plan, self._memo))
             self._networks[plan.digest] = found
             if len(self._networks) > NETWORKS:
                 self._networks.popitem(last=False)
