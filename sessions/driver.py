@@ -1,7 +1,7 @@
 """Runs a search over the journal: what was paid for is looked up, the rest is scored and committed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..engine.mix.trial import Objective, Outcome, Result, Search, Trial
 from ..engine.plan import Plan
@@ -25,7 +25,7 @@ class Driver:
     """One run of a search.
 
     total: estimate of its trials. layers: of the network; a plan with more than a quarter of them in float is
-    a step of the search and no candidate. better: told about every new best plan. check: raises what the
+    a step of the search and no candidate. at: tensors that are compared in place of the outputs. better: told about every new best plan. check: raises what the
     user's feeds hit (a sample that is gone is no failed trial). history: the figures of every set, in order.
     """
 
@@ -37,11 +37,11 @@ class Driver:
     total: int
     better: Callable[[Best], None]
     check: Callable[[], None]
+    at: tuple[str, ...] = ()
     figure: Callable[[Result], float] | None = None
     best: Best | None = None
     paid: int = 0
     history: list[list[float]] = field(default_factory=list[list[float]])
-    last: Mapping[str, Result] = field(default_factory=dict[str, Result])
 
     def run(self, search: Search, report: Report, stage: str) -> Outcome:
         """Drive the search to its end."""
@@ -51,6 +51,7 @@ class Driver:
         try:
             while True:
                 trials = next(search) if sent is None else search.send(sent)
+                trials = [self._placed(trial) for trial in trials]
                 keys = [trial_key(self.scope, trial) for trial in trials]
                 known = self.journal.find(keys)
                 for key, trial in zip(keys, trials, strict=True):
@@ -69,6 +70,9 @@ class Driver:
             outcome: Outcome = stop.value
             return outcome
 
+    def _placed(self, trial: Trial) -> Trial:
+        return trial if trial.at or trial.source is not None else replace(trial, at=self.at)
+
     def _figure(self, result: Result) -> float:
         return self.figure(result) if self.figure else self.objective.value(result)
 
@@ -80,7 +84,7 @@ class Driver:
         return result
 
     def _watch(self, trial: Trial, result: Result) -> None:
-        if trial.at or trial.source is not None or trial.samples:
+        if trial.at != self.at or trial.source is not None or trial.samples:
             return
         count = len(trial.plan.modes)
         found = Best(trial.plan, self._figure(result), count)

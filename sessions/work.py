@@ -200,7 +200,7 @@ def make_session(path: Path, graph: "Graph", model: Path, settings: Settings, ti
         title=title or graph.name,
         chip=get_chip(settings.chip).name,
         fp_type=fp_type,
-        created_by=_version(),
+        created_by=version(),
     )
     try:
         records.put_model(session, graph, model, model_digest(model))
@@ -387,10 +387,12 @@ def sample_labels(file: Path, samples: "Samples") -> tuple[int, ...]:
     return read_labels(file, [rows.entry for group in samples.groups for rows in group])
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+def version() -> str:
+    """The installed version; "" where nothing is installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
 
     try:
-        return version("quantdeck")
+        return installed("quantdeck")
     except PackageNotFoundError:
         return ""

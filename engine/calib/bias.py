@@ -5,7 +5,7 @@ axis is the second one whatever the rank (#42); a corrected layer is compared wi
 best of all layers (#42); a score that is good enough ends the correction, not the command (#43).
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,7 +18,11 @@ from ..hw.chip import get_chip
 from ..plan import Plan
 from ..run.executor import Executor
 from ..run.float_runner import FloatRunner
+from ..run.score import Score
 from ..run.similarity import compare
+from ..run.trial import Failure, Result, Trial
+from ..run.trials.comparison import Comparison, PostProcess
+from ..text import visible
 
 Array = NDArray[Any]
 CHANNELS = 1  # axis of a convolution's output, of any rank
@@ -161,3 +165,48 @@ def _means(value: Array) -> Array:
     """Mean of each channel over everything else, in float64."""
     axes = tuple(axis for axis in range(value.ndim) if axis != CHANNELS)
     return np.asarray(value.mean(axis=axes, dtype=np.float64))
+
+
+class AgainstOriginal:
+    """Scores plans of a corrected graph against the float outputs of the original one.
+
+    The original tool's reference is the corrected network itself (spec B.19 #40), which cannot show whether the
+    correction helped.
+    """
+
+    def __init__(
+        self, original: Graph, corrected: Graph, samples: Feeds, post_process: PostProcess | None = None
+    ) -> None:
+        self._graph = corrected
+        self._samples = samples
+        self._post_process = post_process
+        self._original = original
+        self._runners: dict[tuple[str, ...], FloatRunner] = {}
+
+    def __call__(self, trials: Sequence[Trial]) -> list[Result]:
+        """The result of each trial; one that raises becomes a Failure."""
+        return [self._score(trial) for trial in trials]
+
+    def _score(self, trial: Trial) -> Result:
+        try:
+            return self._run(trial)
+        except Exception as error:  # whatever a plan makes go wrong concerns this trial alone
+            return Failure(f"{type(error).__name__}: {visible(str(error))}")
+
+    def _run(self, trial: Trial) -> Score:
+        names = trial.at or self._original.output_tensors
+        runner = self._runners.get(names)
+        if runner is None:
+            runner = self._runners[names] = FloatRunner(self._original, names)
+        executor = Executor(self._graph, get_chip(trial.plan.chip).lower(self._graph, trial.plan))
+        labels = (
+            {name: name for name in names}
+            if trial.at
+            else {output.name: output.tensor for output in self._original.outputs}
+        )
+        comparison = Comparison(labels, self._post_process)
+        count = 0
+        for feeds in self._samples.batches():
+            comparison.add(runner.run(feeds), executor.run(feeds, names))
+            count += 1
+        return comparison.result(count)

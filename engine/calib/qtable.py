@@ -61,21 +61,30 @@ def _name(text: str, where: str) -> str:
 
 
 def write_qtable(
-    path: Path, modes: Mapping[str, Mode], *, chip: str, fp_type: str, samples: int | None = None
+    path: Path,
+    modes: Mapping[str, Mode],
+    *,
+    chip: str,
+    fp_type: str,
+    samples: int | None = None,
+    dated: bool = True,
 ) -> None:
     """Write *modes* in their order, whole or not at all.
 
     fp_type: resolved float type ("F16"). samples: number of samples that the decision stands on, None where
-    it stands on none (fp_forward's tables). Errors: QuantdeckError for a place that cannot be written.
+    it stands on none (fp_forward's tables). dated: with the time of writing; without it equal decisions
+    give equal files. Errors: QuantdeckError for a place that cannot be written.
     """
-    text = format_qtable(modes, chip=chip, fp_type=fp_type, samples=samples)
+    text = format_qtable(modes, chip=chip, fp_type=fp_type, samples=samples, dated=dated)
     write_text(path, text, "quantize table")
 
 
-def format_qtable(modes: Mapping[str, Mode], *, chip: str, fp_type: str, samples: int | None = None) -> str:
+def format_qtable(
+    modes: Mapping[str, Mode], *, chip: str, fp_type: str, samples: int | None = None, dated: bool = True
+) -> str:
     """The text of a quantize table."""
     counted = sum(mode.value == fp_type for mode in modes.values())
-    lines = [f"# genetated time: {datetime.now()}"]
+    lines = [f"# genetated time: {datetime.now()}"] if dated else []
     if samples is not None:
         lines.append(f"# sample number: {samples}")
     lines += [

@@ -71,16 +71,24 @@ def rounded(row: Threshold) -> Threshold:
 
 
 def table_header(
-    model: str, *, version: str, bins: int, samples: int, tune_num: int = 0, notes: Iterable[str] = ()
+    model: str,
+    *,
+    version: str,
+    bins: int,
+    samples: int,
+    tune_num: int = 0,
+    notes: Iterable[str] = (),
+    dated: bool = True,
 ) -> tuple[str, ...]:
     """Comment lines of a new table, as TPU-MLIR writes them (its spelling of "genetated" included).
 
     model: file name of the network. samples: number of samples after batching. notes: further comment lines.
+    dated: with the time of writing; without it equal thresholds give equal files.
     """
     lines = [
         f"quantdeck version: {version}",
         f"mlir: {visible(model)}",
-        f"genetated time: {datetime.now()}",
+        *([f"genetated time: {datetime.now()}"] if dated else []),
         f"histogram number: {bins}",
         f"sample number: {samples}",
     ]

@@ -13,7 +13,7 @@ from .diagnostics import EXIT_STATUS
 
 
 class Entry(NamedTuple):
-    """A command: its module beside this one (which holds it under the same name) and its line of help."""
+    """A command: its module beside this one (which holds it under the command's name) and its line of help."""
 
     module: str
     help: str
@@ -21,12 +21,19 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run_calibration": Entry("run_calibration", "Calibration table of a model from samples."),
+    "run_qtable": Entry("run_qtable", "Float layers by a walk through the network; loss table."),
+    "run_sensitive_layer": Entry("run_sensitive_layer", "Float layers by what their int8 form costs."),
+    "fp_forward": Entry("fp_forward", "Quantize table of float regions by name."),
     "evaluate": Entry("evaluate", "Score a calibration table: similarity to float, accuracy."),
     "layers": Entry("layers", "The table of layers of a model or a session."),
     "demo": Entry("demo", "Calibrate the embedded example and show it."),
     "conformance": Entry("conformance", "Compare the simulation with dumps of the original tool."),
     "sessions": Entry("sessions", "List the stored sessions."),
-    "jobs": Entry("jobs", "List or cancel the jobs of a session."),
+    "jobs": Entry("jobs", "List the jobs of a session."),
+    "attach": Entry("control", "Stay with a job of a session."),
+    "pause": Entry("control", "Let a job rest."),
+    "resume": Entry("control", "Go on with a job that rests or was killed."),
+    "cancel": Entry("control", "Stop a job."),
     "backup": Entry("backup", "Copy a session at any moment."),
     "doctor": Entry("doctor", "What is installed, and whether it works."),
 }
@@ -42,10 +49,11 @@ class Deck(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; also by its name with dashes."""
-        entry = OPEN if cmd_name == OPEN.module else COMMANDS.get(cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        entry = OPEN if cmd_name == OPEN.module else COMMANDS.get(name)
         if entry is None:
             return None
-        command: object = getattr(import_module(f".{entry.module}", __package__), entry.module)
+        command: object = getattr(import_module(f".{entry.module}", __package__), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.module} is no command")
         command.epilog = command.epilog or EXIT_STATUS

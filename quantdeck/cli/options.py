@@ -113,7 +113,16 @@ PREPROCESS = (
 
 
 def samples(function: F) -> F:
-    """Which samples are used (spec A.2)."""
+    """Which samples are used (spec A.2); all of them unless a number is given."""
+    return _samples(0, "0")(function)
+
+
+def few_samples(function: F) -> F:
+    """The same; 10 of them unless a number is given."""
+    return _samples(10, "10")(function)
+
+
+def _samples(number: int, shown: str) -> Callable[[F], F]:
     return _all(
         option(
             "--dataset",
@@ -124,10 +133,13 @@ def samples(function: F) -> F:
             "--data_list", type=FILE, help="File with one sample a line, in this order; wins over --dataset."
         ),
         option(
-            "--input_num", type=click.IntRange(min=0), default=0, help="How many samples; 0 takes all. [0]"
+            "--input_num",
+            type=click.IntRange(min=0),
+            default=number,
+            help=f"How many samples; 0 takes all. [{shown}]",
         ),
         option("--skip-bad", is_flag=True, help="Leave out samples that cannot be read instead of refusing."),
-    )(function)
+    )
 
 
 def target(function: F) -> F:

@@ -11,6 +11,7 @@ from ..engine.text import visible
 from ..sessions.store import check_place
 from .console import Console, console
 from .options import FILE, check_output, option, preprocess_of, preprocessing, samples, source_of, target
+from .search_options import Truth, debug_keys, refuse_keys, running, targets
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
@@ -48,24 +49,49 @@ _METHOD_KEYS = (
 @option(
     "--debug_cmd",
     default="",
-    help="Keys with ; between: dump_list (writes selected_image_list.txt), use_METHOD.",
+    help="Keys with ; between: dump_list (writes selected_image_list.txt), find_lower_th, use_METHOD.",
 )
-@option(
-    "--session", type=FILE, help="Keep everything in this session file: a new one, or one of the same model."
-)
+@option("--search", type=Truth("search_threshold", "search_qtable"), default="False",
+        help="search_threshold: the best method for the whole table; search_qtable: the best method of every layer, "
+        "and the layers that stay float. [False]")  # fmt: skip
+@option("--inference_num", type=click.IntRange(min=0), default=30, help="Samples that score candidates. [30]")
+@option("--benchmark_method", type=click.Choice(["cos", "snr", "euclid"]), default="cos",
+        help="Figure of search_threshold. [cos]")  # fmt: skip
+@option("--quantize_method_list", default="MSE", help="Methods that search_qtable tries, as KL,MSE. [MSE]")
+@option("--transformer", type=Truth("auto"), default="False", help="Leave movers out of search_qtable; auto: where "
+        "transformer blocks are found. [False]")  # fmt: skip
+@targets
+@option("--post_process", type=FILE, help="Python file with PostProcess(data): what a search compares.")
+@option("--we", is_flag=True, help="Equalize weights first; they apply to this run, the model's file stays.")
+@option("--bc", is_flag=True, help="Correct biases afterwards and calibrate again; the model's file stays.")
+@option("--bc_inference_num", type=click.IntRange(min=0), default=30, help="Samples of --bc. [30]")
+@option("--part_quantize", is_flag=True, help="Write a quantize table of everything but Conv and MatMul, or of what "
+        "the network's transformer blocks suggest.")  # fmt: skip
+@option("--part_asymmtric", is_flag=True, help="Refused: asymmetric outputs are not simulated.")
+@option("--kurtosis_analysis", is_flag=True, help="Write kurtosis_analysis beside the table.")
+@option("--debug_log", is_flag=True, help="No effect; the job's log is always kept.")
+@option("--quantize_table", type=FILE, help="The quantize table to write.")
+@running
 @option("-o", "--calibration_table", required=True, type=FILE, help="The table to write.")
-def run_calibration(**values: Any) -> None:
-    r"""Compute a calibration table of MODEL (ONNX) from samples.
+def run_calibration(**values: Any) -> int:
+    r"""Compute a calibration table of MODEL (ONNX) from samples; with --search also the best methods and float layers.
 
     Names with blanks, tabs, control characters or a leading # are written \u{HEX} in the table, which quantdeck
     reads back exactly and TPU-MLIR would not find. A mean that starts with a minus sign is given as any other:
     --mean -1,-2,-3.
     """
     check_output(values["calibration_table"], "-o")
-    if values["session"] is not None:
-        check_place(values["session"])
+    if values["part_asymmtric"]:
+        raise QuantdeckError("--part_asymmtric: asymmetric outputs are not simulated; leave the option out")
     with console() as out:
+        if values["search"] != "False" or values["we"] or values["bc"]:
+            from .calibration_search import run_search
+
+            return run_search(out, values)
+        if values["session"] is not None:
+            check_place(values["session"])
         _run(out, values)
+    return 0
 
 
 def _run(out: Console, values: dict[str, Any]) -> None:
@@ -85,6 +111,7 @@ def _run(out: Console, values: dict[str, Any]) -> None:
         else:
             done = work.calibrate_graph(graph, found, settings, report)
         _write(values["calibration_table"], values["model"], done, found, settings, report)
+        _side_tables(values, graph, found, settings, report)
     tuned = f", tuned on {done.calibration.tune_num}" if done.calibration.tune_num else ""
     out.result(
         f"{visible(str(values['calibration_table']))}: {len(done.plan.thresholds)} thresholds with "
@@ -117,17 +144,10 @@ def _settings(values: dict[str, Any]) -> tuple["Settings", bool]:
 
 def _debug(text: str, method: str) -> tuple[str, bool]:
     """Method and dump_list of --debug_cmd (spec A.1.3); what has no meaning here is refused."""
-    dump = False
-    for key in filter(None, (part.strip() for part in text.split(";"))):
-        if key == "dump_list":
-            dump = True
-        elif key in _METHOD_KEYS:
-            method = key
-        else:
-            raise QuantdeckError(
-                f"--debug_cmd {visible(key)}: no such key; there are dump_list, {', '.join(_METHOD_KEYS)}"
-            )
-    return method, dump
+    keys = debug_keys(text)
+    refuse_keys(keys, ("dump_list", "find_lower_th", *_METHOD_KEYS))
+    chosen = [key for key in _METHOD_KEYS if key in keys]
+    return (chosen[0] if chosen else method), "dump_list" in keys
 
 
 def _dump_lists(found: "Samples", settings: "Settings") -> None:
@@ -143,6 +163,17 @@ def _dump_lists(found: "Samples", settings: "Settings") -> None:
             raise QuantdeckError(
                 f"--debug_cmd dump_list: {name} cannot be written ({error.strerror})"
             ) from error
+
+
+def _side_tables(
+    values: dict[str, Any], graph: Any, found: "Samples", settings: "Settings", report: Any
+) -> None:
+    """What a plain calibration writes beside its table where asked (spec A.6, B.14)."""
+    from .side_tables import write_kurtosis, write_pattern_table
+
+    write_pattern_table(values, graph, settings, report)
+    if values["kurtosis_analysis"]:
+        write_kurtosis(values["calibration_table"], graph, found, report)
 
 
 def _in_session(

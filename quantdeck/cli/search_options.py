@@ -1,0 +1,234 @@
+"""Options of the chapter's searches, and the spec that they make (spec A.1.1 to A.1.3)."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+from .options import FILE, Kind, option
+
+if TYPE_CHECKING:
+    from ..engine.graph.model import Graph
+    from ..sessions.search_spec import SearchSpec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Target(Kind):
+    """A cosine between 0 and 1 in the chapter's measure."""
+
+    name = "cos"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A float that a figure can reach."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= 1:
+            self.fail(
+                f"'{visible(str(value))}' is no figure that the chapter's cos can have: give a number from 0 "
+                "to 1 with a point, such as 0.99",
+                param,
+                ctx,
+            )
+        return number
+
+
+class Truth(Kind):
+    """True or False in any case; perhaps a third word."""
+
+    name = "truth"
+
+    def __init__(self, *others: str) -> None:
+        self._words = ("True", "False", *others)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The word in its usual case."""
+        for word in self._words:
+            if str(value).strip().lower() == word.lower():
+                return word
+        self.fail(f"'{visible(str(value))}' is none of {', '.join(self._words)}", param, ctx)
+
+
+class Memory(Kind):
+    """Bytes, with K, M or G behind."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A number of bytes."""
+        text = str(value).strip().upper().removesuffix("B").removesuffix("I")
+        factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:], 0)
+        try:
+            number = float(text[:-1] if factor else text) * (factor or 1)
+        except ValueError:
+            number = 0.0
+        if not 1 <= number < 1 << 60:
+            self.fail(f"'{visible(str(value))}' is no amount of memory, such as 800M or 4G", param, ctx)
+        return int(number)
+
+
+def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def running(function: F) -> F:
+    """How and where the job runs."""
+    return _all(
+        option("--session", type=FILE, help="Session file that keeps the trials: a new one, or one of the "
+               "same model. [one of the model's name in the default folder]"),
+        option("--detach", is_flag=True, help="Start the job, print its name, and return."),
+        option("--jobs", type=click.IntRange(1, 256), help="Threads that score trials. [all cores but one]"),
+        option("--memory", type=Memory(), help="Memory for activations, as 2G. [a quarter of the machine's]"),
+        option("--reference", type=click.Choice(["chip", "float32"]), default="chip", help="What is compared "
+               "with: the network in the chip's float type, as the original does, or in float32. [chip]"),
+        option("--strategy", type=click.Choice(["chapter"]), default="chapter", help="[chapter]"),
+    )(function)  # fmt: skip
+
+
+def targets(function: F) -> F:
+    """What is to be reached."""
+    return _all(
+        option("--expected_cos", type=Target(), help="Wanted (1 + cosine) / 2 of the outputs: the larger, the "
+               "more float layers. [0.99]"),
+        option("--min_layer_cos", type=Target(), default=0.99, help="Layers below it are looked at. [0.99]"),
+        option("--max_float_layers", type=click.IntRange(min=0), default=5, help="Float layers. [5]"),
+        option("--global_compare_layers", default="", help="Layers compared in place of the outputs, a,b or "
+               "a:0.3,b:0.7; a weight is what follows the last colon. Names may hold any sign; put one that can "
+               "be read in two ways in double quotes."),
+    )(function)  # fmt: skip
+
+
+def chip_needed(function: F) -> F:
+    """The chip, as the chapter's other commands want it."""
+    return _all(
+        option("--chip", "--processor", "chip", required=True, help="Target chip."),
+        option("--fp_type", type=click.Choice(("auto", "F16", "F32", "BF16"), case_sensitive=False),
+               default="auto", help="Float type of the layers that are not int8. [auto: the chip's own]"),
+        option("--quantize", "quantize", default="INT8", help="INT8; accepted as the chapter prints it."),
+    )(function)  # fmt: skip
+
+
+def check_quantize(text: str) -> None:
+    """--quantize INT8 is the only one there is here."""
+    if text.strip().upper() != "INT8":
+        raise QuantdeckError(f"--quantize {visible(text)}: only INT8 is searched here; leave the option out")
+
+
+def compared_names(graph: "Graph", text: str) -> tuple[tuple[str, float], ...]:
+    """--global_compare_layers as names and weights (spec A.9)."""
+    from ..engine.mix.names import split_weighted
+
+    if not text.strip():
+        return ()
+    return split_weighted(text, list(graph.by_name), "--global_compare_layers")
+
+
+def start_rows(graph: "Graph", path: Path) -> list[list[Any]]:
+    """The rows of a calibration table that the graph knows."""
+    from ..engine.calib.table import read_table
+
+    rows = read_table(path).rows
+    known = [
+        [name, rows[name].value, rows[name].min, rows[name].max, "table"]
+        for name in graph.calibrated
+        if name in rows
+    ]
+    if not known:
+        raise QuantdeckError(
+            f"--calibration_table {visible(str(path))} has no row for any tensor of {visible(graph.name)}; "
+            "give the table of this model"
+        )
+    return known
+
+
+def method_list(text: str) -> tuple[str, ...]:
+    """--quantize_method_list: KL, MAX, Percentile9999, MSE in any case, each once."""
+    from ..engine.calib.methods import resolve_method
+
+    names = tuple(dict.fromkeys(resolve_method(part) for part in text.split(",") if part.strip()))
+    if not names:
+        raise QuantdeckError("--quantize_method_list is empty; give methods with commas between, as KL,MSE")
+    return names
+
+
+def debug_keys(text: str) -> dict[str, str]:
+    """--debug_cmd: keys with their values (spec A.1.3)."""
+    keys: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, _, value = part.partition("=")
+        keys[name.strip().lower()] = value.strip()
+    return keys
+
+
+def refuse_keys(keys: dict[str, str], known: Sequence[str]) -> None:
+    """Keys that mean nothing here are refused by name."""
+    for key in keys:
+        if key not in known:
+            there = ", ".join(known) or "none for this command"
+            raise QuantdeckError(f"--debug_cmd {visible(key)}: no such key; there are {there}")
+
+
+def output(path: Path) -> tuple[str, str]:
+    """An output as the spec keeps it."""
+    from ..sessions.locations import path_text
+
+    return path_text(path), str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def base_spec(values: dict[str, Any], graph: "Graph", kind: str) -> "dict[str, Any]":
+    """The part of a spec that all searches share; samples' options are taken out of *values*."""
+    import json
+
+    from ..engine.hw.chip import get_chip, resolve_fp_type
+    from ..sessions.locations import path_text
+    from ..sessions.work import threads
+    from .options import source_of
+
+    source = source_of(dict(values))
+    preprocess = {"*": json.loads(source.preprocess.to_json())} if source.preprocess is not None else None
+    chip = get_chip(values["chip"])
+    if chip.lowering is None:
+        from ..engine.plan import Plan
+
+        chip.lower(graph, Plan(chip.name, chip.auto_float))  # says which chips there are
+    post = values.get("post_process")
+    return {
+        "kind": kind,
+        "chip": chip.name,
+        "fp_type": resolve_fp_type(values["chip"], values["fp_type"]),
+        "folder": os.getcwd(),
+        "dataset": path_text(source.dataset) if source.dataset else None,
+        "data_list": path_text(source.data_list) if source.data_list else None,
+        "preprocess": preprocess,
+        "skip_bad": source.skip_bad,
+        "input_shapes": values["input_shapes"],
+        "input_num": values["input_num"],
+        "compared": [list(pair) for pair in compared_names(graph, values["global_compare_layers"])],
+        "strategy": values["strategy"],
+        "reference": values["reference"],
+        "memory": values["memory"],
+        "jobs": values["jobs"] or threads(),
+        "model_name": str(values["model"].name),
+        "post_process": path_text(post) if post else None,
+        "post_process_digest": _digest(post),
+    }
+
+
+def _digest(post: Path | None) -> str:
+    if post is None:
+        return ""
+    from ..sessions.post_process import file_digest
+
+    return file_digest(post)

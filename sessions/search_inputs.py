@@ -1,0 +1,262 @@
+"""What a search works on: the graph, its samples, the thresholds of every method."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..engine.errors import QuantdeckError
+from ..engine.plan import Plan, Threshold
+from ..engine.run.arithmetic import ARITHMETIC_VERSION
+from ..engine.text import visible
+from . import records, work
+from .journal import Rows, digest_of, find_calibration, put_calibration_rows
+from .locations import path_of
+from .report import Report
+from .search_spec import SearchSpec
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..engine.data.samples import Samples
+    from ..engine.graph.model import Graph
+
+
+def search_graph(session: Session, spec: SearchSpec) -> "Graph":
+    """The graph of the session's model with the search's input shapes.
+
+    Errors: QuantdeckError when the model is gone or another one stands in its place.
+    """
+    from ..engine.graph.onnx_reader import model_digest
+
+    found = records.model_path(session)
+    if found is None:
+        raise QuantdeckError(f"the session {visible(str(session.path))} has no model; make a new one")
+    path, digest = found
+    graph = work.load_model(path, spec.input_shapes)
+    if model_digest(path) != digest:
+        raise QuantdeckError(
+            f"the model {visible(str(path))} is not the one that the session was made of; "
+            "put that one back or make a new session"
+        )
+    return graph
+
+
+def source(spec: SearchSpec, number: int, *, tuning: bool = False) -> work.Source:
+    """Where the samples come from."""
+    from ..engine.data.preprocess import Preprocess
+
+    options = (
+        {name: Preprocess.from_json(json.dumps(one)) for name, one in spec.preprocess.items()}
+        if spec.preprocess
+        else None
+    )
+    listed = spec.tune_list if tuning else spec.data_list
+    return work.Source(
+        dataset=path_of(spec.dataset) if spec.dataset and not tuning else None,
+        data_list=path_of(listed) if listed else None,
+        number=number,
+        preprocess=options["*"] if options and "*" in options else options,
+        skip_bad=spec.skip_bad,
+    )
+
+
+class Inputs:
+    """Graph and samples of a search; thresholds are computed once and kept in the session."""
+
+    def __init__(self, session: Session, job: int, spec: SearchSpec, report: Report) -> None:
+        self.session = session
+        self.spec = spec
+        self.report = report
+        self.graph = search_graph(session, spec)
+        self._selected: dict[int, Samples] = {}
+        self.scored = self.select(self._scored_number())
+        self._begin(job)
+
+    def _scored_number(self) -> int:
+        spec = self.spec
+        if spec.kind in ("run_qtable", "calibrate"):
+            return spec.input_num
+        if spec.kind == "search_threshold" and spec.input_num <= spec.inference_num:
+            return spec.input_num if spec.input_num > 0 else spec.inference_num
+        return spec.inference_num
+
+    def select(self, number: int) -> "Samples":
+        """The first *number* samples, 0 for all; each selection is checked once."""
+        found = self._selected.get(number)
+        if found is None:
+            found = self._selected[number] = work.load_samples(
+                self.graph, source(self.spec, number), self.report
+            )
+        return found
+
+    @property
+    def calibration(self) -> "Samples":
+        """The calibration samples."""
+        return self.select(self.spec.input_num)
+
+    def _begin(self, job: int) -> None:
+        """Remember the samples that the search begins with; a resumed one must find the same."""
+        used = {"scored": self.scored}
+        if self.spec.kind != "run_qtable":
+            used["calibration"] = self.calibration
+        now = {
+            role: {"digest": found.digest, "entries": [",".join(entry) for entry in found.entries]}
+            for role, found in used.items()
+        }
+        row = self.session.row("SELECT samples FROM search WHERE job = ?", job)
+        if row is None:
+            with self.session.write() as writer:
+                first = {"job": job, "kind": self.spec.kind, "samples": json.dumps(now)}
+                writer.insert("search", [first])
+            self._tell_overlap()
+            return
+        _compare_samples(json.loads(row["samples"]), now)
+
+    def _tell_overlap(self) -> None:
+        if self.spec.kind == "run_qtable" or self.spec.kind == "calibrate":
+            return
+        shared = set(self.scored.entries) & set(self.calibration.entries)
+        if shared:
+            self.report.say(
+                f"{len(shared)} of the {len(self.scored.entries)} samples that score candidates are "
+                "calibration samples too, as in the original; confirm the result on others with "
+                "quantdeck evaluate"
+            )
+
+    # ---------------------------------------------------------------- thresholds
+
+    def thresholds(self, graph: "Graph", methods: Sequence[str], tuned: Iterable[str] = ()) -> Rows:
+        """Rows by method; a method of *tuned* has its tuned rows where tuning does something for it."""
+        from ..engine.calib.methods import METHODS
+
+        wanted = {name for name in tuned if METHODS[name].tunable and self.spec.tune_num > 0}
+        found: Rows = {}
+        plain = [name for name in methods if name not in wanted]
+        if wanted:
+            first, *rest = [name for name in methods if name in wanted]
+            rows = self._calibrated(graph, first, plain)
+            found[first] = rows[f"{first}_tune"]
+            found |= {name: rows[name] for name in plain}
+            for name in rest:
+                found[name] = self._calibrated(graph, name, ())[f"{name}_tune"]
+        else:
+            first, *others = plain
+            rows = self._calibrated(graph, first, others, tune_num=0)
+            found |= {name: rows[name] for name in plain}
+        return {name: found[name] for name in methods}
+
+    def _calibrated(
+        self, graph: "Graph", method: str, methods: Sequence[str], tune_num: int | None = None
+    ) -> Rows:
+        spec = self.spec
+        tune_num = spec.tune_num if tune_num is None else tune_num
+        tune = None
+        if spec.tune_list and tune_num:
+            tune = work.load_samples(graph, source(spec, 0, tuning=True), self.report)
+        key = digest_of(
+            "calibration", ARITHMETIC_VERSION, graph.digest, self.calibration.digest, method, sorted(methods),
+            tune_num, tune.digest if tune else "", spec.bins, spec.exact, spec.find_lower_th,
+        )  # fmt: skip
+        known = find_calibration(self.session, key)
+        if known is None:
+            known = self._calibrate(graph, method, methods, tune_num, tune)
+            put_calibration_rows(self.session, key, *known)
+        for sentence in known[1]:
+            self.report.say(sentence)
+        return known[0]
+
+    def _calibrate(
+        self,
+        graph: "Graph",
+        method: str,
+        methods: Sequence[str],
+        tune_num: int,
+        tune: "Samples | None",
+    ) -> tuple[Rows, list[str]]:
+        from ..engine.calib.calibrate import calibrate
+
+        names = ", ".join((method, *methods))
+        done = calibrate(
+            graph,
+            self.calibration,
+            method=method,
+            methods=methods,
+            bins=self.spec.bins,
+            tune_num=tune_num,
+            tune_samples=tune,
+            exact=self.spec.exact,
+            find_lower_th=self.spec.find_lower_th,
+            progress=self.report.stage(f"calibrating with {names}"),
+        )
+        rows = {name: dict(found) for name, found in done.by_method.items()}
+        return rows, list(done.warnings)
+
+    def start_plan(self, rows: Mapping[str, Threshold]) -> Plan:
+        """A plan of all int8."""
+        return Plan(chip=self.spec.chip, fp_type=self.spec.fp_type, thresholds=rows)
+
+    def given_plan(self) -> Plan:
+        """The plan of the calibration table that was given."""
+        return self.start_plan({row[0]: Threshold(*row[1:]) for row in self.spec.start})
+
+
+def _compare_samples(before: dict[str, Any], now: dict[str, Any]) -> None:
+    for role, found in now.items():
+        old = before.get(role)
+        if old is None or old["digest"] == found["digest"]:
+            continue
+        gone = [entry for entry in old["entries"] if entry not in set(found["entries"])]
+        what = f"{visible(gone[0])} is missing" if gone else "a file has changed"
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        raise QuantdeckError(
+            f"the samples are not those that the search began with ({what}{more}); put them back and resume "
+            "the job, or start a new search"
+        )
+
+
+class Watched:
+    """Samples whose first error is kept: a file that is gone stops the search, it is no failed trial."""
+
+    def __init__(self, samples: "Samples") -> None:
+        self._samples = samples
+        self.error: BaseException | None = None
+
+    @property
+    def groups(self) -> Sequence[Any]:
+        """Which rows make each sample."""
+        return self._samples.groups
+
+    def feed(self, group: Any, /) -> dict[str, Any]:
+        """The arrays of one sample."""
+        try:
+            return self._samples.feed(group)
+        except BaseException as error:
+            self.error = self.error or error
+            raise
+
+    def batches(self) -> Iterable[dict[str, Any]]:
+        """One feed a sample."""
+        for group in self.groups:
+            yield self.feed(group)
+
+    def check(self) -> None:
+        """Raise what went wrong, in a sentence.
+
+        Errors: QuantdeckError.
+        """
+        error = self.error
+        self.error = None
+        if isinstance(error, QuantdeckError):
+            raise error
+        if isinstance(error, OSError):
+            name = visible(str(error.filename or "a sample"))
+            raise QuantdeckError(
+                f"{name} cannot be read ({error.strerror}); put it back and resume the job"
+            ) from error
+        if error is not None:
+            raise error
+
+
+def without_methods(rows: Mapping[str, Threshold], method: str) -> dict[str, Threshold]:
+    """Rows that all name *method* ("kl_tune" is called kl): what the chapter prints."""
+    return {name: replace(row, method=method) for name, row in rows.items()}

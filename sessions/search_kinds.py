@@ -1,0 +1,136 @@
+"""The generator of every kind of search, made from its inputs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..engine.calib.threshold_search import METHODS as THRESHOLD_METHODS
+from ..engine.calib.threshold_search import Benchmark, threshold_search
+from ..engine.hw.chip import get_chip
+from ..engine.mix.patterns import transformer_proposal
+from ..engine.mix.qtable_search import LayerSearch
+from ..engine.mix.run_qtable import CumulativeSearch, run_qtable
+from ..engine.mix.search_qtable import TRANSFORMER_SKIPS, search_qtable
+from ..engine.mix.sensitive_layer import sensitive_layer
+from ..engine.mix.trial import Objective, Result, Search
+from ..engine.plan import Mode, Plan, Threshold
+from .search_inputs import Inputs
+
+if TYPE_CHECKING:
+    from ..engine.graph.model import Graph
+
+SENSITIVE_METHODS = ("max", "percentile9999", "kl")
+"""What run_sensitive_layer tries, in this order (spec B.17)."""
+
+Tried = Sequence[tuple[str, str, Sequence[tuple[str, float]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A search, an estimate of its trials, what it tries layer by layer, and its figure where not the cos."""
+
+    search: Search
+    total: int
+    tried: Tried = ()
+    figure: Callable[[Result], float] | None = None
+
+
+def build(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
+    """The search that the spec asks for."""
+    builders = {
+        "search_qtable": _search_qtable,
+        "run_sensitive_layer": _sensitive,
+        "run_qtable": _run_qtable,
+        "search_threshold": _threshold,
+        "calibrate": _calibrate,
+    }
+    return builders[inputs.spec.kind](inputs, graph, objective)
+
+
+def _int8_layers(graph: "Graph", plan: Plan) -> tuple[str, ...]:
+    """Layers whose output the chip stores in eight bits under *plan*."""
+    program = get_chip(plan.chip).lower(graph, plan)
+    kinds = {name: program.types.get(name) for name in graph.by_name}
+    return tuple(name for name, kind in kinds.items() if kind is not None and kind.storage in ("int8", "uint8"))
+
+
+def _search_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
+    spec = inputs.spec
+    thresholds = inputs.thresholds(graph, spec.methods, tuned=spec.methods)
+    start = inputs.start_plan(thresholds["mse" if "mse" in thresholds else spec.methods[0]])
+    search = _layer_search(graph, start, _int8_layers(graph, start), thresholds, objective)
+    transformer = spec.transformer == "True"
+    if spec.transformer == "auto":
+        found = transformer_proposal(graph)
+        transformer = found is not None
+        inputs.report.say(f"--transformer auto: {found.reason if found else 'no transformer block found'}")
+    skips = TRANSFORMER_SKIPS if transformer else frozenset[str]()
+    tried = _tried(search, skips)
+    return Built(
+        search_qtable(search, max_float_layers=spec.max_float_layers, transformer=transformer),
+        _estimate(tried, len(search.layers)),
+        tried,
+    )
+
+
+def _sensitive(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
+    thresholds = inputs.thresholds(graph, SENSITIVE_METHODS, tuned=SENSITIVE_METHODS)
+    names = tuple(layer.name for layer in graph.layers)
+    search = _layer_search(graph, inputs.given_plan(), names, thresholds, objective)
+    tried = _tried(search)
+    found = sensitive_layer(search, max_float_layers=inputs.spec.max_float_layers)
+    return Built(found, _estimate(tried, 0), tried)
+
+
+def _layer_search(
+    graph: "Graph",
+    start: Plan,
+    layers: tuple[str, ...],
+    thresholds: Mapping[str, Mapping[str, Threshold]],
+    objective: Objective,
+) -> LayerSearch:
+    return LayerSearch(graph, start, layers, thresholds, Mode(start.fp_type), objective)
+
+
+def _tried(search: LayerSearch, skips: frozenset[str] = frozenset()) -> Tried:
+    return [
+        (name, search.graph.by_name[name].op, rows)
+        for name in search.layers
+        if search.graph.by_name[name].op not in skips
+        and (rows := [(method, row[name].value) for method, row in search.thresholds.items() if name in row])
+    ]
+
+
+def _estimate(tried: Tried, searched: int) -> int:
+    probes = 1 + (1 + (searched // 8).bit_length() if searched >= 8 else 0)
+    return 1 + sum(len(rows) for _, _, rows in tried) + probes
+
+
+def _run_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
+    spec, start = inputs.spec, inputs.given_plan()
+    modes = get_chip(start.chip).lower(graph, start).modes
+    search = CumulativeSearch(
+        graph=graph,
+        start=start,
+        int8_layers=frozenset(name for name, mode in modes.items() if mode == "INT8"),
+        mode=Mode(start.fp_type),
+        objective=objective,
+        min_layer_cos=spec.min_layer_cos,
+        compared=tuple(name for name, _ in spec.compared),
+    )
+    return Built(run_qtable(search), 1 + len(graph.layers))
+
+
+def _threshold(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
+    rows = inputs.thresholds(graph, THRESHOLD_METHODS, tuned=["kl"])
+    benchmark = Benchmark(inputs.spec.benchmark, objective.weights)
+    plans = {name: inputs.start_plan(found) for name, found in rows.items()}
+    return Built(threshold_search(plans, benchmark, objective), len(plans))
+
+
+def _calibrate(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
+    """No search: the one method's plan is scored."""
+    method = inputs.spec.method
+    rows = inputs.thresholds(graph, [method], tuned=[method])
+    plans = {method: inputs.start_plan(rows[method])}
+    return Built(threshold_search(plans, Benchmark("cos", objective.weights), objective), 1)

@@ -1,0 +1,183 @@
+"""The chapter's lines and logs of a finished search (spec A.5 to A.7); nothing in them depends on the clock."""
+
+import math
+from collections.abc import Sequence
+
+from ..engine.calib.names import escape_name
+from ..engine.mix.trial import Outcome, Ranked
+from ..engine.plan import Plan
+from ..engine.text import visible
+from .search_spec import SearchSpec
+
+SHOWN = {
+    "kl": "KL", "max": "MAX", "percentile9999": "Percentile9999", "mse": "MSE", "aciq_gauss": "ACIQ_GAUSS",
+    "aciq_laplace": "ACIQ_LAPLACE", "observer": "OBSERVER",
+}  # fmt: skip
+"""Methods as the chapter's quantize_method_list spells them."""
+
+LOGS = {
+    "search_qtable": "Search_Qtable",
+    "run_sensitive_layer": "SensitiveLayerSearcher",
+    "run_qtable": "MixPrecSearcher",
+    "search_threshold": "Search_Threshold",
+    "calibrate": "Bias_Correction",
+}
+"""Names of the logs (spec A.6)."""
+
+
+def target_words(target: float) -> str:
+    """A target in the chapter's cos, in words (1 - cosine is half of noise over signal: peers section 2)."""
+    raw = 2 * target - 1
+    noise = 2 * (1 - raw)
+    level = f"{-10 * math.log10(noise):.3g} dB" if noise > 0 else "no noise at all"
+    return f"raw cosine {raw:.10g}, chapter's cos {target:.10g}, {level}"
+
+
+def early_line(cos: float, target: float) -> str:
+    """The chapter's words for a target that int8 meets at once."""
+    return (
+        f"job success, current int8 cos:{cos} is higher than expected_cos:{target},no need for mix precsion"
+    )
+
+
+def ranking_lines(ranking: Sequence[Ranked]) -> list[str]:
+    """One line a layer, most sensitive first."""
+    return [
+        f"the layer {visible(row.layer)} is {rank} sensitive layer, loss is {row.loss}, type is top.{row.op}"
+        for rank, row in enumerate(ranking)
+    ]
+
+
+def listed(plan: Plan) -> str:
+    """The float layers as a list."""
+    return "[" + ", ".join(f"'{visible(name)}'" for name in plan.modes) + "]"
+
+
+def probe_lines(outcome: Outcome) -> list[str]:
+    """What search_qtable prints of every number of float layers that it tried."""
+    return [
+        f"float layer number: {point.float_layers}, mix model outputs_cos: {point.cos}"
+        for point in outcome.curve[1:]
+    ]
+
+
+def result_lines(spec: SearchSpec, outcome: Outcome) -> list[str]:
+    """The result block; it ends with how far the target is away where it was missed."""
+    typed = spec.outputs.get("quantize_table", ("", ""))[1]
+    return [
+        f"int8 outputs_cos:{outcome.int8_cos:.6f} old",
+        f"mix model outputs_cos:{outcome.cos:.6f}",
+        f"Output mix quantization table to {visible(typed)}",
+    ]
+
+
+def loss_rows(ranking: Sequence[Ranked]) -> list[str]:
+    """The rows of the loss table, lowest cos first (spec A.5)."""
+    return [
+        f"No.{index:<4}: Layer: {escape_name(row.layer):<50}\t\t\tCos: {1 - row.loss:.6f}"
+        for index, row in enumerate(ranking)
+    ]
+
+
+def loss_table(spec: SearchSpec, samples: int, ranking: Sequence[Ranked]) -> str:
+    """The loss table's text."""
+    head = [
+        f"# sample number: {samples}",
+        f"# chip: {spec.chip}  mix_mode: {spec.fp_type}",
+        "###",
+    ]
+    return "\n".join([*head, *loss_rows(ranking)]) + "\n"
+
+
+def end_line(outcome: Outcome, stop: str = "") -> str:
+    """The last line: the best figure, and how far the target is away."""
+    reason = stop or str(outcome.reason)
+    if outcome.cos == -math.inf:
+        return f"no trial gave a figure; stopped: {reason}"
+    raw = 2 * outcome.cos - 1
+    floats = f"{len(outcome.plan.modes)} float layers"
+    if outcome.reached:
+        return f"target reached: cos {outcome.cos:.6f} (raw cosine {raw:.6f}) with {floats}; {reason}"
+    return (
+        f"target not reached: best cos {outcome.cos:.6f} (raw cosine {raw:.6f}) with {floats}, "
+        f"{outcome.target - outcome.cos:.3g} below {outcome.target:.10g}; {reason}"
+    )
+
+
+def screen_lines(spec: SearchSpec, outcome: Outcome, history: Sequence[Sequence[float]]) -> list[str]:
+    """What the command prints."""
+    if spec.kind == "search_threshold":
+        return threshold_lines(spec, outcome)
+    early = outcome.reached and not outcome.plan.modes and not outcome.ranking
+    if early:
+        return [early_line(outcome.int8_cos, outcome.target)]
+    if spec.kind == "run_qtable":
+        return [">>>run result:", *loss_rows(outcome.ranking), *result_lines(spec, outcome), end_line(outcome)]
+    lines = [*ranking_lines(outcome.ranking), f"set_fp_layer_list = {listed(outcome.plan)}"]
+    if spec.kind == "search_qtable":
+        lines += probe_lines(outcome)
+    word = "success search qtable" if spec.kind == "search_qtable" else "success sensitive layer search"
+    return [
+        *lines,
+        ">>>run result:",
+        *result_lines(spec, outcome),
+        *([word] if outcome.reached else []),
+        end_line(outcome),
+    ]
+
+
+def threshold_lines(spec: SearchSpec, outcome: Outcome) -> list[str]:
+    """search_threshold's lines, which the original keeps to its log (original_measured 24)."""
+    names = [SHOWN.get(row.method, row.method) for row in outcome.ranking]
+    figures = [1 - row.loss for row in outcome.ranking]
+    scores = ", ".join(f"'{name}': {figure}" for name, figure in zip(names, figures, strict=True))
+    winner = max(range(len(figures)), key=figures.__getitem__)
+    lines = [
+        f"Quantization threshold calculation method: {names}",
+        f"{spec.benchmark} similarity scores: {{{scores}}}",
+        f"optimal_method_name: {names[winner]}, optimal_value: {figures[winner]}",
+        "success",
+    ]
+    return lines if outcome.reached else [*lines, end_line(outcome)]
+
+
+def log_text(
+    spec: SearchSpec,
+    outcome: Outcome,
+    history: Sequence[Sequence[float]],
+    trials: Sequence[tuple[str, str, Sequence[tuple[str, float]]]],
+) -> str:
+    """The log as the original writes it, without its clock.
+
+    trials: (layer, op, [(method, threshold), ...]) in the order in which layers were tried; history: the
+    figures of every set of trials, the all-int8 score first.
+    """
+    lines = [f"run float mode: {visible(spec.model_name)}", f"run int8 mode: {visible(spec.model_name)}"]
+    if spec.kind == "search_threshold":
+        lines = [*lines[:1], *lines[1:] * len(outcome.ranking)]
+    if spec.kind in ("search_qtable", "run_sensitive_layer"):
+        names = [SHOWN.get(name, name) for name in spec.methods]
+        lines.insert(0, f"quantize_method_list={names}")
+        lines.append(f"all_int8_cos={outcome.int8_cos}")
+        chosen = {row.layer: row for row in outcome.ranking}
+        for (layer, op, tried), figures in zip(trials, history[1:], strict=False):
+            lines += _layer_log(layer, op, tried, figures, chosen.get(layer))
+    lines += screen_lines(spec, outcome, history)
+    return "".join(f"INFO:root:{line}\n" for line in lines)
+
+
+def _layer_log(
+    layer: str, op: str, tried: Sequence[tuple[str, float]], figures: Sequence[float], row: Ranked | None
+) -> list[str]:
+    shown = visible(layer)
+    lines = [f"start to handle layer: {shown}, type: top.{op}"]
+    for (method, threshold), figure in zip(tried, figures, strict=False):
+        word = SHOWN.get(method, method)
+        lines.append(f"adjust layer {shown} th, with method {word}, and threshlod {threshold}")
+        lines.append(f"outputs_cos_los = {1 - figure}")
+    if row is not None:
+        lines.append(
+            f"layer {shown}, layer type is top.{op}, best_th = {row.threshold}, "
+            f"best_method = {SHOWN.get(row.method, row.method)}, best_cos_loss = {row.loss}"
+        )
+    return lines

@@ -1,0 +1,277 @@
+"""The body of the job "search": from the spec to the outcome in the session and the files of the chapter."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engine.errors import QuantdeckError
+from ..engine.mix.trial import Objective, Outcome, StopReason
+from ..engine.text import visible
+from . import records
+from .driver import Best, Driver
+from .journal import Journal, Scope
+from .outcomes import outcome_body
+from .packing import pack, unpack
+from .post_process import PostProcessor
+from .report import Cancelled, Paused, Report
+from .search_corrections import corrected, equalized
+from .search_files import Files
+from .search_inputs import Inputs, Watched
+from .search_kinds import Built, build
+from .search_spec import SearchSpec
+from .search_text import LOGS, end_line, log_text, loss_table, screen_lines, target_words
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..engine.graph.model import Graph
+
+
+def search(session: Session, values: Mapping[str, Any], report: Report) -> str:
+    """Do a search, or go on with it; the sentence of its result.
+
+    What was paid for stands in the journal, so the search begins again and is soon where it was. Errors:
+    QuantdeckError; the worker lets the job rest then, so that it can go on once the reason is mended.
+    """
+    spec = SearchSpec.from_dict(values)
+    row = session.row("SELECT id FROM job WHERE state = 'running'")
+    if row is None:
+        raise QuantdeckError("no job of the session is running; start the search as a job")
+    with _folder(spec.folder):
+        return Search(session, int(row[0]), spec, report).run()
+
+
+@contextmanager
+def _folder(text: str) -> Generator[None]:
+    """Relative names in list files mean what they meant where the command was given."""
+    if not Path(text).is_dir():
+        raise QuantdeckError(f"the folder {visible(text)} that the search was started in is gone; make it again")
+    with chdir(text):
+        yield
+
+
+class Search:
+    """One run of a search job."""
+
+    def __init__(self, session: Session, job: int, spec: SearchSpec, report: Report) -> None:
+        self._session = session
+        self._job = job
+        self._spec = spec
+        self._report = report
+        self._journal = Journal(session, job)
+        self._objective = Objective(spec.expected_cos or 0.0, self._weights())
+        self._lines: list[str] = []
+
+    def _weights(self) -> dict[str, float]:
+        """Weights by name; a post_process gives its own names, which count alike."""
+        return {} if self._spec.post_process else {name: weight for name, weight in self._spec.compared}
+
+    def run(self) -> str:
+        """The whole way."""
+        spec = self._spec
+        if spec.expected_cos is not None:
+            self._report.say(f"target: {target_words(spec.expected_cos)}")
+        inputs = Inputs(self._session, self._job, spec, self._report)
+        if spec.kind == "calibrate" and not spec.bias:
+            return self._calibrated_only(inputs)
+        graph = equalized(self._session, self._job, inputs, self._lines) if spec.equalize else inputs.graph
+        with self._processor(inputs) as post:
+            try:
+                outcome, driver, built = self._searched(inputs, graph, post)
+            except Paused:
+                raise
+            except Cancelled:
+                self._take_best(inputs)
+                raise
+        return self._finish(inputs, outcome, driver, built)
+
+    @contextmanager
+    def _processor(self, inputs: Inputs) -> Generator[PostProcessor | None]:
+        """The user's function, tried on one sample before anything long starts."""
+        if self._spec.post_process is None:
+            yield None
+            return
+        from .search_post import tried
+
+        post = tried(self._spec, inputs, self._report)
+        try:
+            yield post
+        finally:
+            post.close()
+
+    def _searched(
+        self, inputs: Inputs, graph: "Graph", post: PostProcessor | None
+    ) -> tuple[Outcome, Driver, Built]:
+        spec = self._spec
+        if spec.bias:
+            return self._with_bias(inputs, graph, post)
+        built = build(inputs, graph, self._objective)
+        return self._drive(inputs, graph, built, post)
+
+    def _drive(
+        self, inputs: Inputs, graph: "Graph", built: Built, post: PostProcessor | None
+    ) -> tuple[Outcome, Driver, Built]:
+        from ..engine.run.trials import TrialEvaluator
+
+        spec = self._spec
+        feeds = Watched(inputs.scored)
+        with TrialEvaluator(
+            graph,
+            feeds,
+            reference="float32" if spec.reference == "float32" else "chip",
+            memory=spec.memory,
+            spill_folder=self._session.path.parent,
+            threads=spec.jobs,
+            post_process=post,
+        ) as evaluate:
+            scope = Scope(graph.digest, inputs.scored.digest, spec.post_process_digest, spec.reference)
+            driver = self._driver(graph, built, scope, evaluate, feeds)
+            return driver.run(built.search, self._report, spec.kind), driver, built
+
+    def _driver(self, graph: "Graph", built: Built, scope: Scope, evaluate: Any, feeds: Watched) -> Driver:
+        return Driver(
+            journal=self._journal,
+            scope=scope,
+            evaluate=evaluate,
+            objective=self._objective,
+            layers=len(graph.layers),
+            total=built.total,
+            better=self._better,
+            check=feeds.check,
+            at=tuple(name for name, _ in self._spec.compared),
+            figure=built.figure,
+        )
+
+    def _with_bias(
+        self, inputs: Inputs, graph: "Graph", post: PostProcessor | None
+    ) -> tuple[Outcome, Driver, Built]:
+        """Threshold search (or calibration), bias correction, and the same once more on the new graph."""
+        from ..engine.calib.bias import AgainstOriginal
+
+        spec = self._spec
+        built = build(inputs, graph, self._objective)
+        first, _, _ = self._drive(inputs, graph, built, post)
+        changed = corrected(
+            self._session, self._job, self._journal, inputs, graph, first.plan, self._report, self._lines
+        )
+        again = build(inputs, changed, self._objective)
+        feeds = Watched(inputs.scored)
+        evaluate = AgainstOriginal(graph, changed, feeds, post)
+        scope = Scope(
+            f"{graph.digest} {changed.digest}", inputs.scored.digest, spec.post_process_digest, "original"
+        )
+        driver = self._driver(changed, again, scope, evaluate, feeds)
+        return driver.run(again.search, self._report, f"{spec.kind} once more"), driver, again
+
+    def _better(self, best: Best) -> None:
+        body = {"plan": best.plan.to_json(), "cos": best.cos, "layers": list(best.plan.modes)}
+        with self._session.write() as writer:
+            writer.update(
+                "search",
+                self._job,
+                {"best": pack(body), "cos": best.cos, "float_layers": best.float_layers},
+                column="job",
+            )
+
+    # ---------------------------------------------------------------- results
+
+    def _calibrated_only(self, inputs: Inputs) -> str:
+        """--we alone: equalize, calibrate, done."""
+        spec = self._spec
+        graph = equalized(self._session, self._job, inputs, self._lines)
+        rows = inputs.thresholds(graph, [spec.method], tuned=[spec.method])[spec.method]
+        files = self._files()
+        self._say(files.table("calibration_table", rows, len(inputs.calibration), [f"method: {spec.method}"]))
+        self._store(None, files, self._lines, "", reached=True)
+        records.put_plan(self._session, inputs.start_plan(rows), f"{spec.method} calibration, equalized")
+        return f"{len(rows)} thresholds with {spec.method} from {len(inputs.calibration)} samples"
+
+    def _finish(self, inputs: Inputs, outcome: Outcome, driver: Driver, built: Built) -> str:
+        spec = self._spec
+        lines = [*self._lines, *self._outcome_lines(outcome, driver)]
+        log = log_text(spec, outcome, driver.history, built.tried) if spec.kind != "calibrate" else ""
+        files = self._write(inputs, outcome, log)
+        self._store(outcome, files, lines, log, reached=outcome.reached or spec.expected_cos is None)
+        records.put_plan(self._session, outcome.plan, f"{spec.kind}: {len(outcome.plan.modes)} float layers")
+        return end_line(outcome)
+
+    def _outcome_lines(self, outcome: Outcome, driver: Driver) -> list[str]:
+        if self._spec.kind == "calibrate":
+            return [] if outcome.reached else [end_line(outcome)]
+        return screen_lines(self._spec, outcome, driver.history)
+
+    def _files(self) -> Files:
+        from .work import version
+
+        return Files(self._spec, version())
+
+    def _write(self, inputs: Inputs, outcome: Outcome, log: str) -> Files:
+        spec, files = self._spec, self._files()
+        notes = [f"method: {spec.method}" if spec.kind == "calibrate" else f"search: {spec.kind}"]
+        notes.append(f"chip: {spec.chip}")
+        rows, count = outcome.plan.thresholds, len(inputs.calibration) if spec.kind != "run_qtable" else 0
+        ordered = {name: rows[name] for name in inputs.graph.calibrated if name in rows}
+        self._say(files.table("calibration_table", ordered, count, notes))
+        files.table("new_table", ordered, count, notes)
+        files.qtable(outcome.plan.modes, len(inputs.scored))
+        if spec.kind == "run_qtable":
+            files.text("loss_table", loss_table(spec, len(inputs.scored), outcome.ranking), "loss table")
+        files.text("log", log, f"log {LOGS[spec.kind]}")
+        return files
+
+    def _take_best(self, inputs: Inputs) -> None:
+        """A search that the user ends leaves the best plan so far."""
+        from ..engine.plan import Plan
+
+        row = self._session.row("SELECT best FROM search WHERE job = ?", self._job)
+        if row is None or row["best"] is None:
+            return
+        body = unpack(row["best"])
+        stored = Plan.from_json(body["plan"])
+        plan = Plan(
+            stored.chip,
+            stored.fp_type,
+            stored.thresholds,
+            {name: stored.modes[name] for name in body["layers"]},
+        )
+        outcome = Outcome(plan, body["cos"], body["cos"], self._objective.target, StopReason.USER)
+        line = end_line(outcome)
+        files = self._write(inputs, outcome, "")
+        self._store(outcome, files, [line], "", reached=outcome.reached)
+        raise Cancelled(f"stopped as asked; the best plan so far is written; {line}")
+
+    def _say(self, sentence: str) -> None:
+        if sentence:
+            self._report.say(sentence)
+
+    def _store(
+        self, outcome: Outcome | None, files: Files, lines: Sequence[str], log: str, *, reached: bool
+    ) -> None:
+        found: dict[str, Any] = {
+            "lines": "\n".join(lines),
+            "log": log,
+            "files": _json(files.written),
+            "reached": int(reached),
+            "best": None,
+        }
+        if outcome is not None:
+            found |= {
+                "outcome": pack(outcome_body(outcome)),
+                "cos": _finite(outcome.cos),
+                "int8_cos": _finite(outcome.int8_cos),
+                "target": outcome.target,
+                "float_layers": len(outcome.plan.modes),
+                "reason": str(outcome.reason),
+            }
+        with self._session.write() as writer:
+            writer.update("search", self._job, found, column="job")
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) != float("inf") and value == value else None
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value)
