@@ -109,5 +109,5 @@ def _session_file(folder: Path, model: Path) -> Path:
             known = records.model_path(session)
     except QuantdeckError:
         return work.free_name(folder, NAME)
-    same = known is not None and known[1] == model_digest(model)
+    same = known is not None and known[0].is_file() and known[1] == model_digest(model)
     return path if same else work.free_name(folder, NAME)
