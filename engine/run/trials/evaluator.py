@@ -21,7 +21,7 @@ from ...text import visible
 from ..score import Score
 from ..trial import Failure, Result, Source, Trial
 from .comparison import Comparison, PostProcess
-from .content import Digest
+from .content import ArrayDigests, Digest
 from .network import Network
 from .prepared import PreparedSteps
 from .sources import SourceRuns
@@ -99,7 +99,7 @@ class TrialEvaluator:
         self._threads = threads
         largest = max((4 * tensor.size for tensor in graph.tensors.values()), default=1)
         self._group = max(1, min(GROUP, budget // (16 * largest + 1)))
-        self._memo = Memo()
+        self._memo, self._arrays = Memo(), ArrayDigests()
         self._networks: OrderedDict[str, Network] = OrderedDict()
         self._references: dict[str, Network] = {}
         self._scores: OrderedDict[Key, Score] = OrderedDict()
@@ -177,7 +177,7 @@ class TrialEvaluator:
     def _network(self, plan: Plan) -> Network:
         found = self._networks.get(plan.digest)
         if found is None:
-            found = Network(self.graph, get_chip(plan.chip).lower(self.graph, plan, self._memo))
+            found = Network(self.graph, get_chip(plan.chip).lower(self.graph, plan, self._memo), self._arrays)
             self._networks[plan.digest] = found
             if len(self._networks) > NETWORKS:
                 self._networks.popitem(last=False)
@@ -190,7 +190,9 @@ class TrialEvaluator:
             chip = get_chip(chip_name)
             modes = dict.fromkeys(self.graph.by_name, Mode(chip.auto_float))
             plan = Plan(chip=chip_name, fp_type=chip.auto_float, modes=modes)
-            found = self._references[chip_name] = Network(self.graph, chip.lower(self.graph, plan))
+            found = self._references[chip_name] = Network(
+                self.graph, chip.lower(self.graph, plan), self._arrays
+            )
             self._store.keep(found.held())
         return found
 

@@ -10,7 +10,7 @@ from ...hw.lowering import COPIES
 from ...hw.program import Key, Program
 from ..backend import C_KERNELS
 from ..executor import exact_tensors
-from .content import Digest, step_content, value_digests
+from .content import ArrayDigests, Digest, step_content, value_digests
 
 Array = NDArray[Any]
 
@@ -26,15 +26,15 @@ class Network:
     ``held``: digests of values worth keeping for other plans (not those that a copy gives back).
     """
 
-    def __init__(self, graph: Graph, program: Program) -> None:
+    def __init__(self, graph: Graph, program: Program, arrays: ArrayDigests) -> None:
         self.graph = graph
         self.program = program
         self.exact = frozenset(exact_tensors(graph, program))
         self.makers: Mapping[Key, int] = {
             key: index for index, step in enumerate(program.steps) for key in step.outputs
         }
-        self.contents = [step_content(step) for step in program.steps]
-        self.digests = value_digests(program, self.exact, self.contents)
+        self.contents = [step_content(step, arrays) for step in program.steps]
+        self.digests = value_digests(program, self.exact, self.contents, arrays)
         self._together: dict[int, bool] = {}
 
     def held(self) -> frozenset[Digest]:
