@@ -381,10 +381,16 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
 
 
 def sample_labels(file: Path, samples: "Samples") -> tuple[int, ...]:
-    """The class of every row that the samples feed, in order."""
+    """The class of every row that the samples feed, in order; -1 for a row that only fills the last batch."""
     from ..engine.data.labels import read_labels
 
-    return read_labels(file, [rows.entry for group in samples.groups for rows in group])
+    rows = [rows for group in samples.groups for rows in group]
+    labels = read_labels(file, [item.entry for item in rows])
+    return tuple(
+        -1 if item.filler else label
+        for item, label in zip(rows, labels, strict=True)
+        for _ in range(item.count)
+    )
 
 
 def version() -> str:

@@ -50,7 +50,8 @@ class Evaluator:
     ) -> Score:
         """Score *plan* at the graph's outputs.
 
-        labels: class index of every sample's rows in order (samples x batch entries); gives top-1 and top-5
+        labels: class index of every sample's rows in order (samples x batch entries), -1 for a row that does not count;
+        gives top-1 and top-5
         of float and quantized network on the first output that has one row a picture.
         Errors: QuantdeckError when the labels do not fit.
         """
@@ -135,6 +136,7 @@ class Hits:
         self._labels = labels
         self._tensor, self._classes = _classifier_output(graph)
         self._position = 0
+        self._total = 0
         self._counts = np.zeros(4, np.int64)
 
     def add(self, reference: Mapping[str, Array], got: Mapping[str, Array]) -> None:
@@ -149,20 +151,27 @@ class Hits:
         self._position += len(rows)
         quantized = got[self._tensor].reshape(-1, self._classes)
         for label, a, b in zip(labels, rows, quantized, strict=True):
-            self._counts += (*_ranks(a, label), *_ranks(b, label))
+            if label >= self._classes:
+                raise QuantdeckError(
+                    f"a label is {label}, but the network has the classes 0 to {self._classes - 1}; "
+                    "give the labels that belong to this network"
+                )
+            if label >= 0:
+                self._total += 1
+                self._counts += (*_ranks(a, label), *_ranks(b, label))
 
     def float_accuracy(self) -> Accuracy:
         """Hits of the float network."""
-        return Accuracy(int(self._counts[0]), int(self._counts[1]), self._position)
+        return Accuracy(int(self._counts[0]), int(self._counts[1]), self._total)
 
     def accuracy(self) -> Accuracy:
         """Hits of the quantized network."""
-        return Accuracy(int(self._counts[2]), int(self._counts[3]), self._position)
+        return Accuracy(int(self._counts[2]), int(self._counts[3]), self._total)
 
 
 def _ranks(scores: Array, label: int) -> tuple[int, int]:
     """Whether *label* is the first and among the first five; of equal scores the smaller class counts first."""
-    if not 0 <= label < len(scores) or not np.isfinite(scores[label]):
+    if not np.isfinite(scores[label]):
         return 0, 0
     better = int(np.count_nonzero(scores > scores[label])) + int(
         np.count_nonzero(scores[:label] == scores[label])
