@@ -25,8 +25,9 @@ class Driver:
     """One run of a search.
 
     total: estimate of its trials. layers: of the network; a plan with more than a quarter of them in float is
-    a step of the search and no candidate. at: tensors that are compared in place of the outputs. better: told about every new best plan. check: raises what the
-    user's feeds hit (a sample that is gone is no failed trial). history: the figures of every set, in order.
+    a step of the search and no candidate. at: tensors that are compared in place of the outputs. better: told
+    about every new best plan. check: raises what the user's samples hit (one that is gone is no failed trial).
+    history: the figures of every set, in order.
     """
 
     journal: Journal
@@ -67,11 +68,13 @@ class Driver:
                 sent = [known[key] for key in keys]
                 self.history.append([self._figure(result) for result in sent])
         except StopIteration as stop:
+            if advance is not None:
+                advance(done, done)
             outcome: Outcome = stop.value
             return outcome
 
     def _placed(self, trial: Trial) -> Trial:
-        return trial if trial.at or trial.source is not None else replace(trial, at=self.at)
+        return trial if trial.at else replace(trial, at=self.at)
 
     def _figure(self, result: Result) -> float:
         return self.figure(result) if self.figure else self.objective.value(result)

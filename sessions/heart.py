@@ -11,6 +11,7 @@ from .report import Advance, Cancelled, Meter, Paused
 from .session import Session
 
 BEAT = 2.0  # seconds between heartbeats
+_AT_ONCE = 0.01  # seconds; steps told so soon are not this run's
 STEP = 0.25  # seconds between commits of progress
 
 
@@ -27,12 +28,15 @@ class JobReport:
 
     def stage(self, name: str) -> Advance:
         """Begin a stage."""
-        meter = Meter()
         self._commit(stage=name, done=0, total=0, rate=None, eta=None)
+        meter, began, before = Meter(), time.monotonic(), None
 
         def advance(done: int, total: int) -> None:
+            nonlocal before
             self.check()
-            rate, eta = meter.measure(done, total)
+            if before is None:  # a search that is resumed tells at once what was done before
+                before = done if time.monotonic() - began < _AT_ONCE else 0
+            rate, eta = meter.measure(done - before, total - before)
             if done < total and time.monotonic() - self._written < STEP:
                 return
             self._commit(done=done, total=total, rate=rate, eta=eta)

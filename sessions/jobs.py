@@ -241,9 +241,7 @@ def claim(session: Session, number: int) -> Job:
 def finish(session: Session, number: int, state: str, message: str, status: int | None = None) -> None:
     """Close a job as done, paused, failed or cancelled, with one sentence and the command's exit status."""
     with session.write() as writer:
-        _set(
-            writer, number, state=state, finished=time.time(), message=message, eta=None, status=status
-        )
+        _set(writer, number, state=state, finished=time.time(), message=message, eta=None, status=status)
     session.checkpoint()
 
 

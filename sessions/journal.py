@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -107,7 +108,7 @@ class Journal:
 
 
 def _number(value: float) -> float | None:
-    return None if value != value or value in (float("inf"), float("-inf")) else value
+    return value if math.isfinite(value) else None
 
 
 Rows = dict[str, dict[str, Threshold]]
@@ -119,9 +120,7 @@ def find_calibration(session: Session, key: str) -> tuple[Rows, list[str]] | Non
     if row is None:
         return None
     body = unpack(row["body"])
-    rows = {
-        method: {name: Threshold(*numbers) for name, numbers in found} for method, found in body["rows"]
-    }
+    rows = {method: {name: Threshold(*numbers) for name, numbers in found} for method, found in body["rows"]}
     return rows, body["warnings"]
 
 
@@ -137,6 +136,4 @@ def put_calibration_rows(
         "warnings": list(warnings),
     }
     with session.write() as writer:
-        writer.insert(
-            "calibration", [{"key": key, "created": time.time(), "body": pack(body)}], replace=True
-        )
+        writer.insert("calibration", [{"key": key, "created": time.time(), "body": pack(body)}], replace=True)

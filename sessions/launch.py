@@ -53,7 +53,7 @@ def launch_search(model: Path, graph: "Graph", spec: SearchSpec, wanted: Path | 
 
 def title(spec: SearchSpec) -> str:
     """A few words for lists."""
-    target = f" to cos {spec.expected_cos:g}" if spec.expected_cos is not None else ""
+    target = f" to cos {spec.expected_cos:.10g}" if spec.expected_cos is not None else ""
     corrections = [word for word, wished in (("we", spec.equalize), ("bc", spec.bias)) if wished]
     return " ".join([spec.kind, *(f"with {word}" for word in corrections)]) + target
 

@@ -68,14 +68,11 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._started = clock()
-        self._base: int | None = None  # steps that were there at the beginning: a search that is resumed
 
     def measure(self, done: int, total: int) -> tuple[float | None, float | None]:
         """(steps a second, seconds left); None while nothing can be said."""
-        if self._base is None:
-            self._base = done if done > 1 else 0
         passed = self._clock() - self._started
-        if done <= self._base or passed <= 0:
+        if done <= 0 or passed <= 0:
             return None, None
-        rate = (done - self._base) / passed
+        rate = done / passed
         return rate, max(0, total - done) / rate

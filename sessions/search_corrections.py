@@ -93,7 +93,9 @@ def corrected(
                     feeds.check()
                 body = {"cos": found.cos, "layers": dict(found.layers), "shifts": dict(found.shifts)}
                 journal.put_body(key, body, cos=found.cos)
-            sent = Pass(body["cos"], body["layers"], {name: tuple(row) for name, row in body["shifts"].items()})
+            sent = Pass(
+                body["cos"], body["layers"], {name: tuple(row) for name, row in body["shifts"].items()}
+            )
             done += 1
     except StopIteration as stop:
         outcome: BiasOutcome = stop.value

@@ -73,6 +73,16 @@ class Inputs:
         self._begin(job)
 
     def _scored_number(self) -> int:
+        """Samples that score candidates; pareto confirms its end on some more."""
+        number = self._searched_number()
+        return number + self.spec.confirm_num if self.spec.strategy == "pareto" and number else number
+
+    def searched(self) -> int:
+        """How many of the scored samples pareto searches on."""
+        fresh = min(self.spec.confirm_num, len(self.scored) // 2)
+        return min(self._searched_number() or len(self.scored), len(self.scored) - fresh)
+
+    def _searched_number(self) -> int:
         spec = self.spec
         if spec.kind in ("run_qtable", "calibrate"):
             return spec.input_num
@@ -113,7 +123,7 @@ class Inputs:
         _compare_samples(json.loads(row["samples"]), now)
 
     def _tell_overlap(self) -> None:
-        if self.spec.kind == "run_qtable" or self.spec.kind == "calibrate":
+        if self.spec.kind in ("run_qtable", "calibrate"):
             return
         shared = set(self.scored.entries) & set(self.calibration.entries)
         if shared:

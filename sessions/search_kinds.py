@@ -1,5 +1,7 @@
 """The generator of every kind of search, made from its inputs."""
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,20 +9,27 @@ from typing import TYPE_CHECKING
 from ..engine.calib.threshold_search import METHODS as THRESHOLD_METHODS
 from ..engine.calib.threshold_search import Benchmark, threshold_search
 from ..engine.hw.chip import get_chip
+from ..engine.mix.cost_forwards import Budget
+from ..engine.mix.ledger_measure import Measuring
+from ..engine.mix.pareto import Setting, pareto
 from ..engine.mix.patterns import transformer_proposal
 from ..engine.mix.qtable_search import LayerSearch
 from ..engine.mix.run_qtable import CumulativeSearch, run_qtable
 from ..engine.mix.search_qtable import TRANSFORMER_SKIPS, search_qtable
 from ..engine.mix.sensitive_layer import sensitive_layer
-from ..engine.mix.trial import Objective, Result, Search
+from ..engine.mix.trial import Objective, Point, Result, Search, StopReason
 from ..engine.plan import Mode, Plan, Threshold
 from .search_inputs import Inputs
+from .search_spec import SearchSpec
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
 
 SENSITIVE_METHODS = ("max", "percentile9999", "kl")
 """What run_sensitive_layer tries, in this order (spec B.17)."""
+
+MIXED = ("search_qtable", "run_sensitive_layer", "run_qtable")
+"""Kinds that look for float layers."""
 
 Tried = Sequence[tuple[str, str, Sequence[tuple[str, float]]]]
 
@@ -35,8 +44,12 @@ class Built:
     figure: Callable[[Result], float] | None = None
 
 
-def build(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
-    """The search that the spec asks for."""
+def build(
+    inputs: Inputs, graph: "Graph", objective: Objective, watch: Callable[[Point], None] | None = None
+) -> Built:
+    """The search that the spec asks for. *watch* hears of every plan that is pareto's best so far."""
+    if inputs.spec.strategy == "pareto" and inputs.spec.kind in MIXED:
+        return _pareto(inputs, graph, objective, watch)
     builders = {
         "search_qtable": _search_qtable,
         "run_sensitive_layer": _sensitive,
@@ -51,7 +64,9 @@ def _int8_layers(graph: "Graph", plan: Plan) -> tuple[str, ...]:
     """Layers whose output the chip stores in eight bits under *plan*."""
     program = get_chip(plan.chip).lower(graph, plan)
     kinds = {name: program.types.get(name) for name in graph.by_name}
-    return tuple(name for name, kind in kinds.items() if kind is not None and kind.storage in ("int8", "uint8"))
+    return tuple(
+        name for name, kind in kinds.items() if kind is not None and kind.storage in ("int8", "uint8")
+    )
 
 
 def _search_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
@@ -134,3 +149,43 @@ def _calibrate(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
     rows = inputs.thresholds(graph, [method], tuned=[method])
     plans = {method: inputs.start_plan(rows[method])}
     return Built(threshold_search(plans, Benchmark("cos", objective.weights), objective), 1)
+
+
+def _pareto(
+    inputs: Inputs, graph: "Graph", objective: Objective, watch: Callable[[Point], None] | None
+) -> Built:
+    """The ledger's search in place of the chapter's, over the same thresholds and samples."""
+    spec = inputs.spec
+    methods = {"search_qtable": tuple(spec.methods), "run_sensitive_layer": SENSITIVE_METHODS}.get(
+        spec.kind, ()
+    )
+    thresholds = inputs.thresholds(graph, methods, tuned=methods) if methods else {}
+    if spec.kind == "search_qtable":
+        start = inputs.start_plan(thresholds["mse" if "mse" in thresholds else spec.methods[0]])
+    else:
+        start = inputs.given_plan()
+    searched, total = inputs.searched(), len(inputs.scored)
+    setting = Setting(
+        graph=graph,
+        start=start,
+        mode=Mode(start.fp_type),
+        objective=objective,
+        samples=searched,
+        total=total,
+        methods=thresholds,
+        measuring=Measuring(min(4, searched), min(16, searched) if searched > 4 else 0),
+        refine=0,
+        budget=_budget(spec),
+        watch=watch,
+    )
+    return Built(pareto(setting), 2 * len(graph.calibrated) + len(graph.layers))
+
+
+def _budget(spec: SearchSpec) -> Budget:
+    limit = spec.budget_minutes * 60
+    started = time.monotonic()
+
+    def over() -> StopReason | None:
+        return StopReason.BUDGET if limit and time.monotonic() - started > limit else None
+
+    return Budget(trials=spec.budget_trials or math.inf, over=over)

@@ -9,9 +9,9 @@ SEARCHES = ("search_qtable", "run_sensitive_layer", "run_qtable", "search_thresh
 
 @dataclass(frozen=True, slots=True)
 class SearchSpec:
-    """Options in plain values. Paths are absolute texts (``path_text``); ``folder`` is where relative ones of
-    a list file begin.
+    """Options in plain values.
 
+    Paths are absolute texts (``path_text``); ``folder`` is where relative ones of a list file begin.
     kind: one of SEARCHES ("calibrate": no search, only corrections). methods: names of the registry, in the
     order in which they are tried. start: rows of the given calibration table. compared: names and weights.
     outputs: option -> (path, text as typed). expected_cos None: nothing is asked for.
@@ -44,6 +44,9 @@ class SearchSpec:
     start: Sequence[Sequence[Any]] = ()
     benchmark: str = "cos"
     strategy: str = "chapter"
+    confirm_num: int = 0
+    budget_trials: int = 0
+    budget_minutes: float = 0.0
     reference: str = "chip"
     equalize: bool = False
     bias: bool = False

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ..engine.calib.names import escape_name
+from ..engine.mix.pareto import ParetoOutcome
 from ..engine.mix.trial import Outcome, Ranked
 from ..engine.plan import Plan
 from ..engine.text import visible
@@ -65,6 +66,7 @@ def result_lines(spec: SearchSpec, outcome: Outcome) -> list[str]:
     """The result block; it ends with how far the target is away where it was missed."""
     typed = spec.outputs.get("quantize_table", ("", ""))[1]
     return [
+        *interval_lines(outcome),
         f"int8 outputs_cos:{outcome.int8_cos:.6f} old",
         f"mix model outputs_cos:{outcome.cos:.6f}",
         f"Output mix quantization table to {visible(typed)}",
@@ -87,6 +89,18 @@ def loss_table(spec: SearchSpec, samples: int, ranking: Sequence[Ranked]) -> str
         "###",
     ]
     return "\n".join([*head, *loss_rows(ranking)]) + "\n"
+
+
+def interval_lines(outcome: Outcome) -> list[str]:
+    """pareto's figures on the samples that were searched on and on fresh ones, with 95 % intervals."""
+    if not isinstance(outcome, ParetoOutcome):
+        return []
+    named = (("searched on", outcome.searched), ("fresh", outcome.fresh))
+    return [
+        f"cos on {figure.samples} samples {word}: {figure.value:.6f} +- {figure.half:.6f}"
+        for word, figure in named
+        if figure is not None
+    ]
 
 
 def end_line(outcome: Outcome, stop: str = "") -> str:
@@ -112,7 +126,12 @@ def screen_lines(spec: SearchSpec, outcome: Outcome, history: Sequence[Sequence[
     if early:
         return [early_line(outcome.int8_cos, outcome.target)]
     if spec.kind == "run_qtable":
-        return [">>>run result:", *loss_rows(outcome.ranking), *result_lines(spec, outcome), end_line(outcome)]
+        return [
+            ">>>run result:",
+            *loss_rows(outcome.ranking),
+            *result_lines(spec, outcome),
+            end_line(outcome),
+        ]
     lines = [*ranking_lines(outcome.ranking), f"set_fp_layer_list = {listed(outcome.plan)}"]
     if spec.kind == "search_qtable":
         lines += probe_lines(outcome)

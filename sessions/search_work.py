@@ -1,12 +1,14 @@
 """The body of the job "search": from the spec to the outcome in the session and the files of the chapter."""
 
+import json
+import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
-from ..engine.mix.trial import Objective, Outcome, StopReason
+from ..engine.mix.trial import Objective, Outcome, Point, StopReason
 from ..engine.text import visible
 from . import records
 from .driver import Best, Driver
@@ -45,7 +47,9 @@ def search(session: Session, values: Mapping[str, Any], report: Report) -> str:
 def _folder(text: str) -> Generator[None]:
     """Relative names in list files mean what they meant where the command was given."""
     if not Path(text).is_dir():
-        raise QuantdeckError(f"the folder {visible(text)} that the search was started in is gone; make it again")
+        raise QuantdeckError(
+            f"the folder {visible(text)} that the search was started in is gone; make it again"
+        )
     with chdir(text):
         yield
 
@@ -64,7 +68,7 @@ class Search:
 
     def _weights(self) -> dict[str, float]:
         """Weights by name; a post_process gives its own names, which count alike."""
-        return {} if self._spec.post_process else {name: weight for name, weight in self._spec.compared}
+        return {} if self._spec.post_process else dict(self._spec.compared)
 
     def run(self) -> str:
         """The whole way."""
@@ -105,7 +109,7 @@ class Search:
         spec = self._spec
         if spec.bias:
             return self._with_bias(inputs, graph, post)
-        built = build(inputs, graph, self._objective)
+        built = build(inputs, graph, self._objective, self._watched)
         return self._drive(inputs, graph, built, post)
 
     def _drive(
@@ -162,6 +166,9 @@ class Search:
         )
         driver = self._driver(changed, again, scope, evaluate, feeds)
         return driver.run(again.search, self._report, f"{spec.kind} once more"), driver, again
+
+    def _watched(self, point: Point) -> None:
+        self._better(Best(point.plan, point.cos, point.float_layers))
 
     def _better(self, best: Best) -> None:
         body = {"plan": best.plan.to_json(), "cos": best.cos, "layers": list(best.plan.modes)}
@@ -250,7 +257,7 @@ class Search:
         found: dict[str, Any] = {
             "lines": "\n".join(lines),
             "log": log,
-            "files": _json(files.written),
+            "files": json.dumps(files.written),
             "reached": int(reached),
             "best": None,
         }
@@ -268,10 +275,4 @@ class Search:
 
 
 def _finite(value: float) -> float | None:
-    return value if abs(value) != float("inf") and value == value else None
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value)
+    return value if math.isfinite(value) else None

@@ -147,7 +147,7 @@ def _interrupted(out: Console, path: Path, number: int) -> int:
 
 
 def _asked(out: Console) -> str:
-    """p to pause, g to go on; p where nobody can be asked."""
+    """P to pause, g to go on; p where nobody can be asked."""
     if not sys.stdin.isatty() or not out.columns():
         return "p"
     out.say("pause the job (p), or let it go on without this terminal (g)? [p]")

@@ -49,10 +49,14 @@ def _run(out: Console, values: dict[str, Any]) -> None:
     graph = load_model(values["model"], values["input_shapes"])
     known = list(graph.by_name)
     inputs = split_names(values["fpfwd_inputs"], known, "--fpfwd_inputs") if values["fpfwd_inputs"] else ()
-    outputs = split_names(values["fpfwd_outputs"], known, "--fpfwd_outputs") if values["fpfwd_outputs"] else ()
+    outputs = (
+        split_names(values["fpfwd_outputs"], known, "--fpfwd_outputs") if values["fpfwd_outputs"] else ()
+    )
     blocks = _blocks(graph, [*values["fpfwd_blocks"], *values["more_blocks"]])
     if not (inputs or outputs or blocks):
-        raise QuantdeckError("nothing to keep in float: give --fpfwd_inputs, --fpfwd_outputs or --fpfwd_blocks")
+        raise QuantdeckError(
+            "nothing to keep in float: give --fpfwd_inputs, --fpfwd_outputs or --fpfwd_blocks"
+        )
     layers = float_layers(graph, inputs=inputs, outputs=outputs, blocks=blocks)
     modes = dict.fromkeys(layers, Mode(fp_type))
     write_qtable(values["table"], modes, chip=chip.name, fp_type=fp_type)

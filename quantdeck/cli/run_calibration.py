@@ -11,7 +11,7 @@ from ..engine.text import visible
 from ..sessions.store import check_place
 from .console import Console, console
 from .options import FILE, check_output, option, preprocess_of, preprocessing, samples, source_of, target
-from .search_options import Truth, debug_keys, refuse_keys, running, targets
+from .search_options import Truth, debug_keys, refuse_keys, running, strategies, targets
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
@@ -71,6 +71,7 @@ _METHOD_KEYS = (
 @option("--kurtosis_analysis", is_flag=True, help="Write kurtosis_analysis beside the table.")
 @option("--debug_log", is_flag=True, help="No effect; the job's log is always kept.")
 @option("--quantize_table", type=FILE, help="The quantize table to write.")
+@strategies
 @running
 @option("-o", "--calibration_table", required=True, type=FILE, help="The table to write.")
 def run_calibration(**values: Any) -> int:

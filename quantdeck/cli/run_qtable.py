@@ -16,6 +16,7 @@ from .search_options import (
     refuse_keys,
     running,
     start_rows,
+    strategies,
     targets,
 )
 
@@ -34,6 +35,7 @@ from .search_options import (
 )
 @option("--debug_cmd", default="", help="No key of the original means anything here.")
 @preprocessing
+@strategies
 @running
 @option("-o", "--quantize_table", required=True, type=FILE, help="The quantize table to write.")
 def run_qtable(**values: Any) -> int:

@@ -16,6 +16,7 @@ from .search_options import (
     refuse_keys,
     running,
     start_rows,
+    strategies,
     targets,
 )
 
@@ -27,13 +28,18 @@ from .search_options import (
 @targets
 @chip_needed
 @option("--calibration_table", required=True, type=FILE, help="Thresholds to begin with.")
-@option("--cali_method", default="use_kl", help="No effect, as in the original: max, percentile9999 and kl are tried.")
+@option(
+    "--cali_method",
+    default="use_kl",
+    help="No effect, as in the original: max, percentile9999 and kl are tried.",
+)
 @option("--tune_num", type=click.IntRange(min=0), default=5, help="Samples to tune on; 0: no tuning. [5]")
 @option("--tune_list", type=FILE, help="List file of the samples to tune on. [the calibration samples]")
 @option("--histogram_bin_num", type=click.IntRange(128, 1 << 20), default=2048, help="Bins of kl. [2048]")
 @option("--post_process", type=FILE, help="Python file with PostProcess(data): what is compared.")
 @option("--debug_cmd", default="", help="Keys with ; between: find_lower_th.")
 @preprocessing
+@strategies
 @running
 @option("-o", "--quantize_table", required=True, type=FILE, help="The quantize table to write.")
 def run_sensitive_layer(**values: Any) -> int:

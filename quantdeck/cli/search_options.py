@@ -14,8 +14,6 @@ from .options import FILE, Kind, option
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
-    from ..sessions.search_spec import SearchSpec
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -93,7 +91,18 @@ def running(function: F) -> F:
         option("--memory", type=Memory(), help="Memory for activations, as 2G. [a quarter of the machine's]"),
         option("--reference", type=click.Choice(["chip", "float32"]), default="chip", help="What is compared "
                "with: the network in the chip's float type, as the original does, or in float32. [chip]"),
-        option("--strategy", type=click.Choice(["chapter"]), default="chapter", help="[chapter]"),
+    )(function)  # fmt: skip
+
+
+def strategies(function: F) -> F:
+    """How float layers are looked for."""
+    return _all(
+        option("--strategy", type=click.Choice(["chapter", "pareto"]), default="chapter", help="chapter: the "
+               "original's search; pareto: the fewest float layers, by a ledger of noise and few trials. [chapter]"),
+        option("--confirm_num", type=click.IntRange(min=0), help="Samples beyond those searched on that confirm "
+               "pareto's end. [as many as are searched on]"),
+        option("--budget_trials", type=click.IntRange(min=1), help="Trials that pareto may take."),
+        option("--budget_minutes", type=click.FloatRange(min=0, min_open=True), help="Time that pareto may take."),
     )(function)  # fmt: skip
 
 
@@ -217,6 +226,9 @@ def base_spec(values: dict[str, Any], graph: "Graph", kind: str) -> "dict[str, A
         "input_num": values["input_num"],
         "compared": [list(pair) for pair in compared_names(graph, values["global_compare_layers"])],
         "strategy": values["strategy"],
+        "confirm_num": _fresh(values) if values["confirm_num"] is None else values["confirm_num"],
+        "budget_trials": values["budget_trials"] or 0,
+        "budget_minutes": values["budget_minutes"] or 0.0,
         "reference": values["reference"],
         "memory": values["memory"],
         "jobs": values["jobs"] or threads(),
@@ -224,6 +236,10 @@ def base_spec(values: dict[str, Any], graph: "Graph", kind: str) -> "dict[str, A
         "post_process": path_text(post) if post else None,
         "post_process_digest": _digest(post),
     }
+
+
+def _fresh(values: dict[str, Any]) -> int:
+    return int(values.get("inference_num", values["input_num"]))
 
 
 def _digest(post: Path | None) -> str:

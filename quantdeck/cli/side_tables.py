@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 OMITTED = ("LayerNorm", "Softmax")
 
 
-def write_pattern_table(values: dict[str, Any], graph: "Graph", settings: "Settings", report: "Report") -> None:
+def write_pattern_table(
+    values: dict[str, Any], graph: "Graph", settings: "Settings", report: "Report"
+) -> None:
     """The float layers that rules suggest: told to the user, and written where asked."""
     from ..engine.calib.qtable import write_qtable
     from ..engine.hw.chip import get_chip, resolve_fp_type
