@@ -137,14 +137,14 @@ def return_order(field: Field, start: Floats, allowed: float) -> Floats:
 def swaps(field: Field, floats: Floats, allowed: float, limit: int = 40) -> Floats:
     """Exchange float layers against int8 ones where it makes the plan cheaper or, at equal cost, less noisy.
 
-    One layer in, then as many out as *allowed* permits; the best exchange is taken until none is left.
+    One block in, then as many layers out as *allowed* permits; the best exchange is taken until none is left.
     """
     current = floats
     for _ in range(limit):
         best = (field.cost(current), field.loss(current))
         chosen = current
-        for name in _worth_floating(field, current):
-            tried = return_order(field, current | {name}, allowed)
+        for block in _worth_floating(field, current):
+            tried = return_order(field, current | block, allowed)
             figure = (field.cost(tried), field.loss(tried))
             if figure < (best[0], best[1] * (1 - 1e-9)):
                 best, chosen = figure, tried
@@ -154,18 +154,23 @@ def swaps(field: Field, floats: Floats, allowed: float, limit: int = 40) -> Floa
     return current
 
 
-def _worth_floating(field: Field, floats: Floats, most: int = 12) -> Sequence[str]:
+def _worth_floating(field: Field, floats: Floats, most: int = 16) -> Sequence[Floats]:
+    """Blocks of int8 layers that gain most per layer."""
     loss = field.loss(floats)
-    gains = {
-        name: loss - field.loss(floats | {name}) for name in field.ledger.map.names if name not in floats
-    }
-    return [name for name in sorted(gains, key=lambda item: -gains[item]) if gains[name] > 0][:most]
+    gains: dict[Floats, float] = {}
+    for block in field.blocks:
+        added = block - floats
+        if added and added not in gains:
+            gains[added] = (loss - field.loss(floats | added)) / len(added)
+    order = sorted(gains, key=lambda item: (-gains[item], sorted(item)))
+    return [item for item in order if gains[item] > 0][:most]
 
 
 def cheapest(field: Field, paths: Iterable[Sequence[Floats]], allowed: float) -> Floats | None:
     """The cheapest plan whose sum is within *allowed*, from all paths, tidied; None when none is."""
     best: tuple[float, float, Floats] | None = None
-    for path in paths:
+    every = frozenset(field.ledger.map.names)
+    for path in (*paths, [every]):
         for floats in path:
             if field.loss(floats) <= allowed:
                 tidy = swaps(field, return_order(field, floats, allowed), allowed)

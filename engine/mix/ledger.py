@@ -128,7 +128,7 @@ class Ledger:
         """As ``predict``, by the layers that are float."""
         weights = self.map.weights(floats)
         energy, angle = self._raw(weights)
-        outputs = []
+        outputs: list[OutputPrediction] = []
         for position, name in enumerate(self.outputs):
             shift, spread = self._correction(weights, position)
             loss = energy[position].sum() / max(float(self.signal[position].sum()), 1e-300)
@@ -162,7 +162,7 @@ class Ledger:
         floats = self.map.restricted(plan.modes)
         energy, angle = self._raw(self.map.weights(floats))
         by_name = {output.name: output.similarity for output in score.outputs}
-        ratios = []
+        ratios: list[tuple[float, float]] = []
         for position, name in enumerate(self.outputs):
             found = by_name[name]
             count = min(len(found.noise), energy.shape[1])
@@ -186,12 +186,12 @@ class Ledger:
     def _trained(self) -> tuple[Array, tuple[tuple[Array, Array], ...]]:
         """The anchors' weights, and for each output the inverse kernel and what it makes of the ratios."""
         known = np.array([self.map.weights(anchor.floats) for anchor in self.anchors])
-        found = []
+        found: list[tuple[Array, Array]] = []
         for position in range(len(self.outputs)):
             kernel = self._kernel(known, known, position) + np.eye(len(known)) * RUN**2
             inverse = np.linalg.inv(kernel)
             ratios = np.array([anchor.ratios[position] for anchor in self.anchors])
-            found.append((inverse, inverse @ ratios))
+            found.append((np.asarray(inverse, np.float64), np.asarray(inverse @ ratios, np.float64)))
         return known, tuple(found)
 
     def _kernel(self, a: Array, b: Array, position: int) -> Array:

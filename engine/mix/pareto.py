@@ -16,7 +16,7 @@ from ..run.score import Score
 from .cost_forwards import Budget, Forwards, Stop
 from .front import Cost, Field, Floats, block_order, cheapest, count_layers, single_order
 from .ledger import Ledger
-from .ledger_measure import Measuring, measure, remeasured
+from .ledger_measure import Measuring, measure, remeasured, thresholds_digest
 from .ledger_sources import SourceMap
 from .trial import Failure, Objective, Outcome, Point, Ranked, Result, Search, Source, StopReason, Trial
 
@@ -29,6 +29,10 @@ RETURNS = 6
 """Single layers that are tried in int8 at the same time."""
 ROUNDS = 3
 """How often a plan that fails on fresh samples makes the search aim higher."""
+SHARES = (0.6, 0.75, 0.88)
+"""Parts of a threshold that are tried where rows are refined."""
+WORTHWHILE = 0.9
+"""A row is changed where the noise of its tensor falls below this share: less is within what 4 samples tell."""
 Z95 = 1.96
 
 
@@ -108,6 +112,7 @@ class _Run:
         self.objective = setting.objective
         self.reason = StopReason.NOTHING_LEFT
         self.points: dict[str, Point] = {}
+        self.scores: dict[str, tuple[Plan, Score]] = {}
         self.valid: dict[str, float] = {}
         self.best: Point | None = None
         self.int8_cos = math.nan
@@ -147,13 +152,19 @@ class _Run:
         dead = result.dead_slices if isinstance(result, Score) else 0
         point = Point(len(plan.modes), cos, plan)
         self.points[plan.digest] = point
-        if isinstance(result, Score) and self.ledger is not None:
-            self.ledger = self.ledger.with_anchor(plan, result)
+        if isinstance(result, Score):
+            self.scores[plan.digest] = (plan, result)
+            if self.ledger is not None:
+                self.ledger = self._taught(self.ledger, plan, result)
         met = not dead and 2 * (1 - cos) <= self.allowed
         if met:
             self.valid[plan.digest] = self.setting.cost(frozenset(plan.modes))
         self._remember(point, met)
         return met
+
+    @staticmethod
+    def _taught(ledger: Ledger, plan: Plan, score: Score) -> Ledger:
+        return ledger.with_anchor(plan, score) if thresholds_digest(plan) == ledger.thresholds else ledger
 
     def _remember(self, point: Point, met: bool) -> None:
         best = self.best
@@ -177,9 +188,6 @@ class _Run:
         met = yield from self._choose_start()
         if not met:
             self.ledger = yield from self._measured()
-            for plan, point in [(point.plan, point) for point in self.points.values()]:
-                if plan.digest == self.plan.digest and math.isfinite(point.cos):
-                    yield from self.score([plan])  # answered from the journal; teaches the ledger
         for _ in range(ROUNDS):
             if not met:
                 met = yield from self._cross()
@@ -193,7 +201,6 @@ class _Run:
             met = False
             if self.ledger is None:
                 self.ledger = yield from self._measured()
-        return
 
     def _choose_start(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
         """All int8 with each set of thresholds; the best one is the start."""
@@ -218,6 +225,8 @@ class _Run:
             ledger: Ledger = stop.value
         if self.setting.refine and self.setting.methods:
             ledger = yield from self._refined(ledger)
+        for plan, score in self.scores.values():
+            ledger = self._taught(ledger, plan, score)
         return ledger
 
     def _floated(self, floats: Floats) -> Plan:
@@ -325,59 +334,67 @@ class _Run:
     # ---------------------------------------------------------------- thresholds, row by row
 
     def _refined(self, ledger: Ledger) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
-        """Other thresholds for the loudest tensors among those that stay int8 near the target."""
+        """Other thresholds for the loudest tensors among those that stay int8 near the target.
+
+        Each row is judged by the noise of its tensor's own layer at the outputs, all rows together by a real run.
+        """
         space, paths = self._field(ledger)
         floats = cheapest(space, paths, self.allowed) or frozenset()
-        loud = _loudest(ledger.map, space, floats)[: self.setting.refine]
-        trials: list[Trial] = []
-        wanted: list[tuple[str, Threshold]] = []
-        for tensor in loud:
-            rows = [rows[tensor] for rows in self.setting.methods.values() if tensor in rows]
-            now = self.plan.thresholds[tensor]
-            for row in dict.fromkeys((row.value, row.min, row.max, row.method) for row in rows):
-                if row[0] != now.value:
-                    wanted.append((tensor, Threshold(*row)))
+        wanted = [
+            (tensor, row)
+            for tensor in _loudest(ledger.map, space, floats)[: self.setting.refine]
+            for row in self._rows(tensor)
+        ]
         first = self.setting.measuring.first
-        for tensor, row in wanted:
-            plan = self.plan.with_thresholds({tensor: row})
-            trials.append(Trial(plan, samples=first, source=Source("layer", tensor)))
-        results = yield from self.ask(trials)
-        chosen: dict[str, tuple[float, Threshold]] = {}
+        results = yield from self.ask(
+            [
+                Trial(self.plan.with_thresholds({tensor: row}), samples=first, source=Source("layer", tensor))
+                for tensor, row in wanted
+            ]
+        )
+        chosen: dict[str, tuple[float, Threshold, Result]] = {}
         for (tensor, row), result in zip(wanted, results, strict=True):
+            least = chosen[tensor][0] if tensor in chosen else WORTHWHILE * _own_loss(ledger, tensor, first)
             loss = _turned(result, first)
-            old = _own_loss(ledger, tensor, first)
-            if loss < min(old, chosen.get(tensor, (math.inf, row))[0]):
-                chosen[tensor] = (loss, row)
+            if loss < least:
+                chosen[tensor] = (loss, row, result)
         if not chosen:
             return ledger
-        rows = {tensor: row for tensor, (_, row) in chosen.items()}
-        plan = self.plan.with_thresholds(rows)
-        (met,) = yield from self.score([plan])
-        del met
-        cos = self.points[plan.digest].cos
-        if cos <= self.int8_cos:
+        old, new = (
+            self._floated(floats),
+            self.plan.with_thresholds({name: item[1] for name, item in chosen.items()}),
+        )
+        modes = new.with_modes(old.modes)
+        yield from self.score([old, modes, new])
+        if self.points[modes.digest].cos <= self.points[old.digest].cos:
             return ledger
-        self.plan, self.int8_cos = plan, cos
-        touched = {
-            source
-            for source in ledger.map.sources
-            if source.name in rows
-            or (source.kind == "layer" and rows.keys() & {*ledger.map.by_name[source.name].reads})
-        }
-        return (yield from self._again(ledger, touched))
+        self.plan, self.int8_cos = new, max(self.int8_cos, self.points[new.digest].cos)
+        casts = [source for source in ledger.map.sources if source.kind == "cast" and source.name in chosen]
+        again = yield from self.ask([Trial(self.plan, samples=first, source=source) for source in casts])
+        found = {Source("layer", name): item[2] for name, item in chosen.items()}
+        return remeasured(ledger, self.plan, {**found, **dict(zip(casts, again, strict=True))})
 
-    def _again(
-        self, ledger: Ledger, touched: set[Source]
-    ) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
-        order = [source for source in ledger.map.sources if source in touched]
-        first = self.setting.measuring.first
-        results = yield from self.ask([Trial(self.plan, samples=first, source=source) for source in order])
-        return remeasured(ledger, self.plan, dict(zip(order, results, strict=True)))
+    def _rows(self, tensor: str) -> list[Threshold]:
+        """Other thresholds of a tensor: those of the methods, and shares of the present one."""
+        now = self.plan.thresholds.get(tensor)
+        if now is None:
+            return []
+        rows = {now.value: now}
+        for method in self.setting.methods.values():
+            if tensor in method:
+                rows.setdefault(method[tensor].value, method[tensor])
+        for share in SHARES:
+            rows.setdefault(now.value * share, replace(now, value=now.value * share, method="refined"))
+        return [row for value, row in rows.items() if value != now.value]
 
     # ---------------------------------------------------------------- the end
 
     def _confirm(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
-        """The plan on samples that were not searched on; if it misses the target, more is asked from now on."""
+        """The plan on samples that were not searched on; if it fails, more is asked from now on.
+
+        It holds when the mean over all samples meets the target, the fresh ones by themselves do not speak against it
+        (95 %), and no slice is dead.
+        """
         point = self._current()
         self.best = point
         if self.setting.total == self.setting.samples:
@@ -387,11 +404,13 @@ class _Run:
             return False
         self.searched = figure(result, self.objective, 0, self.setting.samples)
         self.fresh = figure(result, self.objective, self.setting.samples, result.samples)
-        if self.objective.met(self.fresh.value) and not result.dead_slices:
+        every = self.objective.value(result)
+        likely = self.fresh.value + self.fresh.half if self.fresh.samples > 1 else self.fresh.value
+        if self.objective.met(every) and self.objective.met(likely) and not result.dead_slices:
             return True
-        missed = 2 * (1 - self.fresh.value)
+        missed = 2 * (1 - min(every, likely))
         gap = max(missed / max(2 * (1 - point.cos), 1e-12), 1.0)
-        self.allowed = min(self.allowed * 0.97, 2 * (1 - self.objective.target) / gap)
+        self.allowed = min(self.allowed * 0.98, 2 * (1 - self.objective.target) / gap)
         self.valid.pop(point.plan.digest, None)
         return False
 

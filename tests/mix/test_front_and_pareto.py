@@ -1,0 +1,225 @@
+"""Fronts by the ledger, and pareto over a world of known noise."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from noise_world import World, map_of, network, own, plan_of
+from quantdeck.engine.errors import QuantdeckError
+from quantdeck.engine.mix.cost_forwards import Budget, Forwards, Stop
+from quantdeck.engine.mix.front import Field, block_order, cheapest, count_layers, return_order, single_order
+from quantdeck.engine.mix.ledger_measure import Measuring, measure
+from quantdeck.engine.mix.pareto import Setting, pareto
+from quantdeck.engine.mix.trial import Objective, Source, StopReason, Trial, run_search
+from quantdeck.engine.plan import Mode, Threshold
+
+KINDS = ("pool", "leaky", "pool", "add", "pool", "pool", "add", "leaky")
+
+
+def world_of(kinds=KINDS, loudness=(1.0,) * 4, **rest) -> World:
+    graph = network(kinds)
+    energies = [1e-3 * (1 + (11 * index) % 7) for index in range(len(map_of(graph).sources))]
+    return World(graph, energies, loudness, **rest)
+
+
+def setting_of(target: float, kinds=KINDS, samples=2, total=4, **rest) -> Setting:
+    graph = network(kinds)
+    return Setting(
+        graph,
+        plan_of(graph),
+        Mode.F32,
+        Objective(target, {}),
+        samples,
+        total,
+        measuring=Measuring(1, 0, 0),
+        **rest,
+    )
+
+
+def field_of(world: World, kinds=KINDS, cost=count_layers) -> Field:
+    graph = network(kinds)
+    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=Measuring(1, 0, 0))
+    trials = next(steps)
+    try:
+        while True:
+            trials = steps.send(world(trials))
+    except StopIteration as stop:
+        return Field.of(stop.value, cost, {})
+
+
+def every_plan(field: Field):
+    names = field.ledger.map.names
+    return (frozenset(item) for size in range(len(names) + 1) for item in itertools.combinations(names, size))
+
+
+# ---------------------------------------------------------------- fronts
+
+
+@pytest.mark.parametrize("order", [block_order, single_order])
+def test_orders_go_from_all_int8_to_all_float(order):
+    field = field_of(world_of())
+    path = order(field)
+    assert path[0] == frozenset()
+    assert path[-1] == frozenset(field.ledger.map.names)
+    assert all(a < b for a, b in itertools.pairwise(path))
+    assert path == order(field)
+
+
+@pytest.mark.parametrize("share", [0.7, 0.4, 0.2, 0.1])
+def test_the_cheapest_is_as_cheap_as_the_best_of_all_plans(share):
+    field = field_of(world_of())
+    allowed = field.loss(frozenset()) * share
+    found = cheapest(field, [block_order(field), single_order(field)], allowed)
+    best = min(len(item) for item in every_plan(field) if field.loss(item) <= allowed)
+    assert field.loss(found) <= allowed
+    assert len(found) <= best + 1  # greedy orders and single exchanges: seldom one layer more
+
+
+def test_what_others_made_needless_goes_back():
+    field = field_of(world_of())
+    allowed = field.loss(frozenset()) * 1.01
+    assert return_order(field, frozenset(field.ledger.map.names), allowed) == frozenset()
+
+
+def test_a_cost_that_counts_otherwise_is_followed():
+    world = world_of()
+    prices = {name: 10.0 if name == "l4" else 1.0 for name in world.map.names}
+    field = field_of(world, cost=lambda floats: sum(prices[name] for name in floats))
+    allowed = field.loss(frozenset()) * 0.4
+    found = cheapest(field, [block_order(field), single_order(field)], allowed)
+    best = min(field.cost(item) for item in every_plan(field) if field.loss(item) <= allowed)
+    assert field.cost(found) <= best * 1.2
+
+
+# ---------------------------------------------------------------- pareto
+
+
+def test_the_target_is_met_confirmed_and_cheap():
+    world = world_of()
+    outcome = run_search(pareto(setting_of(0.998)), world)
+    assert outcome.reason is StopReason.CONFIRMED
+    assert outcome.reached
+    assert outcome.fresh.samples == 2
+    assert outcome.fresh.value == pytest.approx(outcome.cos)
+    losses = {item: 1 / (1 + world.total(item)) ** 0.5 for item in every_plan(field_of(world_of()))}
+    best = min(len(item) for item, cos in losses.items() if 0.5 + 0.5 * cos >= 0.998)
+    assert len(outcome.plan.modes) == best
+    assert outcome.trials == len(world.trials)
+
+
+def test_a_target_that_int8_meets_needs_no_ledger():
+    world = world_of()
+    outcome = run_search(pareto(setting_of(0.9)), world)
+    assert (outcome.reason, dict(outcome.plan.modes), outcome.ledger) == (StopReason.CONFIRMED, {}, None)
+    assert len(world.trials) == 2
+
+
+def test_a_target_out_of_reach_ends_with_the_best():
+    world = world_of(factor=lambda floats: 1.0, dead=lambda floats: True)
+    outcome = run_search(pareto(setting_of(0.999)), world)
+    assert outcome.reason is StopReason.NOTHING_LEFT
+    assert outcome.cos == max(point.cos for point in outcome.curve)
+
+
+def test_a_dead_slice_never_passes():
+    outcome = run_search(pareto(setting_of(0.998)), world_of(dead=lambda floats: "l6" not in floats))
+    assert outcome.reason is StopReason.CONFIRMED
+    assert "l6" in outcome.plan.modes
+
+
+def test_noise_that_the_sum_does_not_know_is_found_by_trials():
+    world = world_of(factor=lambda floats: 2.0 if "l2" in floats else 1.2)
+    outcome = run_search(pareto(setting_of(0.998)), world)
+    assert outcome.reason is StopReason.CONFIRMED
+    assert outcome.cos >= 0.998
+
+
+def test_fresh_samples_that_disagree_ask_for_more():
+    calm, loud = world_of(), world_of(loudness=(1.0, 1.0, 2.0, 2.0))
+    first, second = (run_search(pareto(setting_of(0.995)), world) for world in (calm, loud))
+    assert second.reason is StopReason.CONFIRMED
+    assert second.fresh.value >= 0.995
+    assert len(second.plan.modes) > len(first.plan.modes)
+
+
+@pytest.mark.parametrize(
+    "budget", [Budget(trials=5), Budget(forwards=40), Budget(over=lambda: StopReason.BUDGET)]
+)
+def test_a_spent_budget_ends_with_what_there_is(budget):
+    outcome = run_search(pareto(setting_of(0.998, budget=budget)), world_of())
+    assert outcome.reason is StopReason.BUDGET
+    assert outcome.trials <= 5
+
+
+def test_the_best_valid_plan_can_be_taken_at_any_moment():
+    seen = []
+    world, search = world_of(), pareto(setting_of(0.998, watch=seen.append))
+    trials = next(search)
+    try:
+        while not any(point.cos >= 0.998 for point in seen):
+            trials = search.send(world(trials))
+        with pytest.raises(StopIteration) as stop:
+            search.throw(Stop())
+    except StopIteration:  # pragma: no cover
+        pytest.fail("ended before the throw")
+    outcome = stop.value.value
+    assert outcome.reason is StopReason.USER
+    assert outcome.plan == seen[-1].plan
+    assert outcome.cos >= 0.998
+
+
+def test_the_same_results_give_the_same_trials():
+    first, second = world_of(), world_of()
+    outcomes = [run_search(pareto(setting_of(0.998)), world) for world in (first, second)]
+    assert first.trials == second.trials
+    assert outcomes[0].plan == outcomes[1].plan
+
+
+def test_failed_trials_do_not_end_the_search():
+    world = world_of(
+        broken=lambda trial: (
+            trial.source == own("l3")
+            or ("l0" in trial.plan.modes and trial.source is None and len(trial.plan.modes) < 8)
+        )
+    )
+    outcome = run_search(pareto(setting_of(0.998)), world)
+    assert outcome.reason in (StopReason.CONFIRMED, StopReason.NOTHING_LEFT)
+    assert outcome.cos > -1
+
+
+def test_the_best_set_of_thresholds_is_the_start():
+    better = {name: Threshold(1.0, -1.0, 1.0, "mse") for name in network(KINDS).tensors}
+    world = world_of()
+    plain = world._score
+
+    def scored(trial: Trial):
+        if trial.plan.thresholds["l0"].method == "mse":
+            world.factor = lambda floats: 0.5
+        else:
+            world.factor = lambda floats: 1.0
+        return plain(trial)
+
+    world._score = scored
+    outcome = run_search(pareto(setting_of(0.998, methods={"mse": better}, refine=2)), world)
+    assert outcome.plan.thresholds["l0"].method == "mse"
+
+
+def test_samples_are_checked():
+    with pytest.raises(QuantdeckError, match="give 1 to 4"):
+        setting_of(0.9, samples=5)
+    with pytest.raises(QuantdeckError, match="above 0"):
+        Budget(trials=0)
+
+
+# ---------------------------------------------------------------- counting
+
+
+def test_layer_forwards_count_what_is_run():
+    graph = network(("pool", "pool", "pool", "pool"))
+    count = Forwards(graph, frozenset(graph.by_name), 10)
+    plan = plan_of(graph)
+    assert count(Trial(plan, samples=3)) == 12
+    assert count(Trial(plan.with_modes({"l0": Mode.F32, "l1": Mode.F32}))) == 20
+    assert count(Trial(plan, samples=1, source=own("l2"))) == 2
+    assert count(Trial(plan, samples=1, source=Source("cast", "l2", "l3"))) == 1
+    assert count(Trial(replace(plan, modes=dict.fromkeys(graph.by_name, Mode.F32)), samples=4)) == 0
