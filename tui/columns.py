@@ -41,9 +41,9 @@ def sqnr_cell(glyphs: Glyphs) -> Callable[[Any, int], list[Part]]:
     def parts(value: Any, width: int) -> list[Part]:
         if value is None:
             return [(" " * width, "plain")]
-        text = fit(figures.decibel(value), 5, right=True)
+        text = fit(figures.stale(value) + figures.decibel(value), 6, right=True)
         if math.isnan(value):
-            return [(text + " " * (width - 5), "muted")]
+            return [(text + " " * (width - 6), "muted")]
         tone, sign = figures.verdict(value)
         return [(text + " ", "plain"), (f"{bar(value, glyphs)} {sign}", tone)]
 
@@ -56,6 +56,15 @@ def mode_cell(value: Any, width: int) -> list[Part]:
     return [(fit(text, width), "accent" if text in ("F16", "BF16", "F32") else "plain")]
 
 
+def gain_cell(value: Any, width: int) -> list[Part]:
+    """What the network would gain with this layer in the other mode: predicted dB, and by how much it may err."""
+    if value is None:
+        return [(" " * width, "plain")]
+    gain, error = value
+    tone = "good" if gain > error else "muted"
+    return [(fit(f"{gain:+.1f} ({error:.1f})", width, right=True), tone)]
+
+
 @lru_cache(4096)
 def shape_size(shape: str) -> int:
     """How many elements a shape has, for sorting."""
@@ -65,7 +74,7 @@ def shape_size(shape: str) -> int:
 
 def blank(text: Callable[[Any], str]) -> Callable[[Any], str]:
     """Nothing in place of a figure that is not there yet: a column of dashes says less and distracts."""
-    return lambda value: "" if value is None else text(value)
+    return lambda value: "" if value is None else figures.stale(value) + text(value)
 
 
 def layer_columns(glyphs: Glyphs) -> tuple[Column, ...]:
@@ -87,7 +96,10 @@ def layer_columns(glyphs: Glyphs) -> tuple[Column, ...]:
         Column("local_cos", "local cos", 9, blank(figures.cosine), right=True, priority=10),
         Column("local_sqnr", "local dB", 8, blank(figures.decibel), right=True, priority=7),
         Column("cos", "cos", 8, blank(figures.cosine), right=True, priority=3),
-        Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
+        Column("sqnr", "SQNR dB", 18, priority=0, parts=sqnr_cell(glyphs)),
+        Column(
+            "gain", "if changed", 10, parts=gain_cell, priority=6, rank=lambda gain: gain[0], descending=True
+        ),
         Column("saturation", "clipped", 7, blank(figures.share), right=True, priority=11, descending=True),
         Column("mode", "mode", 4, priority=1, parts=mode_cell),
     )

@@ -4,6 +4,18 @@ import math
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NOTHING = "-"
+STALE = "~"
+
+
+class Stale(float):
+    """A figure of another plan than the one that is shown; ``~`` stands before it."""
+
+    __slots__ = ()
+
+
+def stale(value: object) -> str:
+    """The sign before a figure that belongs to another plan."""
+    return STALE if isinstance(value, Stale) else ""
 
 
 def count(value: float | None) -> str:

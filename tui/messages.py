@@ -1,6 +1,8 @@
 """Every message between readers, widgets and screens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from textual.message import Message
 
@@ -54,6 +56,21 @@ class PromptDone(Message):
     purpose: str
     text: str
     kept: bool
+
+
+@dataclass
+class Answered(Message):
+    """The process that assesses plans has said something (assessor.py)."""
+
+    answer: Mapping[str, Any]
+
+
+@dataclass
+class ChoiceDone(Message):
+    """The line of choices was left; *value* is empty after Escape."""
+
+    purpose: str
+    value: str
 
 
 @dataclass

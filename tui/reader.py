@@ -10,6 +10,8 @@ from typing import Any, Self
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from ..sessions.store import open_session
+from .figures import Stale
+from .reach import Wiring
 from .snapshots import JobView, LayerColumns, LayerView, ScoreView, SessionView, TensorView
 
 BUSY_TIMEOUT = 50  # milliseconds; the screen waits no longer for a writer
@@ -20,11 +22,23 @@ _JOB_COLUMNS = (
 _JOB = ", ".join(_JOB_COLUMNS)
 _FIGURES = ("mode", "local_cos", "local_sqnr", "cos", "sqnr", "saturation")
 _LAYERS = """
-SELECT l.position, l.name, l.op, l.shape, l.macs, l.params, l.outputs,
+SELECT l.position, l.name, l.op, l.shape, l.macs, l.params, l.inputs, l.outputs,
        s.mode, s.local_cos, s.local_sqnr, s.cos, s.sqnr, s.saturation
 FROM layer l LEFT JOIN layer_score s ON s.layer = l.name AND s.plan = ?
 ORDER BY l.position
 """
+_JOINS = ("Add", "Sub", "Mul")  # ops without products in the count that do not pass thresholds on
+_LINEAGE = """
+WITH RECURSIVE line(id, depth) AS (
+    SELECT ?, 0 UNION ALL
+    SELECT p.parent, depth + 1 FROM plan p JOIN line ON p.id = line.id WHERE p.parent IS NOT NULL AND depth < 500
+)
+SELECT id FROM line WHERE EXISTS (SELECT 1 FROM {table} t WHERE t.plan = line.id) ORDER BY depth LIMIT 1
+"""  # a plan, or the nearest one before it, of which there are figures
+
+
+PlanRows = tuple[Mapping[str, tuple[float, str]], Mapping[str, str]]
+"""Threshold and method by tensor, and mode by layer."""
 
 
 class SessionReader:
@@ -93,11 +107,16 @@ class SessionReader:
             job=next(iter(self.jobs(limit=1)), None),
         )
 
+    def _known(self, plan: int | None, table: str) -> int | None:
+        """The plan whose figures stand for *plan*'s until it has some."""
+        row = self._one(_LINEAGE.format(table=table), plan)
+        return row[0] if row else None
+
     def _score(self, plan: int | None) -> ScoreView | None:
         row = self._one(
-            "SELECT cos, sqnr, dead, top1_float, top1_int8, labelled FROM score WHERE plan = ?"
+            "SELECT cos, sqnr, dead, top1_float, top1_int8, labelled, plan FROM score WHERE plan = ?"
             " ORDER BY created DESC, id DESC LIMIT 1",
-            plan,
+            self._known(plan, "score"),
         )
         return ScoreView(*row) if row else None
 
@@ -114,25 +133,42 @@ class SessionReader:
         return job_view(row) if row else None
 
     def layers(self, plan: int | None) -> LayerColumns:
-        """The layer table under *plan*."""
-        rows = self._connection.execute(_LAYERS, (plan,)).fetchall()
-        keys = ("position", "name", "op", "shape", "macs", "params", "outputs", *_FIGURES)
-        columns: dict[str, list[object]] = (
+        """The layer table under *plan*; figures that may not hold for it are ``Stale``."""
+        known = self._known(plan, "layer_score")
+        rows = self._connection.execute(_LAYERS, (known,)).fetchall()
+        keys = ("position", "name", "op", "shape", "macs", "params", "inputs", "outputs", *_FIGURES)
+        columns: dict[str, list[Any]] = (
             {key: list(values) for key, values in zip(keys, zip(*rows, strict=True), strict=True)}
             if rows
             else {key: [] for key in keys}
         )
-        tensors = tuple(_first(text) for text in columns.pop("outputs"))
-        thresholds, modes = self.plan_rows(plan)
-        found = [thresholds.get(tensor) for tensor in tensors]
+        outputs = columns.pop("outputs")
+        carriers = [
+            name
+            for name, op, macs in zip(columns["name"], columns["op"], columns["macs"], strict=True)
+            if not macs and op not in _JOINS
+        ]
+        wiring = Wiring(columns["name"], columns.pop("inputs"), outputs, carriers)
+        tensors = tuple(_first(text) for text in outputs)
+        new = self.plan_rows(plan)
+        old = new if known == plan else self.plan_rows(known)
+        found = [new[0].get(tensor) for tensor in tensors]
         columns["threshold"] = [row[0] if row else None for row in found]
         columns["method"] = [row[1] if row else None for row in found]
+        fixed = frozenset(
+            name
+            for name, mode in zip(columns["name"], columns["mode"], strict=True)
+            if mode not in (None, "INT8") and name not in old[1]
+        )
+        if old is not new:
+            mark_stale(columns, wiring, changed_layers(old, new, wiring))
         columns["mode"] = [
-            mode or modes.get(str(name)) for mode, name in zip(columns["mode"], columns["name"], strict=True)
+            new[1].get(name) or (mode if name in fixed or mode is None else "INT8")
+            for mode, name in zip(columns["mode"], columns["name"], strict=True)
         ]
-        return LayerColumns(columns, tensors)
+        return LayerColumns(columns, tensors, wiring, fixed)
 
-    def plan_rows(self, plan: int | None) -> tuple[Mapping[str, tuple[float, str]], Mapping[str, str]]:
+    def plan_rows(self, plan: int | None) -> PlanRows:
         """Threshold and method by tensor, and mode by layer, of a plan."""
         row = self._one("SELECT body FROM plan WHERE id = ?", plan)
         if row is None:
@@ -224,3 +260,31 @@ def job_view(row: tuple[Any, ...]) -> JobView:
 def _first(outputs: object) -> str:
     names = json.loads(str(outputs))
     return str(names[0]) if names else ""
+
+
+def changed_layers(old: PlanRows, new: PlanRows, wiring: Wiring) -> set[str]:
+    """Layers whose mode, or the threshold of one of whose outputs, differs between two plans."""
+    tensors = {
+        name
+        for name in old[0].keys() | new[0].keys()
+        if old[0].get(name, (None,))[0] != new[0].get(name, (None,))[0]
+    }
+    modes = {name for name in old[1].keys() | new[1].keys() if old[1].get(name) != new[1].get(name)}
+    readers = (
+        {name for name in wiring.names if not tensors.isdisjoint(wiring.reads[name])} if tensors else set()
+    )
+    makers = (
+        {name for name in wiring.names if not tensors.isdisjoint(wiring.makes[name])} if tensors else set()
+    )
+    return modes | makers | readers
+
+
+def mark_stale(columns: Mapping[str, list[Any]], wiring: Wiring, changed: set[str]) -> None:
+    """Wrap the figures that another plan has: local ones near a change, accumulated ones behind it."""
+    near = wiring.touched(changed)
+    behind = wiring.behind(near)
+    for row, name in enumerate(columns["name"]):
+        keys = ("cos", "sqnr", "saturation") if name in behind else ()
+        for key in (*keys, *(("local_cos", "local_sqnr") if name in near else ())):
+            if columns[key][row] is not None:
+                columns[key][row] = Stale(columns[key][row])

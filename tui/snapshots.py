@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .reach import Wiring
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreView:
@@ -15,6 +17,7 @@ class ScoreView:
     top1_float: float | None
     top1_int8: float | None
     labelled: int | None
+    plan: int | None = None  # whose score it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ class SessionView:
     score: ScoreView | None
     job: JobView | None
 
+    @property
+    def stale(self) -> bool:
+        """Whether the score is that of another plan than the current one."""
+        return self.score is not None and self.score.plan != self.plan
+
 
 @dataclass(frozen=True, slots=True)
 class LayerColumns:
@@ -72,6 +80,8 @@ class LayerColumns:
 
     columns: Mapping[str, list[object]]
     tensors: tuple[str, ...]  # the first output of each layer
+    wiring: Wiring
+    fixed: frozenset[str] = frozenset()  # layers that the chip runs in float whatever the plan says
 
     def __len__(self) -> int:
         return len(self.tensors)

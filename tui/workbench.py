@@ -5,9 +5,9 @@ import shlex
 import shutil
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
 from textual.app import App
@@ -25,7 +25,8 @@ from .feed import Feed
 from .frames import CompositorUpdate, Frame, FrameUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
 from .keys import bindings
-from .messages import SessionChanged
+from .messages import Answered, SessionChanged
+from .outlook import Outlook
 from .reader import SessionReader
 from .request import calibration_of, cancel, create, default_folder, start
 from .screens.base import DeckScreen
@@ -34,6 +35,10 @@ from .screens.new_session import NewSessionScreen
 from .session_form import SessionRequest
 from .snapshots import JobView, SessionView
 from .theme import ANSI, DARK
+
+if TYPE_CHECKING:
+    from .assess import Assess
+    from .editor import Editor
 
 
 class AsciiFilter(LineFilter):
@@ -60,10 +65,12 @@ class Workbench(App[None]):
         ansi: bool = False,
         glyphs: str = "braille",
         folder: Path | None = None,
+        assess: bool = True,
     ) -> None:
         """Open on a session (*feed*), on a new session of *model*, or on the list of sessions.
 
         *ansi*: the terminal's own 16 colours. *folder*: where sessions lie, None for the default place.
+        *assess*: whether edits are predicted and scored by a process beside the screen.
         """
         super().__init__()
         self.glyphs = GLYPHS[glyphs]
@@ -81,6 +88,10 @@ class Workbench(App[None]):
         self.console.size = shutil.get_terminal_size()
         self._timer: Timer | None = None
         self._frame = Frame()
+        self._assesses = assess
+        self._assess: Assess | None = None
+        self._editor: Editor | None = None
+        self.outlook = Outlook()
 
     # opening
 
@@ -104,14 +115,25 @@ class Workbench(App[None]):
         feed = Feed(SessionReader(path))
         self.close_session()
         self.feed = feed
-        self._look_later()
+        self._begin()
         self.push_screen(LayersScreen())
 
     def close_session(self) -> None:
         """Let the open session go."""
+        if self._assess is not None:
+            self._assess.close()
+            self._assess = None
+        if self._editor is not None:
+            self._editor.close()
+            self._editor = None
+        self.outlook = Outlook()
         if self.feed is not None:
             self.feed.close()
             self.feed = None
+
+    def on_unmount(self) -> None:
+        """Everything that was edited goes into the main file."""
+        self.close_session()
 
     @property
     def view(self) -> SessionView | None:
@@ -124,7 +146,7 @@ class Workbench(App[None]):
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self.exit)
         self.app_resume_signal.subscribe(self, self._resumed)  # pyright: ignore[reportUnknownMemberType]
-        self._look_later()
+        self._begin()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and ASCII where nothing else can be shown."""
@@ -156,6 +178,12 @@ class Workbench(App[None]):
         self.screen.refresh()
 
     # following
+
+    def _begin(self) -> None:
+        """Follow the session; a plan that was left without a score is assessed now."""
+        self._look_later()
+        if self.view is not None and self.view.stale:
+            self.call_after_refresh(self.assess)
 
     def _look_later(self) -> None:
         """The next look is planned when the last is done; nobody looks where nothing can change."""
@@ -239,6 +267,60 @@ class Workbench(App[None]):
             self.pop_screen()
         else:
             self._switch(self._start())
+
+    # editing
+
+    def edit(self, step: "Callable[[Editor], object]") -> bool:
+        """Do one step on the session's plan; then the screens follow and the plan is assessed."""
+        if self.feed is None:
+            return False
+        from .editor import Editor
+
+        try:
+            if self._editor is None:
+                self._editor = Editor(self.feed.view.path)
+            step(self._editor)
+        except QuantdeckError as error:
+            self.tell(str(error), "bad")
+            return False
+        self._look()
+        self.assess()
+        return True
+
+    def assess(self) -> None:
+        """Have the current plan predicted and, where its figures are stale, scored."""
+        view = self.view
+        if (
+            view is None
+            or view.plan is None
+            or not self._assesses
+            or self.feed is None
+            or self.feed.reader.frozen
+        ):
+            return
+        if self._assess is None:
+            from .assess import Assess
+
+            self._assess = Assess(view.path, lambda answer: self.post_message(Answered(answer)) and None)
+        self.outlook = Outlook(view.plan, "checking", gains=self.outlook.gains)
+        self._assess.ask(view.plan)
+        self._redraw_bars()
+
+    def on_answered(self, event: Answered) -> None:
+        """Take an answer about the current plan over; the screens show it."""
+        outlook = self.outlook.after(event.answer)
+        if outlook == self.outlook:
+            return
+        gained, self.outlook = outlook.gains != self.outlook.gains, outlook
+        self._redraw_bars()
+        if gained:
+            for screen in self.screen_stack:
+                if isinstance(screen, LayersScreen):
+                    screen.show_gains()
+
+    def _redraw_bars(self) -> None:
+        if isinstance(self.screen, DeckScreen):
+            self.screen.draw_bars()
 
     # doing
 

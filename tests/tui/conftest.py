@@ -41,6 +41,7 @@ def deck(tmp_path: Path) -> MakeDeck:
     def make(path: Path | None = None, **options: object) -> Workbench:
         feed = Feed(SessionReader(path)) if path else None
         options.setdefault("folder", tmp_path)
+        options.setdefault("assess", False)
         return Workbench(feed, **options)  # type: ignore[arg-type]
 
     return make

@@ -1,14 +1,16 @@
 """How every screen looks at 80x24 and 160x48, from a stored session; one run in the terminal's own colours."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import quantdeck.tui
 from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.workbench import Workbench
 from sample_session import CREATED, add_job, make_session
+from textual.pilot import Pilot
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 Compare = Callable[..., bool]
@@ -28,7 +30,25 @@ class Stored(Workbench):
 
 def stored_deck(path: Path | None, folder: Path, **options: object) -> Stored:
     feed = Feed(SessionReader(path)) if path else None
+    options.setdefault("assess", False)
     return Stored(feed, folder=folder, **options)  # type: ignore[arg-type]
+
+
+async def settled(pilot: Pilot[None], keys: tuple[str, ...]) -> None:
+    """Press keys and wait until nothing is left to do; what follows a resting cursor is shown now, not timed."""
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    screen = pilot.app.screen
+    if isinstance(screen, LayersScreen):
+        screen._show_detail()
+    for _ in range(3):
+        await pilot.pause()
+
+
+def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """What snap_compare runs before it looks."""
+    return lambda pilot: settled(pilot, keys)
 
 
 @pytest.fixture
@@ -56,20 +76,20 @@ def test_layers(
     snap_compare: Compare, folder: Path, size: tuple[int, int], name: str, keys: tuple[str, ...]
 ) -> None:
     app = stored_deck(make_session(folder / "mobilenet.qdeck"), folder)
-    assert snap_compare(app, press=(*keys, "wait:300"), terminal_size=size)
+    assert snap_compare(app, run_before=after(*keys), terminal_size=size)
 
 
 @SIZES
 def test_calibration(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
     session = make_session(folder / "mobilenet.qdeck")
     add_job(session, heartbeat=4e9)
-    assert snap_compare(stored_deck(session, folder), press=("c", "wait:300"), terminal_size=size)
+    assert snap_compare(stored_deck(session, folder), run_before=after("c"), terminal_size=size)
 
 
 @SIZES
 def test_before_any_calibration(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
     session = make_session(folder / "fresh.qdeck", scored=False, title="digits")
-    assert snap_compare(stored_deck(session, folder), press=("wait:300",), terminal_size=size)
+    assert snap_compare(stored_deck(session, folder), run_before=after(), terminal_size=size)
 
 
 @SIZES
@@ -79,12 +99,12 @@ def test_sessions(
     make_session(folder / "mobilenet.qdeck")
     make_session(folder / "fresh.qdeck", scored=False, title="[/0/conv]\x1b[31m")
     monkeypatch.setattr("quantdeck.tui.listing._changed", lambda path: CREATED)
-    assert snap_compare(stored_deck(None, folder), press=("wait:100",), terminal_size=size)
+    assert snap_compare(stored_deck(None, folder), run_before=after(), terminal_size=size)
 
 
 @SIZES
 def test_new_session(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
-    assert snap_compare(stored_deck(None, folder), press=("n", "f5", "wait:100"), terminal_size=size)
+    assert snap_compare(stored_deck(None, folder), run_before=after("n", "f5"), terminal_size=size)
 
 
 @SIZES
@@ -108,11 +128,11 @@ def test_log(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None
     session = make_session(folder / "mobilenet.qdeck")
     (folder / "job.log").write_text("checking samples\n1 of 100 skipped: a[/].png\ndone: 64 thresholds\n")
     add_job(session, state="done", log="sessions/job.log")
-    assert snap_compare(stored_deck(session, folder), press=("L", "wait:100"), terminal_size=size)
+    assert snap_compare(stored_deck(session, folder), run_before=after("L"), terminal_size=size)
 
 
 @pytest.mark.parametrize("glyphs", ["block", "ascii"])
 def test_sixteen_colours_and_other_glyphs(snap_compare: Compare, folder: Path, glyphs: str) -> None:
     session = make_session(folder / "hostile.qdeck", hostile=True)
     app = stored_deck(session, folder, ansi=True, glyphs=glyphs)
-    assert snap_compare(app, press=("down", "wait:300"), terminal_size=(160, 48))
+    assert snap_compare(app, run_before=after("down"), terminal_size=(160, 48))

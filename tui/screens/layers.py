@@ -11,18 +11,20 @@ from ...sessions.faults import explained
 from ..columns import layer_columns
 from ..keys import bindings
 from ..messages import PromptChanged, PromptDone, RowChosen, RowMoved, SessionChanged, SortAsked
+from ..reach import Wiring
 from ..widgets.cells import Part
+from ..widgets.choice_line import ChoiceLine
 from ..widgets.detail import DetailPane
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.prompt import Prompt, matcher
 from ..widgets.table_model import TableModel
-from .base import DeckScreen
+from .layer_edits import LayerEdits
 
 REST = 0.2  # seconds the cursor rests before the detail follows: moving costs two rows, not a screen
 
 
-class LayersScreen(DeckScreen):
+class LayersScreen(LayerEdits):
     """The layer table; the detail below it, or in its place on a small screen."""
 
     AREAS: ClassVar[tuple[str, ...]] = ("layers",)
@@ -30,11 +32,13 @@ class LayersScreen(DeckScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tensors: tuple[str, ...] = ()
+        self.wiring = Wiring((), (), ())
         self._rows: dict[str, int] = {}
         self._filter = ""
         self._find = ""
         self._op: str | None = None
+        self._told: int | None = None  # the row that the line of state speaks of
+        self._said: tuple[int | None, str, str] = (None, "", "")  # at which row, sentence, tone
         self._rest: Timer | None = None
 
     def body(self) -> ComposeResult:
@@ -44,6 +48,7 @@ class LayersScreen(DeckScreen):
         )
         yield DetailPane(id="detail")
         yield Prompt()
+        yield ChoiceLine()
         yield Lines(id="status")
 
     def on_mount(self) -> None:
@@ -51,11 +56,6 @@ class LayersScreen(DeckScreen):
         super().on_mount()
         self._load()
         self.table.focus()
-
-    @property
-    def table(self) -> LineTable:
-        """The layer table."""
-        return self.query_one("#layers", LineTable)
 
     @property
     def detail(self) -> DetailPane:
@@ -82,13 +82,17 @@ class LayersScreen(DeckScreen):
             self.say(str(error), "bad")
             return
         table = self.table
-        ordered = table.model.sorted_by
-        self._tensors = layers.tensors
+        ordered, row, place = table.model.sorted_by, table.row, table.cursor - table.top
+        self.wiring, self.fixed = layers.wiring, layers.fixed
         self._rows = {str(name): row for row, name in enumerate(layers.columns["name"])}
-        table.load(TableModel(layers.columns), keep=keep)
+        gains = self.deck.outlook.gains
+        columns = {**layers.columns, "gain": [gains.get(str(name)) for name in layers.columns["name"]]}
+        table.load(TableModel(columns), keep=keep)
         self._apply_filter()
         if keep and ordered:
             table.sort(*ordered)
+        if keep and row is not None:
+            table.go_row(row, place)
         self._draw_status()
         self._show_detail_later()
 
@@ -110,11 +114,18 @@ class LayersScreen(DeckScreen):
             for key, value in figures.items():
                 table.set(row, key, value)
 
+    def show_gains(self) -> None:
+        """What the ledger predicts of each layer."""
+        gains = self.deck.outlook.gains
+        for name, row in self._rows.items():
+            self.table.set(row, "gain", gains.get(name))
+
     # what the table tells
 
     def on_row_moved(self, event: RowMoved) -> None:
         """The line of state follows at once, the detail when the cursor rests."""
-        self._draw_status()
+        if event.row != self._told:
+            self._draw_status()
         self._show_detail_later()
 
     def on_row_chosen(self, event: RowChosen) -> None:
@@ -138,6 +149,9 @@ class LayersScreen(DeckScreen):
         if self.has_class("-short") and self.detail.has_class("-open"):
             self.detail.remove_class("-open")
             self._arrange()
+        elif self.table.marks:
+            self.table.mark(set(self.table.marks), False)
+            self._draw_status()
         elif self._filter or self._op:
             self._filter, self._op = "", None
             self._apply_filter()
@@ -225,6 +239,9 @@ class LayersScreen(DeckScreen):
         if event.purpose == "filter":
             self._filter = event.text if event.kept else ""
             self._apply_filter()
+        elif event.purpose == "threshold":
+            if event.kept and event.text.strip():
+                self.take_threshold(event.text.strip())
         elif event.kept:
             self._find = event.text
             self._jump(1)
@@ -258,7 +275,17 @@ class LayersScreen(DeckScreen):
         way = self.deck.copy(text)
         self._draw_status(f"copied {way}: {text}", "accent")
 
+    def say(self, sentence: str, tone: str = "muted") -> None:
+        """Say a sentence; it stands until the cursor moves or another is said."""
+        self._said = (self.table.row, sentence, tone)
+        super().say(sentence, tone)
+
     def _draw_status(self, said: str = "", tone: str = "muted") -> None:
+        row, sentence, its_tone = self._said
+        if not said and sentence and row == self.table.row:
+            super().say(sentence, its_tone)
+            return
+        self._said = (None, "", "")
         glyphs, table = self.deck.glyphs, self.table
         parts: list[Part] = [(f" {table.position_text}", "muted")]
         if self._filter or self._op:
@@ -266,6 +293,7 @@ class LayersScreen(DeckScreen):
             parts.append((f" {glyphs.dot} filter: {shown}", "accent"))
         if said:
             parts.append((f" {glyphs.dot} {glyphs.show(said)}", tone))
+        self._told = table.row
         self.set_status([parts])
 
     def _arrange(self) -> None:

@@ -1,16 +1,19 @@
 """The lines around every screen: the session above, the keys below, and one when it is too small."""
 
-from ..figures import cosine, decibel, duration, share, verdict
+from ..figures import STALE, cosine, decibel, duration, share, verdict
 from ..glyphs import Glyphs
 from ..keys import Key
+from ..outlook import Outlook
 from ..snapshots import JobView, SessionView
-from .cells import Part, cut
+from .cells import Part, cut, cut_middle
 from .painted import Lines
 
 SMALLEST = (80, 24)
 
 
-def header_lines(view: SessionView | None, title: str, glyphs: Glyphs, width: int) -> list[list[Part]]:
+def header_lines(
+    view: SessionView | None, title: str, glyphs: Glyphs, width: int, outlook: Outlook | None = None
+) -> list[list[Part]]:
     """Two lines: program, session, chip and job; plan and score."""
     if view is None:
         return [
@@ -23,24 +26,46 @@ def header_lines(view: SessionView | None, title: str, glyphs: Glyphs, width: in
     first.append((f"{gap}{glyphs.show(view.chip)}{gap}int8 + {glyphs.show(view.fp_type)}", "plain"))
     job = job_parts(view.job, glyphs)
     said = job or ([(title, "plain")] if title else [])
-    return [first + ([(gap, "muted"), *said] if said else []), _score_line(view, glyphs)]
+    return [
+        first + ([(gap, "muted"), *said] if said else []),
+        _score_line(view, glyphs, width, outlook or Outlook()),
+    ]
 
 
-def _score_line(view: SessionView, glyphs: Glyphs) -> list[Part]:
+def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook) -> list[Part]:
     gap = f" {glyphs.dot} "
-    plan = glyphs.show(view.plan_label) or "no plan yet: calibrate (c)"
-    line: list[Part] = [(f" {plan}", "muted")]
+    if view.plan is None:
+        return [(" no plan yet: calibrate (c)", "muted")]
+    label = cut_middle(glyphs.show(view.plan_label), max(16, width // 4), glyphs.cut)
+    line: list[Part] = [(f" {label}", "muted")]
     if view.score is None:
-        return line
-    score = view.score
+        return line + _outlook_parts(view, gap, outlook)
+    score, old = view.score, STALE if view.stale else ""
     tone, sign = verdict(score.sqnr)
-    line.append((f"{gap}cos {cosine(score.cos)}{gap}SQNR ", "plain"))
-    line.append((f"{decibel(score.sqnr)} dB {sign.strip()}", tone))
+    line.append((f"{gap}cos {old}{cosine(score.cos)}{gap}SQNR ", "plain"))
+    line.append(
+        (f"{old}{decibel(score.sqnr)} dB {'' if old else sign.strip()}".rstrip(), "plain" if old else tone)
+    )
+    if view.stale:
+        return line + _outlook_parts(view, gap, outlook)
     if score.top1_int8 is not None:
         line.append((f"{gap}top-1 float {share(score.top1_float)} int8 {share(score.top1_int8)}", "plain"))
     if score.dead:
         line.append((f"{gap}!! {score.dead} dead part{'s' if score.dead > 1 else ''}", "bad"))
     return line
+
+
+def _outlook_parts(view: SessionView, gap: str, outlook: Outlook) -> list[Part]:
+    """What is expected of a plan without a score of its own: the prediction, and whether it is being checked."""
+    if view.plan is None:
+        return []
+    state = outlook.state if outlook.plan == view.plan else ""
+    parts: list[Part] = []
+    if state and outlook.sqnr is not None:
+        low, high = decibel(outlook.low), decibel(outlook.high)
+        parts.append((f"{gap}predicted {decibel(outlook.sqnr)} dB ({low} to {high})", "accent"))
+    said = {"checking": "stale, checking", "failed": "stale, not checked"}.get(state, "stale: e scores it")
+    return [*parts, (gap + said, "weak")]
 
 
 def job_parts(job: JobView | None, glyphs: Glyphs) -> list[Part]:

@@ -5,7 +5,7 @@ cell and nothing for a cell that cannot be seen.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,6 +54,7 @@ class LineTable(Painted, can_focus=True):
         self.top = 0
         self.column = 0  # column cursor
         self.column_cursor = True  # whether the head marks the column under the cursor
+        self.marks: set[int] = set()  # rows
         self._names = names
         self._strips: OrderedDict[tuple[object, ...], Strip] = OrderedDict()
         self._placed: tuple[Placed, ...] = ()
@@ -75,7 +76,17 @@ class LineTable(Painted, can_focus=True):
         self._wanted = max(self._least, min(longest, LONGEST_NAME))
         if not keep:
             self.cursor = self.top = 0
+            self.marks.clear()
         self._again()
+
+    def mark(self, rows: Iterable[int], marked: bool = True) -> None:
+        """Mark rows, or take their marks away."""
+        rows = set(rows)
+        changed = rows - self.marks if marked else rows & self.marks
+        self.marks = self.marks | rows if marked else self.marks - rows
+        for place in range(self.top, min(self.top + self.page, len(self.model))):
+            if self.model.order[place] in changed:
+                self.refresh(Region(0, 1 + place - self.top, MARK, 1))
 
     def set(self, row: int, key: str, value: object) -> None:
         """Change one value and repaint its cell if it can be seen."""
@@ -116,6 +127,17 @@ class LineTable(Painted, can_focus=True):
         else:
             for changed in (before, place):
                 self.refresh(Region(0, 1 + changed - self.top, self.size.width, 1))
+        self._tell()
+
+    def go_row(self, row: int, line: int) -> None:
+        """Put the cursor on a row, on a line of the window where that can be."""
+        place = self.model.place(row)
+        if place is None:
+            return
+        self.cursor = place
+        self.top = max(0, min(place - line, len(self.model) - self.page))
+        self._keep_in_window()
+        self._again()
         self._tell()
 
     @property
@@ -250,7 +272,7 @@ class LineTable(Painted, can_focus=True):
             return self.strip(clip(said, width))
         row = self.model.order[place]
         selected = place == self.cursor
-        key = (row, self.model.revision[row], selected, self.has_focus and selected, width)
+        key = (row, self.model.revision[row], selected, self.has_focus and selected, row in self.marks, width)
         strip = self._strips.get(key)
         if strip is None:
             strip = self._strips[key] = self._row(row, selected, width)
@@ -276,7 +298,8 @@ class LineTable(Painted, can_focus=True):
 
     def _row(self, row: int, selected: bool, width: int) -> Strip:
         glyphs = self.glyphs
-        parts: list[Part] = [((glyphs.cursor if selected else " ") + " ", "plain")]
+        parts: list[Part] = [(glyphs.cursor if selected else " ", "plain")]
+        parts.append(("*", "accent") if row in self.marks else (" ", "plain"))
         for index, placed in enumerate(self._placed):
             value = self.model.value(row, placed.column.key)
             if index == 0 and self._names:

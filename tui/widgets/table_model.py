@@ -60,7 +60,7 @@ class TableModel:
     def set(self, row: int, key: str, value: object) -> bool:
         """Change a value; False when it is there already. The order stays (rows never move by themselves)."""
         column = self.values[key]
-        if column[row] == value:
+        if column[row] == value and type(column[row]) is type(value):  # a stale figure may be confirmed
             return False
         column[row] = value
         self.revision[row] += 1
