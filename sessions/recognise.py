@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..engine.errors import QuantdeckError
+from ..engine.regular import irregular
 from ..engine.text import visible
 from .schema import APPLICATION_ID, VERSION
 
@@ -32,8 +33,9 @@ def read_header(path: Path) -> Header:
     Errors: QuantdeckError when there is no such file, when it is empty, or no database.
     """
     try:
-        if path.is_dir():
-            raise QuantdeckError(f"{visible(str(path))} is a folder; give a session file")
+        what = irregular(path)
+        if what is not None:
+            raise QuantdeckError(f"{visible(str(path))} {what}; give a session file")
         with path.open("rb") as file:
             head = file.read(100)
         size = path.stat().st_size

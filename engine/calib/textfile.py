@@ -5,7 +5,11 @@ import tempfile
 from pathlib import Path
 
 from ..errors import QuantdeckError
+from ..regular import irregular, read_regular
 from ..text import visible
+
+LARGEST = 1 << 28
+"""Bytes of a table; one of 10,000 layers has about a million."""
 
 
 def read_lines(path: Path, what: str) -> list[str]:
@@ -14,7 +18,7 @@ def read_lines(path: Path, what: str) -> list[str]:
     what: "calibration table" or "quantize table", for the message. Errors: QuantdeckError.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST)
     except OSError as error:
         reason = error.strerror or "unreadable"
         raise QuantdeckError(
@@ -33,10 +37,12 @@ def read_lines(path: Path, what: str) -> list[str]:
 def write_text(path: Path, text: str, what: str) -> None:
     """Write *text* whole or not at all.
 
-    Errors: QuantdeckError when the folder is missing or cannot be written to.
+    Errors: QuantdeckError when the folder is missing or cannot be written to, and where *path* is no regular
+    file (a device would be lost).
     """
     temporary = None
     try:
+        _refuse_irregular(path)
         handle, temporary = tempfile.mkstemp(prefix=".quantdeck-", dir=path.parent or None)
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
@@ -49,6 +55,16 @@ def write_text(path: Path, text: str, what: str) -> None:
         raise QuantdeckError(
             f"{visible(str(path))}: the {what} cannot be written ({reason}); choose another place."
         ) from error
+
+
+def _refuse_irregular(path: Path) -> None:
+    """A device, a pipe or a socket is never replaced by a file."""
+    try:
+        what = irregular(path)
+    except FileNotFoundError:
+        return
+    if what is not None:
+        raise OSError(None, what, str(path))
 
 
 def _mode(path: Path) -> int:

@@ -19,6 +19,9 @@ Array = np.ndarray
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 NPY_MAGIC = b"\x93NUMPY"
 CHUNK = 1 << 20
+LARGEST_ARRAY = 1 << 32
+"""Bytes of one array of an npz file: what is packed small may be more than any memory."""
+_LIMIT = f"more than the {LARGEST_ARRAY >> 20} that one array may have; split it into several files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,13 @@ def check_npz_values(data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for item in archive.infolist():
+                if item.file_size > LARGEST_ARRAY:
+                    raise BadFileError(f"unpacks to {item.file_size >> 20} MiB, {_LIMIT}")
                 with archive.open(item) as stream:
                     while stream.read(CHUNK):
                         pass
+    except BadFileError:
+        raise
     except Exception:  # zipfile and zlib raise many kinds on damaged archives
         raise BadFileError("is damaged: the checksum of an array is wrong") from None
 
@@ -86,7 +93,7 @@ def _header(stream: IO[bytes], size: int) -> ArrayHeader:
         raise BadFileError(f"holds values of type {visible(str(dtype))}, which are no numbers")
     if any(length < 0 for length in shape):
         raise BadFileError(f"holds an array of the impossible shape {shape}")
-    missing = stream.tell() + math.prod(shape) * dtype.itemsize - size
+    missing = stream.tell() + math.prod(map(int, shape)) * dtype.itemsize - size
     if missing > 0:
         raise BadFileError(f"is cut off: {missing} bytes are missing")
     return ArrayHeader(tuple(int(length) for length in shape), dtype)

@@ -1,7 +1,8 @@
 """What a sample file is called and how its bytes are read; every fault ends in a reason in words."""
 
-import stat
 from pathlib import Path
+
+from ..regular import irregular
 
 IMAGE_SUFFIXES = frozenset({"jpg", "bmp", "png", "jpeg", "jfif"})
 KINDS = "npz, npy, jpg, jpeg, jfif, png, bmp"
@@ -22,9 +23,9 @@ def kind_of(path: str) -> str | None:
 def read_bytes(path: str) -> bytes:
     """The whole file. Errors: BadFileError when it is no readable file, or empty."""
     try:
-        mode = Path(path).stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise BadFileError("is a folder" if stat.S_ISDIR(mode) else "is no regular file")
+        what = irregular(path)
+        if what is not None:
+            raise BadFileError(what)
         data = Path(path).read_bytes()
     except FileNotFoundError:
         linked = Path(path).is_symlink()

@@ -1,12 +1,15 @@
 """Labels of a classifier's test pictures."""
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import QuantdeckError
+from ..regular import read_regular
 from ..text import one_of, visible
+from .selection import LARGEST_LIST
 
 
 def read_labels(file: Path | str, entries: Sequence[Sequence[str]]) -> tuple[int, ...]:
@@ -40,7 +43,8 @@ def read_labels(file: Path | str, entries: Sequence[Sequence[str]]) -> tuple[int
 
 def _rows(file: Path, shown: str) -> Iterator[tuple[str, str]]:
     try:
-        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
+        text = read_regular(file, LARGEST_LIST).decode("utf-8-sig", "surrogateescape")
+        with io.StringIO(text, newline="") as stream:
             reader = csv.reader(stream)
             columns = [name.strip().lower() for name in next(reader, [])]
             if "file" not in columns or "label" not in columns:
@@ -58,7 +62,7 @@ def _rows(file: Path, shown: str) -> Iterator[tuple[str, str]]:
 
 
 def _number(text: str, name: str, shown: str) -> int:
-    if not (text.strip().isascii() and text.strip().isdigit()):
+    if not (text.strip().isascii() and text.strip().isdigit() and len(text) < 20):
         raise QuantdeckError(
             f"{shown}: the label of {visible(name)} is '{visible(text[:40])}', it must be a class index from 0 on"
         )

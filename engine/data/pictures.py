@@ -5,6 +5,7 @@ other formats are checked as far as their headers tell what must follow.
 """
 
 import zlib
+from collections.abc import Iterator
 
 import cv2
 
@@ -13,7 +14,10 @@ from .preprocess import decode
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8"
+MOST_PIXELS = 1 << 28
+"""A few kilobytes may say that they are a picture larger than any memory."""
 _START_OF_SCAN, _END = 0xDA, b"\xff\xd9"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers that give a JPEG's size
 
 
 def check_image(data: bytes) -> tuple[int, int]:
@@ -28,29 +32,48 @@ def check_image(data: bytes) -> tuple[int, int]:
         _check_png(data)
     elif data[:2] == b"BM" and len(data) >= 26:
         _check_bmp(data)
+    height, width = _declared(data)
+    if height * width > MOST_PIXELS:
+        raise BadFileError(f"has {height} x {width} pixels, more than {MOST_PIXELS}; scale it down")
     image = decode(data, cv2.IMREAD_COLOR)
     if image is None or not image.size:
         raise BadFileError("is no picture that OpenCV can decode")
     return int(image.shape[0]), int(image.shape[1])
 
 
+def _declared(data: bytes) -> tuple[int, int]:
+    """Height and width as the header of a PNG or a JPEG states them; (0, 0) where it states none."""
+    if data[:8] == PNG_MAGIC:
+        return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
+    if data[:2] != JPEG_MAGIC:
+        return 0, 0
+    for marker, position in _segments(data):
+        if marker in _FRAMES:
+            height, width = data[position + 5 : position + 7], data[position + 7 : position + 9]
+            return int.from_bytes(height, "big"), int.from_bytes(width, "big")
+    return 0, 0
+
+
 def _jpeg_ends(data: bytes) -> bool:
     """Whether an end marker follows the first scan; one in an embedded thumbnail does not count."""
+    scans = (position for marker, position in _segments(data) if marker == _START_OF_SCAN)
+    scan = next(scans, None)
+    return scan is not None and data.find(_END, scan) >= 0
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The markers of a JPEG with their places, up to the first scan."""
     position = 2
     while position + 4 <= len(data):
-        if data[position] != 0xFF:
+        marker = data[position + 1]
+        if data[position] != 0xFF or marker == 0xFF:
             position += 1
             continue
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-        elif marker == _START_OF_SCAN:
-            return data.find(_END, position) >= 0
-        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
-            position += 2
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return False
+        yield marker, position
+        if marker == _START_OF_SCAN:
+            return
+        alone = marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8
+        position += 2 + (0 if alone else int.from_bytes(data[position + 2 : position + 4], "big"))
 
 
 def _check_png(data: bytes) -> None:

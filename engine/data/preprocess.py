@@ -20,6 +20,7 @@ from ..text import visible
 
 Array = np.ndarray
 
+LARGEST_SIDE = 1 << 14  # pixels of a side that pictures are resized to; beyond, memory ends before sense does
 CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1, "rgba": 4}
 MEAN, SCALE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
@@ -58,6 +59,10 @@ class Preprocess:
             sizes = tuple(int(size) for size in self.resize_dims)
             if len(sizes) != 2 or min(sizes) < 1:
                 raise QuantdeckError("--resize_dims must be a height and a width, as in 256,256")
+            if max(sizes) > LARGEST_SIDE:
+                raise QuantdeckError(
+                    f"--resize_dims {sizes[0]},{sizes[1]} is too large; no side may have more than {LARGEST_SIDE}"
+                )
             object.__setattr__(self, "resize_dims", sizes)
 
     @property

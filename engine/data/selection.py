@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import QuantdeckError
+from ..regular import read_regular
 from ..text import one_of, visible
 from .files import KINDS, kind_of
 
 SEED = 1684
+LARGEST_LIST = 1 << 28  # bytes
 
 Item = TypeVar("Item")
 Bad = tuple[str, str]  # a file and the reason why it cannot be a sample
@@ -111,7 +113,7 @@ def select_list(file: Path) -> Selection:
     """
     source = f"--data_list {visible(str(file))}"
     try:
-        text = file.read_text("utf-8", "surrogateescape").removeprefix("\ufeff")
+        text = read_regular(file, LARGEST_LIST).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     except OSError as error:
         reason = error.strerror or "no text file"
         raise QuantdeckError(

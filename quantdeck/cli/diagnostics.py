@@ -16,6 +16,12 @@ from ..engine.text import visible
 
 DONE, FAULT, MENDABLE, MISSED, INTERRUPTED, NO_READER = 0, 1, 2, 3, 130, 141
 
+LONGEST_NAME = 300  # signs of a path that are shown
+_REFUSALS = frozenset({
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EINVAL, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.ENODEV, errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS, errno.ETXTBSY,
+})  # fmt: skip
+
 EXIT_STATUS = """\b
 Exit status:
   0  done
@@ -60,7 +66,11 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
     except QuantdeckError as error:
         return _mendable(str(error))
     except OSError as error:
-        return _output_failed(error) or _fault(error)
+        return _output_failed(error) or _named(error) or _fault(error)
+    except MemoryError:
+        return _mendable(
+            "there is not enough memory for this; give smaller inputs or fewer samples at a time"
+        )
     except Exception as error:
         return _fault(error)
 
@@ -103,6 +113,15 @@ def _output_failed(error: OSError) -> int:
         _silence(1)
         return _mendable(f"standard output cannot be written ({error.strerror})")
     return 0
+
+
+def _named(error: OSError) -> int:
+    """Status for a file that the system refuses, whatever it was wanted for; 0 when no file is to blame."""
+    if error.errno not in _REFUSALS or not isinstance(error.filename, str | bytes):
+        return 0
+    name = os.fsdecode(error.filename)
+    shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    return _mendable(f"{visible(shown)}: {error.strerror}; name another file or mend this one")
 
 
 def _silence(descriptor: int) -> None:

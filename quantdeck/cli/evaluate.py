@@ -10,7 +10,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .console import Console, console
 from .diagnostics import DONE, MISSED
-from .options import FILE, option, preprocessing, samples, source_of, target
+from .options import FILE, Between, option, preprocessing, samples, source_of, target
 from .tables import figure, plain, render, shorten
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @option("--quantize_table", type=FILE, help="Layers that stay in a float type.")
 @samples
 @option("--labels", type=FILE, help="CSV with the columns file and label: gives top-1 and top-5.")
-@option("--expected_cos", type=click.FloatRange(0, 1), help="Exit with 3 when the chapter's cos is below this, or "
+@option("--expected_cos", type=Between(0, 1), help="Exit with 3 when the chapter's cos is below this, or "
         "when a part of an output has died.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII; an infinite SQNR is the text inf.")
 @target

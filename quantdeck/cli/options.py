@@ -1,6 +1,7 @@
 """Options that several commands share, spelled with underscores as the original does, or with dashes."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..engine.errors import QuantdeckError
+from ..engine.regular import irregular
 from ..engine.text import visible
 
 if TYPE_CHECKING:
@@ -53,6 +55,17 @@ class Numbers(Kind):
         except ValueError:
             what = "whole numbers" if self._kind is int else "numbers"
             self.fail(f"'{value}' is not {what} with commas between", param, ctx)
+
+
+class Between(click.FloatRange):
+    """A number of a range; NaN, which no comparison keeps out, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"'{value}' is no number", param, ctx)
+        return found
 
 
 class Shapes(Kind):
@@ -180,14 +193,37 @@ def source_of(values: dict[str, Any]) -> Any:
 
 
 def check_output(path: Path, option_name: str) -> None:
-    """See that a file can be written at *path*, before any work; QuantdeckError otherwise."""
+    """See that a file can be written at *path*, before any work, and that no other option names it.
+
+    The other options are those of the command that runs; a folder stands for the samples in it.
+    Errors: QuantdeckError.
+    """
     folder = path.absolute().parent
     shown = visible(str(path))
-    if path.is_dir():
-        raise QuantdeckError(f"{option_name} {shown} is a folder; name a file")
+    what = irregular(path) if path.exists() else None
+    if what is not None:
+        raise QuantdeckError(f"{option_name} {shown} {what}; name a file")
     if not folder.is_dir():
         raise QuantdeckError(
             f"{option_name} {shown}: there is no folder {visible(str(folder))}; make it first"
         )
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise QuantdeckError(f"{option_name} {shown} cannot be written; name a file elsewhere")
+    context = click.get_current_context(silent=True)
+    for name, other in (context.params if context else {}).items():
+        if isinstance(other, Path) and other is not path and _replaces(path, other):
+            what = "the model" if name == "model" else f"what --{name} names"
+            raise QuantdeckError(f"{option_name} {shown} would replace {what}; name another file")
+
+
+def _replaces(path: Path, other: Path) -> bool:
+    """Whether a file written at *path* takes the place of *other*, or of a sample in it."""
+    from ..engine.data.files import kind_of
+
+    if os.path.realpath(path) == os.path.realpath(other):
+        return True
+    if not path.exists() or not other.exists():
+        return False
+    if not other.is_dir():
+        return path.samefile(other)
+    return kind_of(str(path)) is not None and path.resolve().is_relative_to(other.resolve())

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from data_files import graph_of, npy_bytes, pictures, rows
+from quantdeck.engine.data import arrays
+from quantdeck.engine.data.arrays import check_npz_values
+from quantdeck.engine.data.files import BadFileError
 from quantdeck.engine.data.preprocess import Preprocess
 from quantdeck.engine.data.samples import Samples, select_samples
 from quantdeck.engine.errors import QuantdeckError
@@ -400,3 +403,14 @@ def test_progress_counts_every_entry_and_may_stop_the_check(tmp_path: Path) -> N
 
     with pytest.raises(KeyboardInterrupt):
         select_samples(net, dataset=tmp_path, progress=stop)
+
+
+def test_more_than_memory_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of true rows of nothing are packed into kilobytes."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, x=np.zeros((1 << 14, 3, 8, 8), np.float32))
+    assert len(stream.getvalue()) < 1 << 18
+    check_npz_values(stream.getvalue())
+    monkeypatch.setattr(arrays, "LARGEST_ARRAY", 1 << 20)
+    with pytest.raises(BadFileError, match=r"unpacks to 12 MiB"):
+        check_npz_values(stream.getvalue())

@@ -212,5 +212,18 @@ def test_a_png_with_a_damaged_length_does_not_run_away() -> None:
     bomb = b"\x89PNG\r\n\x1a\n"
     for kind, body in ((b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)), (b"IEND", b"")):
         bomb += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    with pytest.raises(BadFileError, match="OpenCV"):
+    with pytest.raises(BadFileError, match="pixels"):
         check_image(bomb)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_picture_larger_than_memory_is_refused_by_its_header(suffix: str) -> None:
+    data = bytearray(encoded(picture(48, 64), suffix))
+    huge = struct.pack(">II", 40_000, 40_000) if suffix == ".png" else struct.pack(">HH", 40_000, 40_000)
+    place = 16 if suffix == ".png" else data.index(b"\xff\xc0") + 5
+    data[place : place + len(huge)] = huge
+    if suffix == ".png":
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with pytest.raises(BadFileError, match="40000 x 40000 pixels"):
+        check_image(bytes(data))
+    assert check_image(encoded(picture(48, 64), suffix)) == (48, 64)

@@ -61,3 +61,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.csv"):
         with pytest.raises(QuantdeckError, match="cannot be read"):
             read_labels(path, [("a.png",)])
+
+
+def test_a_label_of_thousands_of_digits_is_none(tmp_path: Path) -> None:
+    with pytest.raises(QuantdeckError, match="class index"):
+        labels(tmp_path, f"file,label\na.png,{'9' * 5000}\n", "a.png")

@@ -258,3 +258,9 @@ def test_text_form_is_exact_and_canonical() -> None:
     for text in ("", "[]", "3", '{"colour": 1}', '{"mean": "abc"}', '{"resize_dims": ["x", "y"]}'):
         with pytest.raises(QuantdeckError):
             Preprocess.from_json(text)
+
+
+def test_sizes_beyond_memory_are_refused_before_any_picture_is_read() -> None:
+    for size in ((20_000, 20_000), (8, 1 << 40)):
+        with pytest.raises(QuantdeckError, match=r"resize_dims .* too large"):
+            Preprocess(resize_dims=size)
