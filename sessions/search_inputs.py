@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
@@ -215,13 +216,18 @@ def _compare_samples(before: dict[str, Any], now: dict[str, Any]) -> None:
         old = before.get(role)
         if old is None or old["digest"] == found["digest"]:
             continue
-        gone = [entry for entry in old["entries"] if entry not in set(found["entries"])]
-        what = f"{visible(gone[0])} is missing" if gone else "a file has changed"
+        gone = [entry for entry in old["entries"] if not all(Path(name).exists() for name in _names(entry))]
+        what = f"{visible(gone[0])} is missing" if gone else "a file is new or has changed"
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
         raise QuantdeckError(
             f"the samples are not those that the search began with ({what}{more}); put them back and resume "
             "the job, or start a new search"
         )
+
+
+def _names(entry: str) -> list[str]:
+    """The files of an entry; a name may hold a comma itself."""
+    return [entry] if Path(entry).exists() else entry.split(",")
 
 
 class Watched:

@@ -92,7 +92,7 @@ def loss_table(spec: SearchSpec, samples: int, ranking: Sequence[Ranked]) -> str
 
 
 def interval_lines(outcome: Outcome) -> list[str]:
-    """pareto's figures on the samples that were searched on and on fresh ones, with 95 % intervals."""
+    """Figures of pareto on the samples that were searched on and on fresh ones, with 95 % intervals."""
     if not isinstance(outcome, ParetoOutcome):
         return []
     named = (("searched on", outcome.searched), ("fresh", outcome.fresh))

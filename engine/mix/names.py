@@ -40,7 +40,9 @@ def split_weighted(text: str, known: Collection[str], option: str) -> tuple[tupl
     names = set(known)
     readings = _weighted_readings(text.split(","), names) or _weighted_readings(_quoted(text), names)
     if not readings:
-        raise unknown_name(_first_unknown(text.split(","), known), known, option)
+        pieces = text.split(",")
+        unread = [piece for piece in pieces if _weighted(piece, names) is None]
+        raise unknown_name(unread[0] if unread else text, known, option)
     entries = readings[0]
     given = [weight for _, weight in entries if weight is not None]
     if given and len(given) != len(entries):
