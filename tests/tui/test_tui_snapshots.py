@@ -36,6 +36,7 @@ def stored_deck(path: Path | None, folder: Path, **options: object) -> Stored:
 
 async def settled(pilot: Pilot[None], keys: tuple[str, ...]) -> None:
     """Press keys and wait until nothing is left to do; what follows a resting cursor is shown now, not timed."""
+    await pilot.pause()
     for key in keys:
         await pilot.press(key)
         await pilot.pause()
