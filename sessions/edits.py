@@ -63,13 +63,13 @@ def undo(session: Session) -> str | None:
         done = [step for step in steps(session) if not step.undone and step.before is not None]
         now = _current(session)
         last = done[-1] if done else None
-        if last is not None and last.after != now and now is not None:
-            row = session.row("SELECT label FROM plan WHERE id = ?", now)
-            label = str(row[0]) if row else ""
+        row = session.row("SELECT label, parent FROM plan WHERE id = ?", now)
+        came = (last.after if last is not None else row["parent"]) if row is not None else None
+        if now is not None and row is not None and came not in (None, now):
             writer.delete("edit", "undone", 1)
-            _add(writer, label, last.after, now, undone=True)
-            _stand(session, writer, last.after)
-            return label
+            _add(writer, row["label"], came, now, undone=True)
+            _stand(session, writer, came)
+            return str(row["label"])
         if last is None or last.before is None:
             return None
         writer.update("edit", last.id, {"undone": 1})

@@ -26,6 +26,7 @@ COMMANDS = {
     "fp_forward": Entry("fp_forward", "Quantize table of float regions by name."),
     "evaluate": Entry("evaluate", "Score a calibration table: similarity to float, accuracy."),
     "layers": Entry("layers", "The table of layers of a model or a session."),
+    "export": Entry("export", "Tables and figures of a session as files."),
     "demo": Entry("demo", "Calibrate the embedded example and show it."),
     "conformance": Entry("conformance", "Compare the simulation with dumps of the original tool."),
     "sessions": Entry("sessions", "List the stored sessions."),

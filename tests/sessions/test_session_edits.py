@@ -73,3 +73,14 @@ def test_a_calibration_between_edits_can_be_undone_and_done_again(tmp_path: Path
         assert (edits.redo(session), edits.redo(session)) == ("a to F16", "max calibration")
         assert plan(path) == fresh
         assert edits.redo(session) is None
+
+
+def test_the_plan_of_a_search_can_be_taken_back_without_any_edit_before_it(tmp_path: Path) -> None:
+    path = make(tmp_path / "s.qdeck")
+    with open_session(path) as session:
+        records.put_plan(session, START.with_mode("c", Mode.F32), "search_qtable: 1 float layers")
+        assert edits.undo(session) == "search_qtable: 1 float layers"
+        assert plan(path) == START
+        assert edits.undo(session) is None
+        assert edits.redo(session) is not None
+        assert plan(path).modes == {"c": Mode.F32}

@@ -1,0 +1,42 @@
+"""``quantdeck export``: the tables and figures of a session's current plan as files."""
+
+from pathlib import Path
+
+import click
+
+from ..engine.errors import QuantdeckError
+from .console import console
+from .options import FILE, option
+
+
+@click.command("export")
+@click.argument("session", type=FILE)
+@option("--calibration_table", type=FILE, help="Thresholds, as run_calibration writes them.")
+@option("--quantize_table", type=FILE, help="Float layers, as the searches write them.")
+@option("--json", "json_", type=FILE, help="Model, plan, score and layers as JSON.")
+@option("--csv", "csv_", type=FILE, help="The layers as CSV.")
+@option("--force", is_flag=True, help="Write over files that are there.")
+def export(
+    session: Path,
+    calibration_table: Path | None,
+    quantize_table: Path | None,
+    json_: Path | None,
+    csv_: Path | None,
+    force: bool,
+) -> None:
+    """Write what SESSION stands on now, edits of the workbench included.
+
+    A file that is there already is not written over without --force.
+    """
+    from ..engine.text import visible
+    from ..sessions.export import FORMS
+    from ..sessions.export import export as write
+
+    given = dict(zip(FORMS, (calibration_table, quantize_table, json_, csv_), strict=True))
+    wanted = {form: path for form, path in given.items() if path is not None}
+    if not wanted:
+        raise QuantdeckError(f"there is nothing to write; name a file with --{', --'.join(FORMS)}")
+    with console() as out:
+        write(session, wanted, replace=force)
+        for path in wanted.values():
+            out.say(f"written: {visible(str(path))}")

@@ -1,0 +1,165 @@
+"""Writes what a session stands on: the chapter's tables, and its figures as JSON and CSV.
+
+The command line and the workbench both end here, so that they write the same bytes.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engine.errors import QuantdeckError
+from ..engine.plan import Plan
+from ..engine.text import visible
+from . import records
+from .session import Session
+from .store import open_session
+
+FORMS: Mapping[str, tuple[str, str]] = {
+    "calibration_table": ("calibration table", "cali_table"),
+    "quantize_table": ("quantize table", "qtable"),
+    "json": ("figures as JSON", "figures.json"),
+    "csv": ("layers as CSV", "layers.csv"),
+}
+"""What can be written, by option: how it is called, and the end of its usual file name."""
+
+_LAYERS = """
+SELECT l.position, l.name, l.op, l.shape, l.macs, l.params, s.mode, s.local_cos, s.local_sqnr, s.cos, s.sqnr,
+       s.saturation
+FROM layer l LEFT JOIN layer_score s ON s.layer = l.name AND s.plan = ? ORDER BY l.position
+"""
+
+
+def usual_name(session: Path, form: str) -> Path:
+    """Where a form goes unless another file is named: beside the session."""
+    return session.with_name(f"{session.stem}_{FORMS[form][1]}")
+
+
+def export(path: Path, wanted: Mapping[str, Path], *, replace: bool = False) -> None:
+    """Write forms of a session's current plan.
+
+    *replace*: files that are there may be written over. Errors: QuantdeckError when there is no plan yet, a file
+    is there already, or a place cannot be written; nothing is written then.
+    """
+    for form, target in wanted.items():
+        if target.exists() and not replace:
+            raise QuantdeckError(
+                f"{visible(str(target))} exists already; name another file for the {FORMS[form][0]}, or give "
+                "--force to write over it"
+            )
+    with open_session(path, readonly=True) as session:
+        found = records.get_plan(session)
+        if found is None:
+            raise QuantdeckError(f"the session {visible(str(path))} has no plan yet; calibrate it first")
+        texts = {form: _WRITERS[form](session, *found) for form in wanted}
+    from ..engine.calib.textfile import write_text
+
+    for form, target in wanted.items():
+        write_text(target, texts[form], FORMS[form][0])
+
+
+def calibration_text(session: Session, _number: int, plan: Plan) -> str:
+    """The plan's thresholds in the order of the model's tensors (spec A.3)."""
+    from ..engine.calib.table import CalibrationTable, format_table, table_header
+    from .work import version
+
+    settings = records.get_settings(session)
+    model = session.row("SELECT path FROM model WHERE id = 1")
+    samples = session.row("SELECT formed FROM samples WHERE role = 'calibration'")
+    header = table_header(
+        Path(model["path"]).name if model else "",
+        version=version(),
+        bins=int(settings.get("bins", 2048)),
+        samples=int(samples[0]) if samples else 0,
+        tune_num=int(settings.get("tune_num", 0)),
+    )
+    order = [row[0] for row in session.rows("SELECT name FROM tensor ORDER BY position")]
+    rows = {name: plan.thresholds[name] for name in order if name in plan.thresholds}
+    return format_table(CalibrationTable(rows, header))
+
+
+def quantize_text(session: Session, _number: int, plan: Plan) -> str:
+    """The layers that are not int8, in model order (spec A.4)."""
+    from ..engine.calib.qtable import format_qtable
+
+    samples = session.row("SELECT formed FROM samples WHERE role = 'calibration'")
+    order = [row[0] for row in session.rows("SELECT name FROM layer ORDER BY position")]
+    modes = {name: plan.modes[name] for name in order if name in plan.modes}
+    return format_qtable(modes, chip=plan.chip, fp_type=plan.fp_type, samples=samples[0] if samples else None)
+
+
+def figures(session: Session, number: int, plan: Plan) -> dict[str, Any]:
+    """Everything that the session knows of a plan, as JSON values."""
+    state = session.row("SELECT title FROM state WHERE id = 1")
+    model = session.row("SELECT name, path, digest FROM model WHERE id = 1")
+    label = session.row("SELECT label FROM plan WHERE id = ?", number)
+    score = session.row(
+        "SELECT cos, sqnr, dead, top1_float, top1_int8, top5_float, top5_int8, labelled, samples_digest"
+        " FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1",
+        number,
+    )
+    return {
+        "session": state["title"] if state else "",
+        "model": dict(model) if model else {},
+        "chip": plan.chip,
+        "fp_type": plan.fp_type,
+        "plan": {"label": label["label"] if label else "", "digest": plan.digest, "modes": dict(plan.modes)},
+        "score": dict(score) if score else None,
+        "layers": layer_figures(session, number, plan),
+    }
+
+
+def layer_figures(session: Session, number: int, plan: Plan) -> list[dict[str, Any]]:
+    """The layers with threshold, method, mode and figures under a plan."""
+    outputs = {row[0]: json.loads(row[1]) for row in session.rows("SELECT name, outputs FROM layer")}
+    found: list[dict[str, Any]] = []
+    for row in session.rows(_LAYERS, number):
+        tensor = outputs[row["name"]][0] if outputs[row["name"]] else ""
+        threshold = plan.thresholds.get(tensor)
+        mode = row["mode"] or str(plan.mode(row["name"]))
+        entry = {**dict(row), "mode": mode, "threshold": threshold.value if threshold else None}
+        found.append({**entry, "method": threshold.method if threshold else None})
+    return found
+
+
+def json_text(session: Session, number: int, plan: Plan) -> str:
+    """The figures as JSON in ASCII; infinities are texts, NaN is null."""
+    return json.dumps(_plain(figures(session, number, plan)), indent=1) + "\n"
+
+
+def csv_text(session: Session, number: int, plan: Plan) -> str:
+    """The layers as CSV with a head; what a spreadsheet would take for a formula is led by an apostrophe."""
+    rows = layer_figures(session, number, plan)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(rows[0] if rows else ["position", "name"])
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return stream.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list):
+        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+_WRITERS: Mapping[str, Callable[[Session, int, Plan], str]] = {
+    "calibration_table": calibration_text,
+    "quantize_table": quantize_text,
+    "json": json_text,
+    "csv": csv_text,
+}

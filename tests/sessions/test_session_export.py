@@ -1,0 +1,73 @@
+"""Exports: tables that read back as the plan, figures in JSON and CSV, and nothing written over in silence."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from quantdeck.engine.calib.qtable import read_qtable
+from quantdeck.engine.calib.table import read_table
+from quantdeck.engine.errors import QuantdeckError
+from quantdeck.engine.plan import Mode, Plan, Threshold
+from quantdeck.sessions import records
+from quantdeck.sessions.export import FORMS, export, usual_name
+from quantdeck.sessions.store import create_session, open_session
+
+NAMES = ("b/conv", "=1+1", "a b\tc", "层")
+PLAN = Plan(
+    "bm1684x",
+    "F16",
+    {name: Threshold(1.5 + place, -1.0, 2.0, "kl") for place, name in enumerate(NAMES)},
+    {"层": Mode.F16, "b/conv": Mode.F32},
+)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    path = tmp_path / "net.qdeck"
+    with create_session(path, title="net", chip="bm1684x", fp_type="F16") as session:
+        with session.write() as writer:
+            for position, name in enumerate(NAMES):
+                row = {"position": position, "name": name, "rev": writer.rev, "shape": "1x4"}
+                writer.add("tensor", row)
+                more = {"op": "Conv", "macs": 1, "params": 1, "inputs": "[]", "detail": ""}
+                writer.add("layer", {**row, **more, "outputs": json.dumps([name])})
+        records.put_plan(session, PLAN, "kl calibration")
+    return path
+
+
+def test_the_tables_read_back_as_the_plan(session: Path, tmp_path: Path) -> None:
+    export(session, {form: usual_name(session, form) for form in FORMS})
+    rows = read_table(tmp_path / "net_cali_table").rows
+    assert list(rows) == list(NAMES)
+    assert {name: row.value for name, row in rows.items()} == {n: t.value for n, t in PLAN.thresholds.items()}
+    assert list(read_qtable(tmp_path / "net_qtable").items()) == [("b/conv", Mode.F32), ("层", Mode.F16)]
+    figures = json.loads((tmp_path / "net_figures.json").read_bytes().decode("ascii"))
+    assert [layer["name"] for layer in figures["layers"]] == list(NAMES)
+    assert figures["plan"]["digest"] == PLAN.digest
+    assert figures["score"] is None
+    with (tmp_path / "net_layers.csv").open(newline="", encoding="utf-8") as file:
+        layers = list(csv.DictReader(file))
+    assert [layer["mode"] for layer in layers] == ["F32", "INT8", "INT8", "F16"]
+    assert layers[1]["name"] == "'=1+1"
+
+
+def test_a_file_that_is_there_is_kept(session: Path, tmp_path: Path) -> None:
+    target = tmp_path / "table"
+    target.write_text("mine")
+    other = tmp_path / "new.json"
+    with pytest.raises(QuantdeckError, match="exists already"):
+        export(session, {"json": other, "calibration_table": target})
+    assert target.read_text() == "mine"
+    assert not other.exists()
+    export(session, {"calibration_table": target}, replace=True)
+    assert len(read_table(target).rows) == 4
+
+
+def test_without_a_plan_there_is_nothing_to_export(tmp_path: Path) -> None:
+    path = tmp_path / "new.qdeck"
+    create_session(path, title="t", chip="bm1684x", fp_type="F16").close()
+    with pytest.raises(QuantdeckError, match="no plan yet"):
+        export(path, {"json": tmp_path / "x"})
+    with open_session(path, readonly=True) as session:
+        assert session.rev == 1
