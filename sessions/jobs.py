@@ -120,7 +120,7 @@ def start_job(session_path: Path, kind: str, spec: Mapping[str, Any], title: str
 
 
 def _spawn(path: Path, number: int, log: Path) -> None:
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "quantdeck.sessions.worker", os.fspath(path), str(number)],
             stdin=subprocess.DEVNULL,
@@ -137,9 +137,12 @@ def resume_job(session_path: Path, number: int) -> None:
     Errors: QuantdeckError when it cannot be gone on with, or another job works on the session.
     """
     with open_session(session_path) as session:
+        faulty = get_job(session, number).status == 1
         reopen(session, number)
         job = get_job(session, number)
         log = session.path.with_name(f"{session.path.name}.job{number}.log")
+        if faulty and log.exists():  # the new log replaces it, and a traceback is worth keeping
+            log.replace(log.with_name(f"{log.name}.fault"))
         try:
             _spawn(session.path, number, log)
         except OSError as error:

@@ -119,9 +119,9 @@ class Inputs:
             with self.session.write() as writer:
                 first = {"job": job, "kind": self.spec.kind, "samples": json.dumps(now)}
                 writer.insert("search", [first])
-            self._tell_overlap()
-            return
-        _compare_samples(json.loads(row["samples"]), now)
+        else:
+            _compare_samples(json.loads(row["samples"]), now)
+        self._tell_overlap()
 
     def _tell_overlap(self) -> None:
         if self.spec.kind in ("run_qtable", "calibrate"):

@@ -1,0 +1,274 @@
+"""The chapter's command lines as printed, with the digits model in place of theirs; and how they end."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_line import command, quantdeck
+
+from quantdeck.cli import diagnostics
+from quantdeck.cli.main import group
+from quantdeck.demo import example_folder
+from quantdeck.engine.calib.qtable import read_qtable
+from quantdeck.engine.calib.table import read_table
+from quantdeck.sessions.jobs import get_job
+from quantdeck.sessions.store import open_session
+
+EXAMPLE = example_folder()
+PICTURES = ("--pixel_format", "gray", "--mean", "0", "--scale", "0.0039216")
+DATA = ("--dataset", str(EXAMPLE / "calibration"))
+
+
+class Shell:
+    """Runs the command line in this process, in a folder of its own; jobs are processes all the same."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[bytes]) -> None:
+        self.folder = folder
+        self._capture = capture
+
+    def __call__(self, line: str) -> tuple[int, str, str]:
+        """Status, standard output, standard error of a command line; MODEL, DATA and PICTURES stand for ours."""
+        words: list[str] = []
+        for word in line.split():
+            words += {
+                "MODEL": [str(EXAMPLE / "digits.onnx"), *PICTURES],
+                "NET": [str(EXAMPLE / "digits.onnx")],
+                "DATA": list(DATA),
+            }.get(word, [word])
+        status = diagnostics.run(group, words)
+        out, err = self._capture.readouterr()
+        return status, out.decode(), err.decode()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a calibration table and one home for all sessions."""
+    folder = tmp_path_factory.mktemp("chapter")
+    done = quantdeck(
+        "run_calibration", EXAMPLE / "digits.onnx", *PICTURES, *DATA, "--input_num", "16", "--tune_num", "0",
+        "-o", folder / "cali_table",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def shell(
+    home: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QUANTDECK_HOME", str(home / "home"))
+    (tmp_path / "cali_table").symlink_to(home / "cali_table")
+    return Shell(tmp_path, capfdbinary)
+
+
+def test_run_sensitive_layer(shell: Shell) -> None:
+    """Its example of the chapter, post_process included."""
+    (shell.folder / "post_process_func.py").write_text(
+        "def PostProcess(data):\n    return {name: value * 2 for name, value in data.items()}\n"
+    )
+    status, out, err = shell(
+        "run_sensitive_layer MODEL DATA --input_num 16 --inference_num 4 --max_float_layers 3 "
+        "--expected_cos 1 --post_process post_process_func.py --calibration_table cali_table "
+        "--processor bm1684x -o mobilenet_v2_qtable"
+    )
+    assert status == 3, err
+    assert " is 0 sensitive layer, loss is " in out
+    assert ">>>run result:\nint8 outputs_cos:0.9999" in out
+    assert "Output mix quantization table to mobilenet_v2_qtable\n" in out
+    assert out.splitlines()[-1].startswith("target not reached: best cos ")
+    assert "chapter's cos 1," in err
+    modes = read_qtable(Path("mobilenet_v2_qtable"))
+    assert 1 <= len(modes) <= 4
+    log = Path("SensitiveLayerSearcher").read_text()
+    assert log.startswith("INFO:root:quantize_method_list=['MAX', 'Percentile9999', 'KL']\n")
+    assert "all_int8_cos=" in log
+    assert len(read_table(Path("new_cali_table.txt")).rows) == len(read_table(Path("cali_table")).rows)
+
+
+def test_search_qtable(shell: Shell) -> None:
+    status, out, err = shell(
+        "run_calibration MODEL DATA --input_num 16 --processor bm1684x --max_float_layers 3 "
+        "--expected_cos 0.999995 --transformer false --quantize_method_list KL,MSE --search search_qtable "
+        "--inference_num 4 --tune_num 2 --quantize_table qtable -o table"
+    )
+    assert status == 0, err
+    assert "float layer number: " in out
+    assert "success search qtable\n" in out
+    assert "4 of the 4 samples that score candidates are calibration samples too" in err
+    rows = read_table(Path("table")).rows
+    assert rows == read_table(Path("new_cali_table.txt")).rows
+    assert Path("Search_Qtable").read_text().count("adjust layer ") == 2 * out.count(" sensitive layer, loss")
+
+
+def test_search_threshold(shell: Shell) -> None:
+    status, out, err = shell(
+        "run_calibration MODEL DATA --input_num 1 --inference_num 1 --chip bm1684x --search search_threshold "
+        "--benchmark_method snr --tune_num 0 -o table"
+    )
+    assert status == 0, err
+    assert "snr similarity scores: {'KL': " in out
+    assert "optimal_method_name: " in out
+    assert "success" in Path("Search_Threshold").read_text()
+    assert read_table(Path("table")).rows == read_table(Path("new_cali_table.txt")).rows
+
+
+def test_corrections_never_touch_the_model_and_stop_nothing(shell: Shell) -> None:
+    """Spec B.19 #40 and #43: bias correction that is good enough at once does not end the command."""
+    before = (EXAMPLE / "digits.onnx").read_bytes()
+    status, out, err = shell(
+        "run_calibration MODEL DATA --input_num 8 --we --bc --bc_inference_num 4 --search False "
+        "--expected_cos 0.1 -o table"
+    )
+    assert status == 0, err
+    assert "Cross Layer WE: " in out
+    assert "no need for bias correction" in out
+    assert Path("table").exists()
+    assert (EXAMPLE / "digits.onnx").read_bytes() == before
+
+
+def test_run_qtable(shell: Shell) -> None:
+    status, out, err = shell(
+        "run_qtable MODEL DATA --input_num 8 --calibration_table cali_table --processor bm1684x "
+        "--min_layer_cos 0.9999 --expected_cos 0.99999999 -o qtable"
+    )
+    assert status == 3, err
+    rows = [row for row in Path("full_loss_table.txt").read_text().splitlines() if row.startswith("No.")]
+    assert rows
+    assert rows[0].startswith("No.0   : Layer: ")
+    assert "\t\t\tCos: 0.9" in rows[0]
+    assert rows[0] in out
+    names = [row.split()[0] for row in Path("qtable").read_text().splitlines() if row[0] != "#"]
+    assert len(names) == len(set(names))
+
+
+def test_a_target_met_at_once_writes_an_empty_table(shell: Shell) -> None:
+    """Case 39, spec B.19 #29."""
+    status, out, err = shell(
+        "run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --expected_cos 0.1 -o qtable"
+    )
+    assert status == 0, err
+    assert out.count("\n") == 1
+    assert out.startswith("job success, current int8 cos:0.99")
+    assert read_qtable(Path("qtable")) == {}
+    assert "# number of F16 layer: 0" in Path("qtable").read_text()
+
+
+@pytest.mark.parametrize("target", ["1.5", "-1", "nan", "99%", "0,99", "inf"])
+def test_a_target_that_no_figure_can_have_is_refused(shell: Shell, target: str) -> None:
+    for tail in ("run_qtable", "run_sensitive_layer"):
+        status, out, err = shell(
+            f"{tail} MODEL DATA --calibration_table cali_table --chip bm1684x --expected_cos {target} -o q"
+        )
+        assert (status, out) == (2, "")
+        assert "--expected_cos" in err
+        assert target in err
+
+
+def test_fp_forward(shell: Shell) -> None:
+    """--quantize INT8 as the chapter prints it."""
+    status, out, err = shell(
+        "fp_forward NET --quantize INT8 --processor bm1684x --fpfwd_outputs logits_Gemm "
+        "--fpfwd_blocks stem_Clip:enter_Clip -o qtable"
+    )
+    assert status == 0, err
+    modes = list(read_qtable(Path("qtable")))
+    assert modes[0] == "stem_Clip"
+    assert modes[-2:] == ["logits_Gemm", "probabilities_Softmax"]
+    status, _, err = shell("fp_forward NET --chip bm1684x --fpfwd_inputs logits_Gem -o qtable")
+    assert status == 2
+    assert "the nearest are logits_Gemm" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("run_qtable MODEL DATA --calibration_table none --chip bm1684x -o q", "calibration table"),
+        ("run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x -o no/q", "no folder"),
+        ("run_qtable MODEL DATA --calibration_table cali_table --chip bm9 -o q", "no such chip"),
+        ("run_qtable MODEL DATA --calibration_table cali_table --chip cv181x -o q", "integer simulation"),
+        ("run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --fp_type BF16 -o q", "BF16"),
+        (
+            "run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --global_compare_layers "
+            "logits_Gemm:0.5 -o q",
+            "they must sum to 1",
+        ),
+        ("run_qtable MODEL --calibration_table cali_table --chip bm1684x -o q", "--dataset"),
+        ("run_qtable MODEL --dataset none --calibration_table cali_table --chip bm1684x -o q", "none"),
+        ("run_calibration MODEL DATA --search search_qtable -o t", "--quantize_table"),
+        (
+            "run_calibration MODEL DATA --search search_qtable --quantize_method_list KL,MES "
+            "--quantize_table q -o t",
+            "MES",
+        ),
+        ("run_calibration MODEL DATA --search search_qtable --bc --quantize_table q -o t", "--bc"),
+        ("run_calibration MODEL DATA --search both -o t", "search_threshold"),
+        ("run_calibration MODEL DATA --part_asymmtric -o t", "--part_asymmtric"),
+        ("run_sensitive_layer MODEL DATA --calibration_table cali_table --chip bm1684x --debug_cmd int4 -o q",
+         "int4"),
+        ("fp_forward NET --chip bm1684x --quantize F16 -o q", "only INT8"),
+        ("fp_forward NET --chip bm1684x -o q", "--fpfwd_inputs"),
+    ],
+)  # fmt: skip
+def test_what_the_user_can_mend_is_one_sentence(shell: Shell, line: str, words: str) -> None:
+    status, out, err = shell(line)
+    assert (status, out) == (2, ""), err
+    last = err.splitlines()[-1]
+    assert last.startswith("quantdeck: ")
+    assert words in last
+    assert not Path("q").exists()
+
+
+def test_detached_paused_resumed_and_attached(shell: Shell) -> None:
+    """Another terminal than the one that started the job sees it through."""
+    common = "--calibration_table cali_table --chip bm1684x --expected_cos 1 --inference_num 6 -o qtable"
+    status, out, err = shell(f"run-sensitive-layer MODEL DATA {common} --detach --session s.qdeck")
+    assert (status, out) == (0, "s.qdeck 1\n"), err
+    shell("pause s.qdeck 1")
+    assert shell("attach s.qdeck")[0] in (2, 3)
+    with open_session(Path("s.qdeck"), readonly=True) as session:
+        state = get_job(session, 1).state
+    assert state in ("paused", "done")
+    if state == "paused":
+        status, out, _ = shell("resume s.qdeck")
+        assert status == 3
+        assert out.splitlines()[-1].startswith("target not reached")
+    assert "run_sensitive_layer to cos 1" in shell("jobs s.qdeck")[1]
+    assert shell("resume s.qdeck")[0] == 2
+
+
+def test_ctrl_c_without_a_terminal_lets_the_job_rest(home: Path, tmp_path: Path) -> None:
+    """And the same command line goes on with it."""
+    line = [
+        *command(), "run_sensitive_layer", str(EXAMPLE / "digits.onnx"), *PICTURES, *DATA, "--input_num", "40",
+        "--inference_num", "40", "--expected_cos", "1", "--chip", "bm1684x", "--calibration_table",
+        str(home / "cali_table"), "--session", str(tmp_path / "s.qdeck"), "-o", str(tmp_path / "qtable"),
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
+    )
+    assert process.stderr is not None
+    assert b"job 1 of the session" in process.stderr.readline()
+    process.stderr.readline()  # the worker's first sentence: it has begun
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert b"job 1 pauses at its next step" in err
+    followed = subprocess.run([*command(), "attach", str(tmp_path / "s.qdeck")], capture_output=True, check=False)
+    assert followed.returncode == 2
+    again = subprocess.run(line, capture_output=True, check=False)
+    assert b"goes on where it stopped" in again.stderr
+    assert again.returncode == 3
+    assert (tmp_path / "qtable").exists()
+
+
+def test_a_read_only_session_folder_is_named_before_any_work(shell: Shell) -> None:
+    """Case 46 (c) to (e)."""
+    Path("file").write_text("")
+    status, out, err = shell(
+        "run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --session file/s.qdeck -o q"
+    )
+    assert (status, out) == (2, "")
+    assert "--session" in err
