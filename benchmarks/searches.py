@@ -83,8 +83,8 @@ def main() -> None:
     print(
         f"{args.model.stem}: {len(graph.layers)} layers, {len(found.names)} can be int8, {len(samples)} samples"
     )
-    head = f"{'search':<22}{'target':>9}{'int8':>9}{'cosine':>9}{'fresh':>9}{'float':>6}{'trials':>7}{'layer-forwards':>15}"
-    print(head + f"{'from the input':>15}  end")
+    head = f"{'search':<22}{'target':>9}{'int8':>9}{'cosine':>9}{'fresh':>9}{'float':>6}{'trials':>7}"
+    print(head + f"{'layer-forwards':>15}{'from the input':>15}  end")
 
     def pareto_row(name: str, target: float) -> None:
         count = Counter(evaluate, forwards, len(samples))

@@ -19,9 +19,10 @@ from .trial import Source
 
 ONE_TO_ONE = frozenset(
     {
-        "Abs", "Cos", "Depth2Space", "Elu", "Erf", "Exp", "Floor", "GELU", "HardSigmoid", "HardSwish", "LeakyRelu",
-        "Log", "MaxConst", "MaxPool", "MinConst", "Mish", "PRelu", "Pad", "Permute", "Reciprocal", "Relu", "Reshape",
-        "SiLU", "Sigmoid", "Sin", "Slice", "Softplus", "Sqrt", "Squeeze", "Tanh", "Tile", "Unsqueeze", "Upsample",
+        "Abs", "AddConst", "Clip", "Cos", "Depth2Space", "Elu", "Erf", "Exp", "Floor", "GELU", "HardSigmoid",
+        "HardSwish", "LeakyRelu", "Log", "MaxConst", "MaxPool", "MinConst", "Mish", "MulConst", "PRelu", "Pad",
+        "Permute", "Reciprocal", "Relu", "Reshape", "Scale", "SiLU", "Sigmoid", "Sin", "Slice", "Softplus", "Sqrt",
+        "Squeeze", "SubConst", "Tanh", "Tile", "Unsqueeze", "Upsample",
     }
 )  # fmt: skip
 """Ops of which every output value is a function of one input value."""
