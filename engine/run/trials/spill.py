@@ -70,7 +70,8 @@ class Spill:
             holes.pop()
         else:
             self._end = offset + -(-dense.nbytes // 64) * 64
-        return Spilled(offset, dense.nbytes, dense.shape, order, dense.dtype.str)
+        shape = tuple(value.shape[axis] for axis in order)
+        return Spilled(offset, dense.nbytes, shape, order, dense.dtype.str)
 
     def _write(self, offset: int, data: memoryview) -> None:
         self._file.seek(offset)
