@@ -161,7 +161,9 @@ def find_tops(
 
 def masked_by_constants(graph: Graph) -> frozenset[str]:
     """Tensors that hold infinities because a constant of the model does: masks added before a softmax."""
-    infinite = {name for name, array in graph.weights.items() if array.dtype.kind == "f" and np.isinf(array).any()}
+    infinite = {
+        name for name, array in graph.weights.items() if array.dtype.kind == "f" and np.isinf(array).any()
+    }
     found: set[str] = set()
     if infinite:
         for layer in graph.layers:

@@ -166,7 +166,9 @@ def _draft(source: _Source, kept: frozenset[str], *, rules: bool) -> Draft:
         if all(name in constants or not name for name in proto.output):
             continue
         node = _resolved(proto, versions.get(proto.domain, 1), draft)
-        loose = proto.op_type not in SAME_SHAPE and varying.certain.intersection((*proto.input, *proto.output))
+        loose = proto.op_type not in SAME_SHAPE and varying.certain.intersection(
+            (*proto.input, *proto.output)
+        )
         if loose or kept.intersection(proto.output):
             add_opaque(node)
         else:

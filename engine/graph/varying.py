@@ -12,8 +12,10 @@ _INNER = frozenset({"If", "Loop", "Scan"})
 
 @dataclass(frozen=True, slots=True)
 class Varying:
-    """``certain``: results of NonZero and its like, and all that is made of them. ``possible``: these, and results
-    of inner graphs and foreign ops, of which nothing is known: mostly their shapes are fixed.
+    """Names of tensors.
+
+    ``certain``: results of NonZero and its like, and all that is made of them. ``possible``: these, and results of
+    inner graphs and foreign ops, of which nothing is known; mostly their shapes are fixed.
     """
 
     certain: frozenset[str]

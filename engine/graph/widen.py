@@ -1,6 +1,4 @@
-"""Models of other precisions: every float16 and bfloat16 tensor becomes float32, and every float64 one of a model
-that is fed with float64.
-"""
+"""Models of other precisions: half becomes float32, and double where the model is fed with it."""
 
 from collections.abc import Iterator
 

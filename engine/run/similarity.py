@@ -30,13 +30,13 @@ class Comparison:
 
 
 def compare(reference: Array, got: Array) -> Comparison:
-    """Compare two arrays. Where sizes differ (they follow from the data: boxes that were found) what one side lacks
-    counts as zero, and as different among integers.
+    """Compare two arrays.
 
     Floats: raw cosine (1 when both are all zero or identical, 0 when only one is zero or *got* holds a NaN),
-    euclid of spec A.11, energies in float64; infinities at the same places (masks)
-    are left out. Integers and booleans: the share of equal elements stands for
-    the cosine, the number of different ones for the noise.
+    euclid of spec A.11, energies in float64; infinities at the same places (masks) are left out. Integers and
+    booleans: the share of equal elements stands for the cosine, the number of different ones for the noise.
+    Where sizes differ (they follow from the data: boxes that were found) what one side lacks counts as zero, and
+    as different among integers.
     """
     if reference.dtype.kind in "biu":
         return _equality(reference, got)
