@@ -24,6 +24,7 @@ from .elementwise import (
     scale,
     softmax,
 )
+from .float_products import float_conv, float_matmul, float_sum
 from .levels import features, level, levels, use_level
 from .movers import concat, depth_to_space, gather_nearest, pad, tile, upsample
 from .params import Moments, Requant
@@ -47,6 +48,9 @@ __all__ = [
     "depth_to_space",
     "dequantize",
     "features",
+    "float_conv",
+    "float_matmul",
+    "float_sum",
     "gather_nearest",
     "histogram",
     "leaky_relu",

@@ -24,6 +24,7 @@ from .twin_elementwise import (
     scale,
     softmax,
 )
+from .twin_float import float_conv, float_matmul, float_sum
 from .twin_movers import concat, depth_to_space, gather_nearest, pad, tile, upsample
 from .twin_pool import avg_pool, max_pool, reduce_max, reduce_min, reduce_sum
 from .twin_products import conv, deconv, matmul
@@ -40,6 +41,9 @@ __all__ = [
     "deconv",
     "depth_to_space",
     "dequantize",
+    "float_conv",
+    "float_matmul",
+    "float_sum",
     "gather_nearest",
     "histogram",
     "leaky_relu",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from . import casts, elementwise, movers, passes, pooling, products, reference
+from . import casts, elementwise, float_products, movers, passes, pooling, products, reference
 from .native import is_array
 from .params import Requant
 
@@ -33,6 +33,9 @@ def _cases() -> Mapping[str, _Case]:
     window = {"strides": (2, 1), "pads": (1, 0, 1, 1), "dilations": (1, 1)}
     requant = Requant(multiplier, shift)
     slope = x[:, :, :1, :1]
+    picture = real[:2100].reshape(1, 21, 10, 10)
+    filters = real[2100 : 2100 + 21 * 17].reshape(17, 21, 1, 1)
+    finish = {"relu": True, "relu_limit": 6.0, "via": "F16"}
     return {
         "conv": _case(x, weight, bias, **window, requant=requant),
         "deconv": _case(x, weight, bias, **window, output_padding=(0, 0), requant=requant),
@@ -68,6 +71,9 @@ def _cases() -> Mapping[str, _Case]:
         "quantize": _case(real, 21.3, via="F16"),
         "dequantize": _case(x, 0.0123, "BF16"),
         "round_float": _case(real, "F16"),
+        "float_conv": _case(picture, filters, real[:17], **window, **finish),
+        "float_matmul": _case(picture, np.swapaxes(picture, 2, 3), via="BF16"),
+        "float_sum": _case(picture, picture, **finish),
         "moments": _case(real),
         "histogram": _case(real, 0.01, 1000),
         "signed_histogram": _case(real, -5.0, 6.0, 256),
@@ -80,7 +86,7 @@ def _cases() -> Mapping[str, _Case]:
 
 def _kernels() -> Mapping[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
-    for module in (casts, elementwise, movers, passes, pooling, products):
+    for module in (casts, elementwise, float_products, movers, passes, pooling, products):
         found |= {name: getattr(module, name) for name in reference.__all__ if hasattr(module, name)}
     return found
 

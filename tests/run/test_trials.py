@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from built_graphs import Build
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quantdeck.engine.graph import vocabulary as v
 from quantdeck.engine.plan import Mode
 from quantdeck.engine.run.conformance import read_case
 from quantdeck.engine.run.score import Score
@@ -130,3 +132,20 @@ def test_a_nan_never_passes() -> None:
     hit = [output.similarity.cosine[1] for output in score.outputs if output.similarity.noise[1] == np.inf]
     assert hit
     assert all(value == 0.0 for value in hit)
+
+
+def test_an_overflow_of_f16_is_noted_with_its_layer() -> None:
+    build = Build()
+    x = build.input("x", (1, 2, 3, 3))
+    build.layer(v.MulConst(const_val=300.0), [x], (1, 2, 3, 3), name="big")
+    build.layer(v.Mul(), ["big", "big"], (1, 2, 3, 3), name="square")
+    build.layer(v.MulConst(const_val=1e-4), ["square"], (1, 2, 3, 3), name="small")
+    graph = build.graph()
+    feeds = [{"x": np.full((1, 2, 3, 3), value, np.float32)} for value in (0.5, 2.0)]
+    plan = calibrated(graph, feeds).with_modes(dict.fromkeys(graph.by_name, Mode.F16))
+    with TrialEvaluator(graph, Held(feeds), reference="float32") as evaluator:
+        (score,) = evaluator([Trial(plan)])
+        assert evaluator.notes == ("layer square: 18 values beyond F16 on sample 2; run it in F32",)
+        assert isinstance(score, Score)
+        assert score.outputs[0].similarity.cosine[1] == 0.0
+        assert score.outputs[0].similarity.noise[1] == np.inf

@@ -23,6 +23,7 @@ from ..trial import Failure, Result, Source, Trial
 from .comparison import Comparison, PostProcess
 from .content import ArrayDigests, Digest
 from .network import Network
+from .overflow import is_finite, overflow_notes
 from .prepared import PreparedSteps
 from .sources import SourceRuns
 from .spill import Spill
@@ -35,6 +36,9 @@ Key = tuple[object, ...]
 
 NETWORKS, SCORES = 16, 4096
 """Lowered plans and scores that are remembered."""
+
+NOTES = 100
+"""Notes that are collected at most."""
 
 GROUP = 4
 """Samples that run together where memory allows."""
@@ -104,6 +108,7 @@ class TrialEvaluator:
         self._references: dict[str, Network] = {}
         self._scores: OrderedDict[Key, Score] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._notes: dict[str, None] = {}
 
     # ---------------------------------------------------------------- life
 
@@ -137,6 +142,11 @@ class TrialEvaluator:
         self._run([job for job in jobs.values() if self._known(job) is None])
         return [item if not isinstance(item, _Job) else self._result(item) for item in found]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on layers whose float type overflowed in a trial or in the reference, each once."""
+        return tuple(sorted(self._notes))
+
     def pin(self, plan: Plan) -> None:
         """Keep the values of a plan: others that differ little from it start from them."""
         network = self._network(plan)
@@ -165,6 +175,7 @@ class TrialEvaluator:
                 )
         count = min(trial.samples, self._count) if trial.samples > 0 else self._count
         if trial.source is not None:
+            self._sources.hold()
             content: Key = (trial.plan.digest, trial.source)
             return _Job((content, trial.at, count), names, count, network, None, trial.source)
         reference = self._reference(trial.plan.chip) if self._by_chip else None
@@ -250,13 +261,22 @@ class TrialEvaluator:
             return []
         try:
             if job.source is not None:
-                source = job.source
-                return [self._sources.run(job.network, source, sample, job.names) for sample in samples]
+                return self._sources.run(job.network, job.source, samples, job.names)
             original = self._original(job, samples)
-            return list(zip(original, self._states.real(job.network, samples, job.names), strict=True))
+            found = self._states.real(job.network, samples, job.names)
+            self._look(job.network, samples, found)
+            if job.reference is not None:
+                self._look(job.reference, samples, original)
+            return list(zip(original, found, strict=True))
         except Exception as error:
             job.error = error
             return []
+
+    def _look(self, network: Network, samples: range, rows: Sequence[Values]) -> None:
+        """Take down where values left the range of a float type."""
+        for sample, row in zip(samples, rows, strict=True):
+            if len(self._notes) < NOTES and not is_finite(row):
+                self._notes.update(dict.fromkeys(overflow_notes(self._states, network, sample)))
 
     def _original(self, job: _Job, samples: range) -> Sequence[Values]:
         if job.reference is None:

@@ -23,13 +23,13 @@ _CHEAP = frozenset({"reshape", "transpose", "slice", "copy", "dequantize"})
 class Network:
     """One program: which step makes a value, and the digest of each value.
 
-    ``held``: digests of values worth keeping for other plans (not those that a copy gives back).
+    exact: whether tensors without an ancestor in a smaller type take the float pass's value.
     """
 
-    def __init__(self, graph: Graph, program: Program, arrays: ArrayDigests) -> None:
+    def __init__(self, graph: Graph, program: Program, arrays: ArrayDigests, *, exact: bool = True) -> None:
         self.graph = graph
         self.program = program
-        self.exact = frozenset(exact_tensors(graph, program))
+        self.exact = frozenset(exact_tensors(graph, program) if exact else ())
         self.makers: Mapping[Key, int] = {
             key: index for index, step in enumerate(program.steps) for key in step.outputs
         }

@@ -1,7 +1,7 @@
 """Values of programs for the samples: from what is held, else from the nearest values that are."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from .store import ValueStore
 Array = NDArray[Any]
 Values = Mapping[str, Array]
 
-SESSIONS = 64
+SESSIONS = 8
 """Float sessions that are kept at the same time."""
 
 
@@ -45,7 +45,7 @@ class States:
         self._samples = samples
         self._store = store
         self._prepared = prepared
-        self._sessions: OrderedDict[tuple[tuple[str, ...], ...], FloatRunner] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, ...], FloatRunner] = OrderedDict()
         self._lock = Lock()
         made = (name for layer in graph.layers for name in layer.outputs)
         self._everything = tuple(name for name in made if name in graph.tensors)
@@ -63,6 +63,10 @@ class States:
         for name, digest in digests.items():
             self._store.put(sample, digest, feeds[name])
         return feeds
+
+    def keep(self, digests: Iterable[Digest]) -> None:
+        """Keep these values of every sample from now on, where there is room."""
+        self._store.keep(digests)
 
     # ---------------------------------------------------------------- the float pass
 
@@ -84,28 +88,21 @@ class States:
                 values[name] = held
         if missing:
             outputs = self._everything if every else tuple(missing)
-            computed = self.session(self.graph.inputs, outputs).run(inputs)
+            computed = self.session(outputs).run(inputs)
             for name, value in computed.items():
                 self._store.put(sample, named("float", name), value)
             values.update({name: computed[name] for name in missing})
         return values
 
-    def session(self, inputs: Sequence[str], outputs: Sequence[str]) -> FloatRunner:
-        """The float network between two sets of tensors, built once."""
-        return self.built(
-            (tuple(inputs), tuple(outputs)), lambda: FloatRunner(self.graph, outputs, inputs=inputs)
-        )
-
-    def built(self, key: tuple[tuple[str, ...], ...], build: Callable[[], FloatRunner]) -> FloatRunner:
-        """A session by its key; the one unused for longest leaves."""
+    def session(self, outputs: tuple[str, ...]) -> FloatRunner:
+        """The float pass up to some tensors, built once; the one unused for longest leaves."""
         with self._lock:
-            found = self._sessions.get(key)
+            found = self._sessions.get(outputs)
             if found is None:
-                found = self._sessions[key] = build()
+                found = self._sessions[outputs] = FloatRunner(self.graph, outputs)
                 if len(self._sessions) > SESSIONS:
                     self._sessions.popitem(last=False)
-            else:
-                self._sessions.move_to_end(key)
+            self._sessions.move_to_end(outputs)
             return found
 
     # ---------------------------------------------------------------- programs
@@ -127,10 +124,10 @@ class States:
         }
 
     def compute_from(
-        self, network: Network, given: Mapping[Key, Array], wanted: Sequence[Key]
-    ) -> dict[Key, Array]:
-        """Stored forms of one sample's wanted values from given ones; nothing is looked up or kept."""
-        values = {key: Stack([value]) for key, value in given.items()}
+        self, network: Network, given: Mapping[Key, Stack], wanted: Sequence[Key], count: int
+    ) -> dict[Key, Stack]:
+        """Stored forms of the wanted values of *count* samples from given ones; nothing is looked up or kept."""
+        values = dict(given)
         indices: set[int] = set()
         stack = [key for key in wanted if key not in values]
         while stack:
@@ -138,8 +135,8 @@ class States:
             if index is not None and index not in indices:
                 indices.add(index)
                 stack.extend(key for key in network.program.steps[index].inputs if key not in values)
-        self._runner(network, 1).run(values, sorted(indices), wanted)
-        return {key: values[key].parts()[0] for key in wanted}
+        self._runner(network, count).run(values, sorted(indices), wanted)
+        return {key: values[key] for key in wanted}
 
     def _runner(self, network: Network, count: int) -> Runner:
         steps, contents, get = network.program.steps, network.contents, self._prepared.get
