@@ -140,6 +140,10 @@ class Graph:
 
     @cached_property
     def calibrated(self) -> tuple[str, ...]:
-        """Tensors that get a row in a calibration table: float activations, inputs first, in order."""
+        """Tensors that get a row in a calibration table: float activations, inputs first, in order.
+
+        Those that never have an element get none.
+        """
         order = list(self.inputs) + [output for layer in self.layers for output in layer.outputs]
-        return tuple(name for name in order if self.tensors[name].is_float)
+        tensors = [self.tensors[name] for name in order]
+        return tuple(item.name for item in tensors if item.is_float and (item.size or item.varies))
