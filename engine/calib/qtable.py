@@ -15,7 +15,7 @@ _MODES = {mode.value: mode for mode in Mode}
 _CHOICES = ", ".join(Mode)
 
 
-def read_qtable(path: Path) -> dict[str, Mode]:
+def read_qtable(path: Path | str) -> dict[str, Mode]:
     """Modes by layer name, in the order of the rows; a later row of the same name wins.
 
     Modes are case-insensitive; empty lines, comments and lines with only a name are skipped, as TPU-MLIR
@@ -61,7 +61,7 @@ def _name(text: str, where: str) -> str:
 
 
 def write_qtable(
-    path: Path,
+    path: Path | str,
     modes: Mapping[str, Mode],
     *,
     chip: str,

@@ -101,7 +101,7 @@ def table_header(
 # ---------------------------------------------------------------- writing
 
 
-def write_table(path: Path, table: CalibrationTable) -> None:
+def write_table(path: Path | str, table: CalibrationTable) -> None:
     """Write *table*, whole or not at all.
 
     Errors: QuantdeckError for a place that cannot be written and for a row that no table can hold.
@@ -145,7 +145,7 @@ def _row(name: str, row: Threshold) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def read_table(path: Path) -> CalibrationTable:
+def read_table(path: Path | str) -> CalibrationTable:
     """Read a table of ours or of TPU-MLIR, with all its sections.
 
     Errors: QuantdeckError naming the file and line of a row that is not ``name number number number``, that

@@ -12,7 +12,7 @@ LARGEST = 1 << 28
 """Bytes of a table; one of 10,000 layers has about a million."""
 
 
-def read_lines(path: Path, what: str) -> list[str]:
+def read_lines(path: Path | str, what: str) -> list[str]:
     """Lines of a UTF-8 text without their ends (LF or CR LF; a byte order mark is dropped).
 
     what: "calibration table" or "quantize table", for the message. Errors: QuantdeckError.
@@ -34,13 +34,13 @@ def read_lines(path: Path, what: str) -> list[str]:
     return [line.rstrip("\r") for line in text.split("\n")]
 
 
-def write_text(path: Path, text: str, what: str) -> None:
+def write_text(path: Path | str, text: str, what: str) -> None:
     """Write *text* whole or not at all.
 
     Errors: QuantdeckError when the folder is missing or cannot be written to, and where *path* is no regular
     file (a device would be lost).
     """
-    temporary = None
+    path, temporary = Path(path), None
     try:
         _refuse_irregular(path)
         handle, temporary = tempfile.mkstemp(prefix=".quantdeck-", dir=path.parent or None)

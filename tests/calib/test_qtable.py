@@ -26,6 +26,8 @@ def test_the_text_is_tpu_mlirs(tmp_path: Path) -> None:
         "",
     ]
     assert read_qtable(tmp_path / "q") == modes
+    write_qtable(str(tmp_path / "t"), modes, chip="bm1684", fp_type="F32")
+    assert read_qtable(str(tmp_path / "t")) == modes
     assert "sample number" not in format_qtable(modes, chip="bm1684", fp_type="F32")
 
 

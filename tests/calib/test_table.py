@@ -91,6 +91,12 @@ def test_long_and_hostile_names_in_a_file(tmp_path: Path) -> None:
     assert len((tmp_path / "t").read_bytes().split(b"\n")) == len(names) + 2  # a comment, a last line end
 
 
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    rows = {"a": Threshold(1.0, -1.0, 1.0)}
+    write_table(str(tmp_path / "t"), CalibrationTable(rows))
+    assert dict(read_table(str(tmp_path / "t")).rows) == rows
+
+
 def test_the_text_is_tpu_mlirs() -> None:
     header = table_header("tiny.mlir", version="1", bins=2048, samples=5, tune_num=5)
     text = format_table(CalibrationTable({"input": Threshold(3.37158471, -0.0, 3.257199)}, header))
