@@ -162,7 +162,10 @@ def _per_channel(
         found = default + default[:1] * (needed - len(default))
     if len(found) < needed:
         given = "1 value" if len(found) == 1 else f"{len(found)} values"
-        raise QuantdeckError(f"--{option} has {given}, but {pixel_format} pictures need {needed}")
+        raise QuantdeckError(
+            f"--{option} has {given}, but {pixel_format} pictures need {needed}; "
+            "give one a channel, and --pixel_format where the network's input has other channels"
+        )
     if not np.isfinite(found).all():
         raise QuantdeckError(f"--{option} must hold finite numbers")
     return found

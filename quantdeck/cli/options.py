@@ -110,7 +110,7 @@ def preprocessing(function: F) -> F:
         option("--scale", type=Numbers(), help="One factor a channel, after the mean. [1,1,1]"),
         option(
             "--pixel_format", type=click.Choice(["bgr", "rgb", "gray", "rgba"]),
-            help="Channels of the network's input. [as its channels suggest: bgr, gray, rgba]",
+            help="Channels of the network's input. [bgr; without any option of pictures as its channels suggest]",
         ),
         option("--channel_format", type=click.Choice(["nchw", "nhwc", "none"]), help="[nchw]"),
         option("--pad_value", type=int, help="Grey value around a letterboxed picture. [0]"),

@@ -226,7 +226,10 @@ def test_colour_becomes_grey_and_deep_pictures_lose_their_low_byte() -> None:
         ({"keep_ratio_mode": "fit"}, "--keep_ratio_mode must be one of"),
         ({"pad_type": "left"}, "--pad_type must be one of"),
         ({"pad_value": 256}, "--pad_value must lie between"),
-        ({"mean": (1.0,)}, "--mean has 1 value, but bgr pictures need 3"),
+        (
+            {"mean": (1.0,)},
+            "--mean has 1 value, but bgr pictures need 3; give one a channel, and --pixel_format",
+        ),
         ({"scale": (1.0, 2.0)}, "--scale has 2 values"),
         ({"mean": (1.0, 2.0, 3.0), "pixel_format": "rgba"}, "--mean has 3 values, but rgba pictures need 4"),
         ({"scale": (1.0, float("nan"), 1.0)}, "--scale must hold finite"),
