@@ -36,7 +36,7 @@ class NewSessionScreen(DeckScreen):
     def on_mount(self) -> None:
         """Begin with the first field that is empty."""
         super().on_mount()
-        said = "One file will hold samples, thresholds and scores; F5 makes it and calibrates."
+        said = "One file holds samples, thresholds and scores; F5 makes it and calibrates."
         self.query_one(".heading", Lines).set_line([(said, "muted")])
         self.form.row("dataset" if self._model else "model").control.focus()
 
