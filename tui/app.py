@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+from .config import read_config
 from .feed import Feed
 from .reader import SessionReader
 from .terminal import choose_colors, choose_glyphs, prepare_environment, refuse_terminal
@@ -27,8 +28,9 @@ def run(
     try:
         refuse_terminal()
         feed, model = _target(path)
-        palette = choose_colors(colors)
-        signs = choose_glyphs(glyphs)
+        config, wrong = read_config()
+        palette = choose_colors(config.colors if colors == "auto" else colors)
+        signs = choose_glyphs(config.glyphs if glyphs == "auto" else glyphs)
     except QuantdeckError as error:
         print(str(error), file=sys.stderr)
         return 2
@@ -37,7 +39,9 @@ def run(
     from .workbench import Workbench
 
     accept_any_bytes()
-    app = Workbench(feed, model, ansi=palette in ("16", "none"), glyphs=signs, folder=sessions_folder)
+    ansi = palette in ("16", "none")
+    app = Workbench(feed, model, ansi=ansi, glyphs=signs, folder=sessions_folder, config=config)
+    app.warning = wrong
     app.run(mouse=mouse)
     return app.return_code or 0
 

@@ -57,6 +57,10 @@ class Editor:
         """Make a plan that the session holds its own as one step."""
         edits.take(self.session, number, label)
 
+    def take_text(self, text: str, label: str) -> int:
+        """Make a plan that a search found the session's; its thresholds are whole, so nothing else is needed."""
+        return self.apply(Plan.from_json(text), label)
+
     def undo(self) -> str | None:
         """Undo a step; what it was, or None."""
         return edits.undo(self.session)

@@ -1,5 +1,6 @@
 """Every key of the workbench in one table: screens, footer, help and palette are made from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
@@ -29,7 +30,15 @@ AREAS = {
     "app": "Everywhere",
     "table": "In every table",
     "start": "Sessions",
+    "place": "The screens of a session",
     "layers": "Layers",
+    "flow": "Flow",
+    "search": "Search",
+    "search_form": "New search",
+    "compare": "Compare",
+    "samples": "Samples",
+    "export": "Export",
+    "settings": "Settings",
     "calibrate": "Calibration",
     "form": "In a form",
     "picker": "File picker",
@@ -84,6 +93,16 @@ KEYS: tuple[Key, ...] = (
     Key("start", "o", "open_file", "Open file", "Open a session file or a model from anywhere", 3),
     Key("start", "r", "reload", "Read again", "Read the folder of sessions again", 4),
     Key("start", "y", "copy", "Copy path", "Copy the session's path (OSC 52)", 0),
+    Key("start", "d", "duplicate", "Duplicate", "Copy the session, as it is now, under a new name", 5),
+    Key("start", "D,shift+d,delete", "delete", "Delete", "Delete the session after one question", 6, "D"),
+    Key("place", "1", "go('layers')", "Layers", "The layer table: where int8 hurts, and edits"),
+    Key("place", "2", "go('flow')", "Flow", "The stages from samples to a scored plan"),
+    Key("place", "3", "go('search')", "Search", "Start and watch searches, take their plans"),
+    Key("place", "4", "go('compare')", "Compare", "Two plans side by side"),
+    Key("place", "5", "go('samples')", "Samples", "Similarity by sample, the worst first"),
+    Key("place", "6", "go('export')", "Export", "Tables and figures as files"),
+    Key("place", "7", "go('settings')", "Settings", "Theme, refresh rate, signs, keys"),
+    Key("place", "", "none", "Screens", "Layers flow search compare samples export settings", 10, "1-7"),
     Key("layers", "enter", "detail", "Detail", "Show or hide the layer's detail", 1, "Enter"),
     Key(
         "layers",
@@ -156,6 +175,39 @@ KEYS: tuple[Key, ...] = (
     Key("layers", "L,shift+l", "log", "Log", "The log of the newest job", 0, "L"),
     Key("layers", "r", "reload", "Read again", "Read the whole session again and sort anew", 0),
     Key("layers", "escape", "back", "Back", "Close the detail, then the filter, then the session", 8, "Esc"),
+    Key("flow", "enter", "choose", "Run", "Run the stage, or open its form", 1, "Enter"),
+    Key("flow", "L,shift+l", "log", "Log", "The log of the newest job", 2, "L"),
+    Key("flow", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
+    Key("search", "n", "new", "New search", "Choose a search and start it", 1),
+    Key(
+        "search", "enter", "choose", "Take plan", "Make the point's plan the session's; u undoes", 2, "Enter"
+    ),
+    Key("search", "p", "pause", "Pause/resume", "Let the search rest, or go on with it", 3),
+    Key("search", "x", "cancel_job", "Cancel", "Stop it; the best plan so far stays", 4),
+    Key("search", "v", "ranking", "Ranking", "Points or the ranking of layers", 5),
+    Key("search", "o", "older", "Older", "The search before this one", 0),
+    Key("search", "L,shift+l", "log", "Log", "The log of the search", 6, "L"),
+    Key("search", "escape", "back", "Back", "Back to the layers; the search goes on", 8, "Esc"),
+    Key("search_form", "f5,ctrl+r", "submit", "Start", "Check the fields and start the search", 1, "F5"),
+    Key(
+        "search_form", "left,right", "none", "Change", "Another choice in a field of choices", 3, "left right"
+    ),
+    Key("search_form", "escape", "back", "Back", "Leave without starting anything", 5, "Esc"),
+    Key("compare", "a", "step_a", "Plan A", "The next older plan as A", 1),
+    Key("compare", "b", "step_b", "Plan B", "The next older plan as B", 2),
+    Key("compare", "v", "view", "Samples", "Layers that differ, or samples, worst first", 3),
+    Key("compare", "o", "open_file", "Other session", "Take A from another session", 4),
+    Key("compare", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
+    Key("samples", "m", "mark", "Mark", "Mark a bad case, or take the mark away", 1),
+    Key("samples", "w", "write", "Write list", "The marked samples as a list for --data_list", 2),
+    Key("samples", "y", "copy", "Copy path", "Copy the sample's path", 3),
+    Key("samples", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
+    Key("export", "enter", "choose", "Write", "Write the file; asks before it writes over one", 1, "Enter"),
+    Key("export", "f", "target", "Other file", "Name another file", 2),
+    Key("export", "Y,shift+y", "copy_command", "Copy command", "Copy the command that does the same", 3, "Y"),
+    Key("export", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
+    Key("settings", "enter", "choose", "Change", "Choose a value, or type a key", 1, "Enter"),
+    Key("settings", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
     Key("calibrate", "ctrl+r,f5", "start", "Start", "Start the calibration as a job of its own", 1, "F5"),
     Key("calibrate", "f8,x", "cancel_job", "Cancel job", "Ask the running job to stop", 2, "F8"),
     Key("calibrate", "f9,L,shift+l", "log", "Log", "The log of the job", 3, "F9"),
@@ -181,6 +233,56 @@ KEYS: tuple[Key, ...] = (
 SHOWN_ONLY = {"none"}
 """Actions that a widget below takes itself; they stand in help only."""
 
+TABLES_OWN = {"choose"}
+"""Actions of the table that is shown on a screen; the screen binds no key of its own to them."""
+
+RESERVED = (
+    "ctrl+a",
+    "ctrl+b",
+    "ctrl+s",
+    "ctrl+q",
+    "ctrl+z",
+    "ctrl+c",
+    "ctrl+i",
+    "ctrl+j",
+    "ctrl+m",
+    "escape",
+    "enter",
+)
+"""Keys that multiplexers take, that a terminal cannot send apart, or that always mean the same (style 3)."""
+
+
+def name_of(key: "Key") -> str:
+    """How an action is called in the key map: "layers.toggle"."""
+    action = key.action.replace("('", "_").replace("')", "")
+    return f"{key.area}.{action}{'.priority' if key.priority else ''}"
+
+
+def rebindable() -> "dict[str, Key]":
+    """Every action that may have another key, by its name."""
+    return {
+        name_of(key): key
+        for key in KEYS
+        if key.keys
+        and not key.priority
+        and key.action not in SHOWN_ONLY
+        and key.action not in TABLES_OWN
+        and key.action not in ("back", "quit")
+    }
+
+
+def clash(name: str, key: str, keys: "Mapping[str, str]") -> str:
+    """Why a key cannot be given to an action, in a sentence; empty when it can. *keys*: what is changed already."""
+    if key in RESERVED or not key.isprintable() or " " in key:
+        return f"{key!a} cannot be used: it means something to terminals or everywhere here"
+    area = name.partition(".")[0]
+    for other, one in rebindable().items():
+        near = one.area in (area, "app", "table") or area in ("app", "table")
+        taken = keys.get(other, one.keys).split(",")
+        if other != name and near and key in taken:
+            return f"{key} is taken by {AREAS[one.area]}: {one.title}"
+    return ""
+
 
 def bindings(*areas: str) -> list[BindingType]:
     """Textual's bindings of some areas; each has an id, so that a key map can change it."""
@@ -190,11 +292,13 @@ def bindings(*areas: str) -> list[BindingType]:
             key.action,
             key.title,
             show=bool(key.footer),
-            id=f"{key.area}.{key.action}{'.priority' if key.priority else ''}",
+            id=name_of(key),
             priority=key.priority,
         )
         for key in KEYS
-        if key.area in areas and key.action not in SHOWN_ONLY
+        if key.area in areas
+        and key.action not in SHOWN_ONLY
+        and (key.action not in TABLES_OWN or key.area in ("table", "picker"))
     ]
 
 
@@ -205,5 +309,9 @@ def footer(*areas: str) -> list[Key]:
 
 def actions(*areas: str) -> list[Key]:
     """What the palette offers in some areas; movement in tables is left out."""
-    found = [key for key in KEYS if key.area in areas and key.area != "table" and not key.priority]
+    found = [
+        key
+        for key in KEYS
+        if key.area in areas and key.area != "table" and not key.priority and key.action not in SHOWN_ONLY
+    ]
     return sorted(found, key=lambda key: areas.index(key.area))

@@ -1,12 +1,14 @@
 """Which sessions a folder holds, for the start screen; sqlite3 only."""
 
+import time
 from pathlib import Path
 
 from ..engine.errors import QuantdeckError
 from ..sessions.faults import explained
+from ..sessions.lease import SILENCE
 from ..sessions.recognise import is_session
 from .reader import SessionReader
-from .snapshots import SessionEntry
+from .snapshots import JobView, SessionEntry
 
 
 def list_folder(folder: Path) -> tuple[SessionEntry, ...]:
@@ -36,10 +38,20 @@ def read_entry(path: Path) -> SessionEntry:
         sqnr=score.sqnr if score else None,
         top1_float=score.top1_float if score else None,
         top1_int8=score.top1_int8 if score else None,
-        job=f"{job.kind} {job.state}" if job and (job.active or job.state == "failed") else "",
+        job=job_words(job),
         changed=changed,
         problem="",
     )
+
+
+def job_words(job: JobView | None) -> str:
+    """The newest job in two words; one that is done is not news, one whose heart is silent is broken."""
+    if job is None or job.state in ("done", "cancelled"):
+        return ""
+    heard = job.created if job.heartbeat is None else job.heartbeat
+    if job.active and time.time() - heard > SILENCE:
+        return f"{job.kind} broken"
+    return f"{job.kind} {job.state}"
 
 
 def _changed(path: Path) -> float:

@@ -78,17 +78,17 @@ class SessionReader:
 
     def head(self) -> SessionView:
         """Session, plan, score and the newest job."""
-        state = self._one(
+        state = self.one(
             "SELECT rev, title, chip, fp_type, current_plan, settings FROM state WHERE id = 1",
         )
-        model = self._one("SELECT name, path, notes FROM model WHERE id = 1")
-        samples = self._one("SELECT path, formed FROM samples WHERE role = 'calibration'")
+        model = self.one("SELECT name, path, notes FROM model WHERE id = 1")
+        samples = self.one("SELECT path, formed FROM samples WHERE role = 'calibration'")
         if state is None or model is None:
             raise QuantdeckError(
                 f"The session {visible(str(self.path))} is not complete; make a new one of the model."
             )
         rev, title, chip, fp_type, plan, settings = state
-        label = self._one("SELECT label FROM plan WHERE id = ?", plan)
+        label = self.one("SELECT label FROM plan WHERE id = ?", plan)
         return SessionView(
             path=self.path,
             rev=rev,
@@ -109,11 +109,11 @@ class SessionReader:
 
     def _known(self, plan: int | None, table: str) -> int | None:
         """The plan whose figures stand for *plan*'s until it has some."""
-        row = self._one(_LINEAGE.format(table=table), plan)
+        row = self.one(_LINEAGE.format(table=table), plan)
         return row[0] if row else None
 
     def _score(self, plan: int | None) -> ScoreView | None:
-        row = self._one(
+        row = self.one(
             "SELECT cos, sqnr, dead, top1_float, top1_int8, labelled, plan FROM score WHERE plan = ?"
             " ORDER BY created DESC, id DESC LIMIT 1",
             self._known(plan, "score"),
@@ -129,7 +129,7 @@ class SessionReader:
 
     def job(self, number: int) -> JobView | None:
         """One job by its number."""
-        row = self._one(f"SELECT {_JOB} FROM job WHERE id = ?", number)
+        row = self.one(f"SELECT {_JOB} FROM job WHERE id = ?", number)
         return job_view(row) if row else None
 
     def layers(self, plan: int | None) -> LayerColumns:
@@ -170,7 +170,7 @@ class SessionReader:
 
     def plan_rows(self, plan: int | None) -> PlanRows:
         """Threshold and method by tensor, and mode by layer, of a plan."""
-        row = self._one("SELECT body FROM plan WHERE id = ?", plan)
+        row = self.one("SELECT body FROM plan WHERE id = ?", plan)
         if row is None:
             return {}, {}
         body: dict[str, Any] = json.loads(row[0])
@@ -186,7 +186,7 @@ class SessionReader:
 
     def layer(self, name: str) -> LayerView | None:
         """One layer with its neighbours and its activation."""
-        row = self._one(
+        row = self.one(
             "SELECT op, shape, detail, macs, params, inputs, outputs FROM layer WHERE name = ?",
             name,
         )
@@ -207,11 +207,11 @@ class SessionReader:
 
     def _producers(self, tensors: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """The activations among a layer's inputs with the op that makes them; weights are left out."""
-        model = self._one("SELECT inputs FROM model WHERE id = 1")
+        model = self.one("SELECT inputs FROM model WHERE id = 1")
         fed = {str(row[0]) for row in json.loads(model[0])} if model else set[str]()
         found: list[tuple[str, str]] = []
         for tensor in tensors:
-            row = self._one(
+            row = self.one(
                 "SELECT l.op FROM layer l, json_each(l.outputs) o WHERE o.value = ? LIMIT 1", tensor
             )
             if row or tensor in fed:
@@ -228,7 +228,7 @@ class SessionReader:
 
     def tensor(self, name: str) -> TensorView | None:
         """Statistics, histogram and thresholds of an activation."""
-        row = self._one(
+        row = self.one(
             "SELECT shape, min, max, mean, std, zero_share, warning, histogram, histogram_lo, histogram_hi"
             " FROM tensor WHERE name = ?",
             name,
@@ -246,7 +246,12 @@ class SessionReader:
             tuple(thresholds),
         )  # fmt: skip
 
-    def _one(self, query: str, *values: object) -> Any:
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """All rows of a query."""
+        return self._connection.execute(query, values).fetchall()
+
+    def one(self, query: str, *values: object) -> Any:
+        """The first row of a query, or None."""
         return self._connection.execute(query, values).fetchone()
 
 

@@ -1,4 +1,4 @@
-"""Colours: one calm dark theme in truecolor or 256 colours, and one of the terminal's own 16."""
+"""Colours: a calm dark and a light theme in truecolor or 256 colours, and one of the terminal's own 16."""
 
 from textual.theme import Theme
 
@@ -23,6 +23,30 @@ DARK = Theme(
         "input-cursor-background": "#d3d7de",
         "input-cursor-foreground": "#15181d",
         "input-selection-background": "#394150",
+    },
+)
+
+LIGHT = Theme(
+    name="quantdeck-light",
+    dark=False,
+    primary="#1f5f9e",
+    secondary="#5b6679",
+    accent="#8a5a00",
+    foreground="#20242b",
+    background="#f7f7f4",
+    surface="#f7f7f4",
+    panel="#e7e8e4",
+    success="#2f7a2f",
+    warning="#9a5b00",
+    error="#b3261e",
+    variables={
+        "deck-muted": "#646c79",
+        "deck-cursor": "#d5e2f0",
+        "deck-line": "#b9bec7",
+        "deck-fill": "#6d8fb8",
+        "input-cursor-background": "#20242b",
+        "input-cursor-foreground": "#f7f7f4",
+        "input-selection-background": "#b9cce2",
     },
 )
 

@@ -21,6 +21,7 @@ from textual.timer import Timer
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+from .config import Config
 from .feed import Feed
 from .frames import CompositorUpdate, Frame, FrameUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
@@ -28,13 +29,13 @@ from .keys import bindings
 from .messages import Answered, SessionChanged
 from .outlook import Outlook
 from .reader import SessionReader
-from .request import calibration_of, cancel, create, default_folder, start
+from .request import calibration_of, cancel, create, default_folder, pause, resume, search, start
 from .screens.base import DeckScreen
 from .screens.layers import LayersScreen
 from .screens.new_session import NewSessionScreen
 from .session_form import SessionRequest
 from .snapshots import JobView, SessionView
-from .theme import ANSI, DARK
+from .theme import ANSI, DARK, LIGHT
 
 if TYPE_CHECKING:
     from .assess import Assess
@@ -66,6 +67,7 @@ class Workbench(App[None]):
         glyphs: str = "braille",
         folder: Path | None = None,
         assess: bool = True,
+        config: Config | None = None,
     ) -> None:
         """Open on a session (*feed*), on a new session of *model*, or on the list of sessions.
 
@@ -79,9 +81,12 @@ class Workbench(App[None]):
         self._folder = folder
         self._guard = AsciiFilter(enabled=self.glyphs.plain)
         self.session_changed: Signal[SessionChanged] = Signal(self, "session changed")
-        for theme in (DARK, ANSI):
+        for theme in (DARK, LIGHT, ANSI):
             self.register_theme(theme)
-        self.theme = ANSI.name if ansi else DARK.name
+        self.config = config or Config()
+        self._ansi = ansi
+        self.theme = self._theme_name()
+        self.set_keymap(self.config.keys)
         self.set_class(self.glyphs.plain, "-plain")
         # The console's guess for a terminal of no size (80x25) must not differ from the driver's (80x24):
         # Textual would lay out for one and the other for ever.
@@ -92,6 +97,7 @@ class Workbench(App[None]):
         self._assess: Assess | None = None
         self._editor: Editor | None = None
         self.outlook = Outlook()
+        self.warning = ""  # said when the first screen stands
 
     # opening
 
@@ -147,6 +153,8 @@ class Workbench(App[None]):
             loop.add_signal_handler(number, self.exit)
         self.app_resume_signal.subscribe(self, self._resumed)  # pyright: ignore[reportUnknownMemberType]
         self._begin()
+        if self.warning:
+            self.call_after_refresh(self.tell, self.warning, "weak")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and ASCII where nothing else can be shown."""
@@ -189,7 +197,10 @@ class Workbench(App[None]):
         """The next look is planned when the last is done; nobody looks where nothing can change."""
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(self.feed.delay, self._look) if self.feed and self.feed.delay else None
+        delay = self.feed.delay if self.feed else None
+        if delay:
+            delay = max(delay, 1 / float(self.config.rate))
+        self._timer = self.set_timer(delay, self._look) if delay else None
 
     def _look(self) -> None:
         if self.feed is None:
@@ -221,6 +232,26 @@ class Workbench(App[None]):
     def show_new_session(self, model: Path | None = None) -> None:
         """The form for a new session."""
         self.push_screen(self._new_session(model))
+
+    def go(self, name: str) -> None:
+        """Show one of the session's screens; they take each other's place, the layers stay below."""
+        from .screens.place import PlaceScreen, make_place
+
+        if self.feed is None or not isinstance(self.screen, (PlaceScreen, LayersScreen)):
+            return
+        if name == "layers":
+            if isinstance(self.screen, PlaceScreen):
+                self.pop_screen()
+        elif isinstance(self.screen, PlaceScreen):
+            self._switch(make_place(name))
+        else:
+            self.push_screen(make_place(name))
+
+    def show_search_form(self, kind: str = "search_qtable", extra: str = "") -> None:
+        """The form of a search."""
+        from .screens.search_form import SearchFormScreen
+
+        self.push_screen(SearchFormScreen(kind, extra))
 
     def show_calibrate(self) -> None:
         """Calibrate the open session."""
@@ -335,26 +366,58 @@ class Workbench(App[None]):
 
     def copy(self, text: str) -> str:
         """Copy text that is visible already; returns by which way."""
-        self.copy_to_clipboard(text)
-        return "(OSC 52)"
+        from .clipboard import copy_out
+
+        return copy_out(text, self.copy_to_clipboard, self.folder)
 
     def command_line(self, command: str) -> str:
         """The command that does the same for the open session."""
         path = str(self.view.path) if self.view else ""
         return f"quantdeck {command} {shlex.quote(visible(path))}"
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job is at work on the session."""
+        job = self.view.job if self.view else None
+        return job is not None and job.active and not job.lost
+
     def start_job(self, kind: str, spec: Mapping[str, object]) -> None:
         """Start a job on the open session in a process of its own."""
+        self._ask_jobs(lambda path: start(path, kind, spec))
+
+    def start_search(self, values: Mapping[str, str]) -> None:
+        """Start a search with the answers of its form."""
+        self._ask_jobs(lambda path: search(path, values))
+
+    def control(self, what: str, job: int) -> None:
+        """Pause, resume or cancel a job."""
+        ask = {"pause": pause, "resume": resume, "cancel": cancel}[what]
+        self._ask_jobs(lambda path: ask(path, job))
+
+    def _ask_jobs(self, ask: Callable[[Path], object]) -> None:
+        """Ask the session's jobs for something, in a thread: the engine's packages may be imported for it."""
         if self.view is None:
             return
         path = self.view.path
-        self.run_worker(lambda: self._start_job(path, kind, spec), thread=True, group="jobs", exclusive=True)
 
-    def _start_job(self, path: Path, kind: str, spec: Mapping[str, object]) -> None:
-        try:
-            start(path, kind, spec)
-        except QuantdeckError as error:
-            self.call_from_thread(self.tell, str(error), "bad")
+        def work() -> None:
+            try:
+                ask(path)
+            except QuantdeckError as error:
+                self.call_from_thread(self.tell, str(error), "bad")
+
+        self.run_worker(work, thread=True, group="jobs", exclusive=True)
+
+    def configure(self, config: Config) -> None:
+        """Use other settings from now on; colours and signs come with the next start."""
+        self.config = config
+        self.theme = self._theme_name()
+        self.set_keymap(config.keys)
+
+    def _theme_name(self) -> str:
+        if self._ansi:
+            return ANSI.name
+        return {"light": LIGHT.name, "terminal": ANSI.name}.get(self.config.theme, DARK.name)
 
     def make_session(self, request: SessionRequest) -> None:
         """Make a session, open it and start its calibration; the model is read in a thread."""

@@ -27,8 +27,8 @@ REST = 0.2  # seconds the cursor rests before the detail follows: moving costs t
 class LayersScreen(LayerEdits):
     """The layer table; the detail below it, or in its place on a small screen."""
 
-    AREAS: ClassVar[tuple[str, ...]] = ("layers",)
-    BINDINGS: ClassVar[list[BindingType]] = bindings("layers")
+    AREAS: ClassVar[tuple[str, ...]] = ("place", "layers")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("place", "layers")
 
     def __init__(self) -> None:
         super().__init__()
@@ -198,6 +198,10 @@ class LayersScreen(LayerEdits):
         """The graph's order."""
         self.table.sort(None)
         self._draw_status()
+
+    def action_go(self, name: str) -> None:
+        """To another of the session's screens."""
+        self.deck.go(name)
 
     def action_calibrate(self) -> None:
         """Open the calibration."""

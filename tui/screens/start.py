@@ -15,9 +15,11 @@ from ..columns import blank, sqnr_cell
 from ..glyphs import Glyphs
 from ..keys import bindings
 from ..listing import list_folder, read_entry
-from ..messages import RowChosen, SortAsked
+from ..messages import ChoiceDone, RowChosen, SortAsked
+from ..request import delete, duplicate
 from ..snapshots import SessionEntry
 from ..widgets.cells import cut
+from ..widgets.choice_line import ChoiceLine, Option
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
@@ -25,6 +27,7 @@ from .base import DeckScreen
 from .picker import Picker
 
 LOOK = 1.0  # seconds between looks at sessions with a running job
+ANSWERS = (Option("n", "no", "no"), Option("y", "yes, for good", "yes"))
 KEYS = ("title", "model", "chip", "cos", "sqnr", "top1_float", "top1_int8", "job", "changed")
 
 
@@ -79,6 +82,7 @@ class StartScreen(DeckScreen):
         yield LineTable(
             columns, id="sessions", empty="No session yet: n makes one of a model and its samples."
         )
+        yield ChoiceLine()
         yield Lines(id="status")
 
     def on_mount(self) -> None:
@@ -155,6 +159,54 @@ class StartScreen(DeckScreen):
     def action_open_file(self) -> None:
         """Choose a session or a model anywhere."""
         self.deck.push_screen(Picker("open a session or a model", Path.cwd()), self._picked)
+
+    @property
+    def chosen(self) -> SessionEntry | None:
+        """The session under the cursor."""
+        row = self.table.row
+        return self._entries[row] if row is not None else None
+
+    def action_duplicate(self) -> None:
+        """Copy the session beside itself."""
+        entry = self.chosen
+        if entry is not None:
+            self.say(f"copying {visible(entry.path.name)}", "accent")
+            self.run_worker(lambda: self._duplicate(entry.path), thread=True, group="files", exclusive=True)
+
+    def _duplicate(self, path: Path) -> None:
+        try:
+            copy = duplicate(path)
+        except QuantdeckError as error:
+            self.deck.call_from_thread(self.say, str(error), "bad")
+            return
+        self.deck.call_from_thread(self._copied, copy)
+
+    def _copied(self, copy: Path) -> None:
+        self.action_reload()
+        self.say(f"copied to {visible(str(copy))}", "good")
+
+    def action_delete(self) -> None:
+        """Ask whether the session shall be deleted."""
+        entry = self.chosen
+        if entry is not None:
+            self.query_one("#status").display = False
+            name = cut(self.deck.glyphs.show(entry.path.name), 40, self.deck.glyphs.cut)
+            self.query_one(ChoiceLine).ask("delete", f"delete {name}?", ANSWERS)
+
+    def on_choice_done(self, event: ChoiceDone) -> None:
+        """Delete after a yes."""
+        self.query_one("#status").display = True
+        entry = self.chosen
+        if event.value != "yes" or entry is None:
+            self.say("nothing was deleted")
+            return
+        try:
+            delete(entry.path)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        self.action_reload()
+        self.say(f"deleted {visible(entry.path.name)}", "good")
 
     def action_copy(self) -> None:
         """Copy the session's path."""

@@ -1,0 +1,53 @@
+"""Copies text out of the terminal: OSC 52, the buffer of tmux, or a file; says which."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..engine.text import visible
+
+LONGEST = 74_994  # bytes; terminals drop a longer OSC 52
+
+
+def copy_out(
+    text: str, write: Callable[[str], None], folder: Path, environment: Mapping[str, str] = os.environ
+) -> str:
+    """Copy *text*; the way in words. *write* sends an OSC 52, which no terminal confirms.
+
+    Within tmux its own buffer is certain, and it passes the text on where ``set-clipboard`` allows it. A text too
+    long for OSC 52 goes into a file in *folder*.
+    """
+    if environment.get("TMUX") and _to_tmux(text):
+        return "to the tmux buffer (prefix ] pastes)"
+    if len(text.encode("utf-8", "replace")) <= LONGEST:
+        write(text)
+        return "(OSC 52)"
+    target = folder / "copied.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8", errors="replace")
+    except OSError as error:
+        return f"nowhere: {visible(str(target))} cannot be written ({error.strerror})"
+    return f"to {visible(str(target))}"
+
+
+def _to_tmux(text: str) -> bool:
+    program = shutil.which("tmux")
+    if program is None:
+        return False
+    command = [program, "load-buffer", "-w", "-"]
+    try:
+        done = subprocess.run(
+            command,
+            input=text,
+            encoding="utf-8",
+            errors="replace",
+            capture_output=True,
+            timeout=2,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

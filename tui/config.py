@@ -1,0 +1,100 @@
+"""The user's settings of the workbench: a small TOML file where the platform keeps such files."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
+
+VARIABLE = "QUANTDECK_CONFIG"
+THEMES = ("dark", "light", "terminal")
+RATES = ("4", "2", "1", "0.5")
+COLORS = ("auto", "256", "16", "none")
+GLYPHS = ("auto", "braille", "block", "ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What can be set. *rate*: looks a second at a session while a job runs. *keys*: by action, "layers.toggle"."""
+
+    theme: str = "dark"
+    rate: str = "4"
+    colors: str = "auto"
+    glyphs: str = "auto"
+    keys: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def config_path() -> Path:
+    """Where the file lies: QUANTDECK_CONFIG, else the platform's folder."""
+    wanted = os.environ.get(VARIABLE)
+    if wanted:
+        return Path(wanted).absolute()
+    home = os.environ.get("QUANTDECK_HOME")
+    if home:
+        return Path(home).absolute() / "workbench.toml"
+    from platformdirs import user_config_path
+
+    return user_config_path("quantdeck", appauthor=False) / "workbench.toml"
+
+
+def read_config(path: Path | None = None) -> tuple[Config, str]:
+    """The settings, and a sentence about what of the file could not be used; without a file the defaults."""
+    path = path or config_path()
+    try:
+        body = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Config(), ""
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Config(), f"{visible(str(path))} cannot be read ({visible(str(error))}); the defaults are used"
+    return _checked(body, path)
+
+
+def _checked(body: Mapping[str, Any], path: Path) -> tuple[Config, str]:
+    choices = {"theme": THEMES, "rate": RATES, "colors": COLORS, "glyphs": GLYPHS}
+    kept: dict[str, str] = {}
+    wrong: list[str] = []
+    for name, allowed in choices.items():
+        if name in body:
+            if str(body[name]) in allowed:
+                kept[name] = str(body[name])
+            else:
+                wrong.append(f"{name} is one of {', '.join(allowed)}")
+    from .keys import rebindable
+
+    keys: dict[str, str] = {}
+    given: Any = body.get("keys", {})
+    table = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    for name, key in table.items():
+        if name in rebindable() and isinstance(key, str) and key:
+            keys[name] = key
+        else:
+            wrong.append(f"there is no action {visible(name)}")
+    said = f"{visible(str(path))}: {'; '.join(wrong)}" if wrong else ""
+    return Config(**kept, keys=keys), said
+
+
+def write_config(config: Config, path: Path | None = None) -> Path:
+    """Write the settings, whole or not at all. Errors: QuantdeckError naming the file."""
+    path = path or config_path()
+    names = ("theme", "rate", "colors", "glyphs")
+    lines = [f"{name} = {json.dumps(getattr(config, name))}" for name in names]
+    if config.keys:
+        lines += [
+            "",
+            "[keys]",
+            *(f"{json.dumps(name)} = {json.dumps(key)}" for name, key in config.keys.items()),
+        ]
+    new = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text("\n".join(lines) + "\n", "utf-8")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise QuantdeckError(f"{visible(str(path))} cannot be written ({error.strerror})") from error
+    return path

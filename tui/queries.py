@@ -1,0 +1,252 @@
+"""What the screens beside the layers read of a session: plans, samples, searches, jobs; sqlite3 only."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..sessions.packing import unpack
+from .reader import SessionReader
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """A plan of the session with its newest score."""
+
+    id: int
+    label: str
+    created: float
+    floats: int
+    cos: float | None
+    sqnr: float | None
+
+
+def plans(reader: SessionReader) -> tuple[PlanEntry, ...]:
+    """Every plan, the newest first."""
+    rows = reader.rows(
+        "SELECT p.id, p.label, p.created, p.body, s.cos, s.sqnr FROM plan p LEFT JOIN score s ON s.id ="
+        " (SELECT id FROM score WHERE plan = p.id ORDER BY created DESC, id DESC LIMIT 1) ORDER BY p.id DESC"
+    )
+    return tuple(
+        PlanEntry(row[0], row[1], row[2], len(json.loads(row[3])["modes"]), row[4], row[5]) for row in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SampleEntry:
+    """A sample with what the worst output has on it under a plan; *note*: why it was skipped."""
+
+    number: int | None
+    entry: str
+    cos: float | None
+    sqnr: float | None
+    note: str
+
+
+def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
+    """The evaluation samples, or else those of the calibration, with figures of each sample under *plan*."""
+    row = None
+    for role in ("evaluation", "calibration"):
+        row = row or reader.one("SELECT entries, skipped, formed FROM samples WHERE role = ?", role)
+    if row is None:
+        return ()
+    entries: list[str] = json.loads(row[0])
+    figures = sample_figures(reader, plan)
+    each = max(1, -(-len(entries) // max(1, row[2])))  # files of a batch share the figures
+    found = [
+        SampleEntry(
+            place, entry, *(figures[place // each] if place // each < len(figures) else (None, None)), ""
+        )
+        for place, entry in enumerate(entries)
+    ]
+    skipped = [SampleEntry(None, pair[0], None, None, str(pair[1])) for pair in json.loads(row[1])]
+    return (*found, *skipped)
+
+
+def sample_figures(reader: SessionReader, plan: int | None) -> list[tuple[float, float]]:
+    """Cosine and SQNR in dB of the worst output on each sample that the plan's newest score saw."""
+    row = reader.one("SELECT body FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1", plan)
+    outputs = json.loads(row[0]).get("outputs", []) if row else []
+    columns: list[list[tuple[float, float]]] = []
+    for output in outputs:
+        one = output["similarity"]
+        columns.append(
+            [
+                (cosine, decibels(signal, noise))
+                for cosine, signal, noise in zip(one["cosine"], one["signal"], one["noise"], strict=True)
+            ]
+        )
+    return [min(together) for together in zip(*columns, strict=True)]
+
+
+def decibels(signal: float, noise: float) -> float:
+    """SQNR of two energies."""
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPoint:
+    """A whole plan that a search tried; *plan*: its JSON where the session keeps it."""
+
+    floats: int
+    cos: float
+    plan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search: what it looks for, what it tried, what it found."""
+
+    job: int
+    kind: str
+    target: float | None
+    trials: int
+    failed: int
+    best_cos: float | None
+    best_floats: int | None
+    best_plan: str
+    points: tuple[SearchPoint, ...]
+    ranking: tuple[tuple[str, str, float], ...]
+    reason: str
+    lines: str
+    files: tuple[tuple[str, str], ...]
+
+
+def search(reader: SessionReader, job: int) -> SearchView | None:
+    """A search by its job; the points are those of its outcome, or its trials while it runs."""
+    wanted = reader.one("SELECT spec FROM job WHERE id = ? AND kind = 'search'", job)
+    if wanted is None:
+        return None
+    spec: dict[str, Any] = json.loads(wanted[0])
+    row = (
+        reader.one(
+            "SELECT target, best, cos, float_layers, reason, outcome, lines, files FROM search WHERE job = ?",
+            job,
+        )
+        or (None,) * 8
+    )
+    count, failed = reader.one(
+        "SELECT count(*), coalesce(sum(error IS NOT NULL), 0) FROM trial WHERE job = ?", job
+    )
+    outcome: dict[str, Any] = unpack(row[5]) if row[5] else {}
+    best: dict[str, Any] = unpack(row[1]) if row[1] else {}
+    plan = outcome.get("plan") or best_plan(best)
+    target = row[0] if row[0] is not None else spec.get("expected_cos")
+    return SearchView(
+        job=job,
+        kind=str(spec.get("kind", "")),
+        target=target,
+        trials=count,
+        failed=failed,
+        best_cos=row[2],
+        best_floats=row[3],
+        best_plan=plan,
+        points=_points(outcome.get("curve", ()), reader, job, plan, row[3], row[2]),
+        ranking=tuple((one[0], one[1], one[2]) for one in outcome.get("ranking", ())),
+        reason=row[4] or "",
+        lines=row[6] or "",
+        files=tuple((one[0], one[1]) for one in json.loads(row[7] or "[]")),
+    )
+
+
+def best_plan(body: dict[str, Any]) -> str:
+    """A running search's best plan as text; its modes in the plan's own canonical order."""
+    return str(body.get("plan", ""))
+
+
+def _points(
+    curve: Sequence[Any], reader: SessionReader, job: int, plan: str, floats: int | None, cos: float | None
+) -> tuple[SearchPoint, ...]:
+    found = {(one[0], one[1]): str(one[2]) for one in curve}
+    if not found:
+        rows = reader.rows(
+            "SELECT DISTINCT float_layers, cos FROM trial WHERE job = ? AND float_layers IS NOT NULL"
+            " AND cos IS NOT NULL",
+            job,
+        )
+        found = {(row[0], row[1]): "" for row in rows}
+    if plan and floats is not None and cos is not None:
+        found[floats, cos] = plan
+    return tuple(SearchPoint(key[0], key[1], text) for key, text in sorted(found.items()))
+
+
+def searches(reader: SessionReader) -> tuple[tuple[int, str, str], ...]:
+    """The session's searches, newest first: job, title, state."""
+    rows = reader.rows("SELECT id, title, state FROM job WHERE kind = 'search' ORDER BY id DESC")
+    return tuple((row[0], row[1], row[2]) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A layer in which two plans differ, or whose noise does."""
+
+    layer: str
+    op: str
+    modes: tuple[str, str]
+    thresholds: tuple[float | None, float | None]
+    sqnr: tuple[float | None, float | None]
+
+
+def differences(
+    first: SessionReader, plan: int | None, second: SessionReader, other: int | None
+) -> tuple[Difference, ...]:
+    """The layers of the first plan beside those of the second, where anything differs."""
+    left, right = first.layers(plan).columns, second.layers(other).columns
+    there = {name: row for row, name in enumerate(right["name"])}
+    found: list[Difference] = []
+    for row, name in enumerate(left["name"]):
+        beside = there.get(name)
+
+        def pair(key: str, row: int = row, beside: int | None = beside) -> tuple[Any, Any]:
+            return left[key][row], right[key][beside] if beside is not None else None
+
+        one = Difference(str(name), str(left["op"][row]), pair("mode"), pair("threshold"), pair("sqnr"))
+        if any(a != b for a, b in (one.modes, one.thresholds, one.sqnr)):
+            found.append(one)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The newest job of a stage of the flow."""
+
+    state: str
+    settings: str
+    result: str
+    seconds: float | None
+
+
+def newest_jobs(reader: SessionReader) -> dict[str, Stage]:
+    """The newest job of each stage: equalize, calibrate, search_threshold, bias, float, evaluate."""
+    found: dict[str, Stage] = {}
+    rows = reader.rows("SELECT kind, spec, state, message, started, finished FROM job ORDER BY id")
+    for kind, text, state, message, started, finished in rows:
+        spec: dict[str, Any] = json.loads(text)
+        seconds = finished - started if started and finished else None
+        for stage in stages_of(kind, spec):
+            found[stage] = Stage(state, settings_of(kind, spec), message or "", seconds)
+    return found
+
+
+def stages_of(kind: str, spec: dict[str, Any]) -> tuple[str, ...]:
+    """Which stages of the flow a job does."""
+    if kind != "search":
+        return (kind,)
+    wanted = str(spec.get("kind", ""))
+    main = {"calibrate": "calibrate", "search_threshold": "search_threshold"}.get(wanted, "float")
+    extra = [name for name, key in (("equalize", "equalize"), ("bias", "bias")) if spec.get(key)]
+    return (*extra, main)
+
+
+def settings_of(kind: str, spec: dict[str, Any]) -> str:
+    """A job's settings in a few words."""
+    if kind == "calibrate":
+        keys = (("method", "{}"), ("input_num", "{} samples"), ("tune_num", "tuned on {}"))
+        return ", ".join(text.format(spec[key]) for key, text in keys if spec.get(key))
+    if kind == "search":
+        target = spec.get("expected_cos")
+        return f"{spec.get('kind', '')} {spec.get('strategy', '')}" + (f" to {target:g}" if target else "")
+    return ""

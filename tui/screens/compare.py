@@ -1,0 +1,225 @@
+"""Two plans side by side, of this session or of two: scores, cost, tables, and the samples, worst first."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from ...engine.errors import QuantdeckError
+from ...engine.text import visible
+from ...sessions.faults import explained
+from .. import figures
+from ..columns import blank
+from ..messages import RowMoved, SessionChanged, SortAsked
+from ..queries import PlanEntry, differences, plans, sample_figures, samples
+from ..reader import SessionReader
+from ..widgets.cells import Part, cut_middle, fit
+from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
+from ..widgets.table_model import Column, TableModel
+from .picker import Picker
+from .place import PlaceScreen, place_bindings
+
+
+def delta(value: object) -> str:
+    """A gain or loss in dB with its sign."""
+    return f"{value:+.1f}" if isinstance(value, float) else ""
+
+
+class CompareScreen(PlaceScreen):
+    """A is the plan compared with, B the one that stands; the keys a and b step through the plans."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("place", "compare")
+    BINDINGS: ClassVar[list[BindingType]] = place_bindings("compare")
+    TITLE_TEXT = "compare"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._other: SessionReader | None = None  # where A comes from, unless from this session
+        self._left: PlanEntry | None = None
+        self._right: PlanEntry | None = None
+        self._by_sample = False
+
+    def body(self) -> ComposeResult:
+        """The two scores, what differs, a line of state."""
+        yield Lines(id="scores")
+        real, sqnr = blank(figures.real), blank(figures.decibel)
+        columns = (
+            Column("name", "layer", 28),
+            Column("op", "op", 9, self.deck.glyphs.show, priority=6),
+            Column("mode_a", "A", 4, blank(str), priority=2),
+            Column("mode_b", "B", 4, blank(str), priority=2),
+            Column("threshold_a", "threshold A", 11, real, right=True, priority=4),
+            Column("threshold_b", "B", 9, real, right=True, priority=4),
+            Column("sqnr_a", "SQNR A", 8, sqnr, right=True, priority=1),
+            Column("sqnr_b", "B", 8, sqnr, right=True, priority=1),
+            Column("gain", "gain dB", 8, delta, right=True, priority=0, descending=True),
+        )
+        yield LineTable(columns, id="differences", empty="The two do not differ.")
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """The plan that stands beside the one before it."""
+        super().on_mount()
+        self._choose_first()
+        self._load()
+        self.table.focus()
+
+    def on_unmount(self) -> None:
+        """Let the other session go."""
+        if self._other is not None:
+            self._other.close()
+
+    @property
+    def table(self) -> LineTable:
+        """The differences."""
+        return self.query_one(LineTable)
+
+    @property
+    def readers(self) -> tuple[SessionReader, SessionReader] | None:
+        """Where A and B are read."""
+        feed = self.deck.feed
+        return (self._other or feed.reader, feed.reader) if feed is not None else None
+
+    def _choose_first(self) -> None:
+        readers, view = self.readers, self.deck.view
+        if readers is None or view is None:
+            return
+        known = plans(readers[1])
+        self._right = next((one for one in known if one.id == view.plan), None)
+        before = [one for one in known if one.id != view.plan and one.cos is not None]
+        self._left = next((one for one in before if self._right is None or one.id < self._right.id), None)
+        self._left = self._left or next(iter(before), self._right)
+
+    def follow(self, change: SessionChanged) -> None:
+        """New scores come in; B stays the plan that stands."""
+        before = change.before
+        if before is None or (before.plan, before.score) != (change.view.plan, change.view.score):
+            readers = self.readers
+            if readers is not None:
+                self._right = next((one for one in plans(readers[1]) if one.id == change.view.plan), None)
+            self._load()
+
+    def _load(self) -> None:
+        readers, view = self.readers, self.deck.view
+        if readers is None or view is None:
+            return
+        try:
+            with explained(view.path):
+                rows = self._sample_rows(readers) if self._by_sample else self._layer_rows(readers)
+                self._draw_scores(readers)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        keys = [column.key for column in self.table.columns]
+        self.table.load(TableModel({key: [row.get(key) for row in rows] for key in keys}))
+        self.table.sort("gain", False)
+        self.table.go(0)
+        self._draw()
+
+    def _layer_rows(self, readers: tuple[SessionReader, SessionReader]) -> list[dict[str, object]]:
+        left, right = (one.id if one else None for one in (self._left, self._right))
+        found: list[dict[str, object]] = []
+        for one in differences(readers[0], left, readers[1], right):
+            a, b = one.sqnr
+            gain = (
+                float(b - a) if a is not None and b is not None and abs(a) + abs(b) < float("inf") else None
+            )
+            row: dict[str, object] = {"name": one.layer, "op": one.op, "gain": gain}
+            for sign, place in (("a", 0), ("b", 1)):
+                row[f"mode_{sign}"], row[f"sqnr_{sign}"] = one.modes[place], one.sqnr[place]
+                row[f"threshold_{sign}"] = one.thresholds[place]
+            found.append(row)
+        return found
+
+    def _sample_rows(self, readers: tuple[SessionReader, SessionReader]) -> list[dict[str, object]]:
+        left, right = (one.id if one else None for one in (self._left, self._right))
+        before = sample_figures(readers[0], left)
+        found: list[dict[str, object]] = []
+        for one in samples(readers[1], right):
+            place = one.number
+            a = before[place][1] if place is not None and place < len(before) else None
+            gain = one.sqnr - a if a is not None and one.sqnr is not None else None
+            found.append({"name": one.entry, "op": "", "sqnr_a": a, "sqnr_b": one.sqnr, "gain": gain})
+        return found
+
+    def _draw_scores(self, readers: tuple[SessionReader, SessionReader]) -> None:
+        glyphs, width = self.deck.glyphs, self.deck.size.width
+        lines: list[list[Part]] = []
+        for sign, entry, reader in (("A", self._left, readers[0]), ("B", self._right, readers[1])):
+            head: list[Part] = [(f" {sign} ", "key")]
+            if entry is None:
+                lines.append([*head, ("no plan", "muted")])
+                continue
+            where = "" if reader is readers[1] else f"{reader.path.stem}: "
+            room = max(16, width // 3)
+            label = cut_middle(glyphs.show(where + entry.label), room, glyphs.cut)
+            score = f"  cos {figures.cosine(entry.cos)}  {figures.decibel(entry.sqnr)} dB"
+            macs = figures.count(self._float_macs(reader, entry)).strip()
+            cost = f"  {entry.floats} float, {macs} MACs"
+            lines.append([*head, (fit(label, room), "strong"), (score, "plain"), (cost, "muted")])
+        self.query_one("#scores", Lines).set_lines(lines)
+
+    def _float_macs(self, reader: SessionReader, entry: PlanEntry) -> int:
+        columns = reader.layers(entry.id).columns
+        both = zip(columns["macs"], columns["mode"], strict=True)
+        return sum(int(str(macs)) for macs, mode in both if mode not in (None, "INT8"))
+
+    def _draw(self) -> None:
+        what = "samples" if self._by_sample else "layers that differ"
+        count = len(self.table.model)
+        self.say(f"{count} {what} {self.deck.glyphs.dot} a b step through the plans, v turns to samples")
+
+    def on_row_moved(self, event: RowMoved) -> None:
+        """Nothing follows the cursor here."""
+
+    def on_sort_asked(self, event: SortAsked) -> None:
+        """Sort by the column under the column cursor."""
+        self.table.sort(event.column)
+
+    def action_step_a(self) -> None:
+        """The next older plan as A, round the end."""
+        if self.readers is not None:
+            self._left = self._next(self.readers[0], self._left)
+            self._load()
+
+    def action_step_b(self) -> None:
+        """The next older plan as B, round the end."""
+        if self.readers is not None:
+            self._right = self._next(self.readers[1], self._right)
+            self._load()
+
+    @staticmethod
+    def _next(reader: SessionReader, now: PlanEntry | None) -> PlanEntry | None:
+        known = plans(reader)
+        place = next((place for place, one in enumerate(known) if now and one.id == now.id), -1)
+        return known[(place + 1) % len(known)] if known else None
+
+    def action_view(self) -> None:
+        """Layers or samples."""
+        self._by_sample = not self._by_sample
+        self._load()
+
+    def action_open_file(self) -> None:
+        """Take A from another session."""
+        self.deck.push_screen(
+            Picker("session to compare with", self.deck.folder, suffixes=(".qdeck",)), self._picked
+        )
+
+    def _picked(self, path: Path | None) -> None:
+        if path is None:
+            return
+        try:
+            other = SessionReader(path)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        if self._other is not None:
+            self._other.close()
+        self._other = other
+        known = plans(other)
+        self._left = next(iter(known), None)
+        self._load()
+        if not known:
+            self.say(f"{visible(str(path))} has no plan yet", "weak")

@@ -1,0 +1,142 @@
+"""The samples with the similarity of the worst output on each, the worst first; bad cases become a list file."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from ...engine.errors import QuantdeckError
+from ...engine.text import visible
+from ...sessions.faults import explained
+from .. import figures
+from ..columns import blank, sqnr_cell
+from ..messages import PromptDone, RowMoved, SessionChanged, SortAsked
+from ..queries import SampleEntry, samples
+from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
+from ..widgets.prompt import Prompt
+from ..widgets.table_model import Column, TableModel
+from .place import PlaceScreen, place_bindings
+
+KEYS = ("entry", "number", "cos", "sqnr", "note")
+
+
+class SamplesScreen(PlaceScreen):
+    """A row for each sample."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("place", "samples")
+    BINDINGS: ClassVar[list[BindingType]] = place_bindings("samples")
+    TITLE_TEXT = "samples"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: tuple[SampleEntry, ...] = ()
+        self._said = ""
+
+    def body(self) -> ComposeResult:
+        """The table and a line of state."""
+        columns = (
+            Column("entry", "sample", 30),
+            Column("number", "#", 5, blank(str), right=True, priority=3),
+            Column("cos", "cos", 9, blank(figures.cosine), right=True, priority=1),
+            Column("sqnr", "SQNR dB", 18, priority=0, parts=sqnr_cell(self.deck.glyphs)),
+            Column("note", "skipped because", 26, lambda note: self.deck.glyphs.show(str(note)), priority=2),
+        )
+        yield LineTable(columns, id="samples", empty="No samples.")
+        yield Prompt()
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """Read them, the worst first."""
+        super().on_mount()
+        self._load()
+        self.table.sort("sqnr", False)
+        self.table.go(0)
+        self.table.focus()
+
+    @property
+    def table(self) -> LineTable:
+        """The samples."""
+        return self.query_one(LineTable)
+
+    def follow(self, change: SessionChanged) -> None:
+        """Another score is another table."""
+        before = change.before
+        if before is None or (before.plan, before.score) != (change.view.plan, change.view.score):
+            ordered, row = self.table.model.sorted_by, self.table.row
+            self._load()
+            if ordered:
+                self.table.sort(*ordered)
+            if row is not None:
+                self.table.go_row(row, 0)
+
+    def _load(self) -> None:
+        feed, view = self.deck.feed, self.deck.view
+        if feed is None or view is None:
+            return
+        plan = view.score.plan if view.score else view.plan
+        try:
+            with explained(view.path):
+                self._entries = samples(feed.reader, plan)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        columns: dict[str, list[object]] = {key: [getattr(one, key) for one in self._entries] for key in KEYS}
+        if view.stale:
+            columns["sqnr"] = [figures.Stale(v) if isinstance(v, float) else v for v in columns["sqnr"]]
+            columns["cos"] = [figures.Stale(v) if isinstance(v, float) else v for v in columns["cos"]]
+        self.table.load(TableModel(columns), keep=True)
+        self._draw()
+
+    def on_row_moved(self, event: RowMoved) -> None:
+        """Which one of how many."""
+        self._draw()
+
+    def on_sort_asked(self, event: SortAsked) -> None:
+        """Sort by the column under the column cursor."""
+        self.table.sort(event.column)
+
+    def _draw(self) -> None:
+        scored = sum(one.cos is not None for one in self._entries)
+        text = f"{self.table.position_text} {self.deck.glyphs.dot} {scored} scored"
+        marked = f" {self.deck.glyphs.dot} {len(self.table.marks)} marked" if self.table.marks else ""
+        self.say(text + marked)
+
+    def action_mark(self) -> None:
+        """Mark or unmark a sample."""
+        table = self.table
+        if table.row is not None:
+            table.mark([table.row], table.row not in table.marks)
+            table.action_down()
+            self._draw()
+
+    def action_copy(self) -> None:
+        """Copy the sample's path."""
+        if self.table.row is not None:
+            text = visible(self._entries[self.table.row].entry)
+            self.say(f"copied {self.deck.copy(text)}: {text}", "accent")
+
+    def action_write(self) -> None:
+        """Ask for a file that lists the marked samples for --data_list."""
+        if not self.table.marks:
+            self.say("mark samples first (m)", "weak")
+        elif self.deck.view is not None:
+            usual = self.deck.view.path.with_name(f"{self.deck.view.path.stem}_samples.txt")
+            self.query_one(Prompt).ask("list", "list for --data_list", str(usual))
+
+    def on_prompt_done(self, event: PromptDone) -> None:
+        """Write the list; a file that is there stays."""
+        if not event.kept or not event.text.strip():
+            return
+        target = Path(event.text.strip()).expanduser()
+        names = [self._entries[row].entry for row in sorted(self.table.marks)]
+        try:
+            with target.open("x", encoding="utf-8", errors="surrogateescape") as file:
+                file.writelines(f"{name}\n" for name in names)
+        except OSError as error:
+            self.say(f"{visible(str(target))}: {error.strerror}", "bad")
+            return
+        self.say(
+            f"{len(names)} samples in {visible(str(target))}: --data_list {visible(str(target))}", "good"
+        )

@@ -1,0 +1,240 @@
+"""A search: its progress, the curve of what it tried, the ranking, and its plans to take."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from ...engine.errors import QuantdeckError
+from ...sessions.faults import explained
+from .. import figures
+from ..columns import blank
+from ..messages import RowChosen, RowMoved, SessionChanged, SortAsked
+from ..queries import SearchView, search, searches
+from ..snapshots import JobView
+from ..widgets.cells import Part
+from ..widgets.curve import Curve
+from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
+from ..widgets.table_model import Column, TableModel
+from .place import PlaceScreen, place_bindings
+
+
+def loss(value: object) -> str:
+    """A loss of cosine."""
+    return f"{value:.2e}" if isinstance(value, float) else ""
+
+
+class SearchScreen(PlaceScreen):
+    """The newest search; brackets step to the others."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("place", "search")
+    BINDINGS: ClassVar[list[BindingType]] = place_bindings("search")
+    TITLE_TEXT = "search"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._job: int | None = None
+        self._found: SearchView | None = None
+        self._ranked = False
+
+    def body(self) -> ComposeResult:
+        """Head, curve, points or ranking, a line of state."""
+        yield Lines(id="head")
+        yield Curve(id="curve")
+        shown = self.deck.glyphs.show
+        points = (
+            Column("floats", "float layers", 14, str, priority=0),
+            Column("cos", "cos", 10, blank(figures.cosine), right=True, priority=1, descending=True),
+            Column("plan", "", 30, priority=2, tone="muted"),
+        )
+        yield LineTable(points, id="points", empty="Nothing tried yet: n starts a search.", names=False)
+        ranking = (
+            Column("layer", "layer", 30),
+            Column("op", "op", 10, shown, priority=2),
+            Column("rank", "rank", 5, right=True, priority=1),
+            Column("loss", "loss", 10, loss, right=True, priority=0, descending=True),
+        )
+        yield LineTable(ranking, id="ranking", empty="No ranking yet.")
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """The newest search."""
+        super().on_mount()
+        self.query_one("#ranking").display = False
+        self._load(newest=True)
+        self.table.focus()
+
+    @property
+    def table(self) -> LineTable:
+        """Points or ranking, whichever is shown."""
+        return self.query_one("#ranking" if self._ranked else "#points", LineTable)
+
+    @property
+    def job(self) -> JobView | None:
+        """The row of the search's job."""
+        feed = self.deck.feed
+        if feed is None or self._job is None:
+            return None
+        now = feed.view.job
+        return now if now is not None and now.id == self._job else feed.reader.job(self._job)
+
+    def follow(self, change: SessionChanged) -> None:
+        """New trials, new states; a search that was just started is shown."""
+        job, before = change.view.job, change.before.job if change.before else None
+        fresh = job is not None and job.kind == "search" and (before is None or before.id != job.id)
+        self._load(newest=fresh or self._job is None)
+
+    def _load(self, *, newest: bool = False) -> None:
+        feed, view = self.deck.feed, self.deck.view
+        if feed is None or view is None:
+            return
+        try:
+            with explained(view.path):
+                if newest:
+                    self._job = next((job for job, _, _ in searches(feed.reader)), None)
+                found = search(feed.reader, self._job) if self._job is not None else None
+                self._draw_head(self.job, found)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        if found == self._found and not newest:
+            return
+        self._found = found
+        self._show(found)
+
+    def _show(self, found: SearchView | None) -> None:
+        points = found.points if found else ()
+        said = "no search yet: n starts one" if found is None else "nothing tried yet"
+        curve = [(one.floats, one.cos) for one in points]
+        self.query_one(Curve).set_points(curve, found.target if found else None, said)
+        table = self.query_one("#points", LineTable)
+        table.load(
+            TableModel(
+                {
+                    "floats": [one.floats for one in points],
+                    "cos": [one.cos for one in points],
+                    "plan": [self._about(one.plan, found) for one in points],
+                }
+            ),
+            keep=True,
+        )
+        ranking = found.ranking if found else ()
+        self.query_one("#ranking", LineTable).load(
+            TableModel(
+                {
+                    "layer": [row[0] for row in ranking],
+                    "op": [row[1] for row in ranking],
+                    "rank": list(range(1, len(ranking) + 1)),
+                    "loss": [row[2] for row in ranking],
+                }
+            ),
+            keep=True,
+        )
+
+    def _about(self, plan: str, found: SearchView | None) -> str:
+        if not plan:
+            return ""
+        return "the best, Enter takes it" if found and plan == found.best_plan else "Enter takes it"
+
+    def _draw_head(self, job: JobView | None, found: SearchView | None) -> None:
+        glyphs = self.deck.glyphs
+        gap = f" {glyphs.dot} "
+        if job is None or found is None:
+            self.query_one("#head", Lines).set_lines([[(" no search yet", "muted")]])
+            return
+        tone = {"failed": "bad", "done": "good", "paused": "weak"}.get(job.state, "accent")
+        state = (
+            {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, job.state) if job.active else job.state
+        )
+        first: list[Part] = [
+            (f" job {job.id} ", "muted"),
+            (glyphs.show(job.title), "strong"),
+            (f"  {state}", tone),
+        ]
+        second: list[Part] = [(f" {found.trials} trials", "plain")]
+        if job.active and job.total:
+            second.append((f"{gap}{job.done} of {job.total}", "plain"))
+        if job.active and job.rate:
+            second.append((f"{gap}{job.rate:.1f} a second", "plain"))
+        if job.active and job.eta is not None:
+            second.append((f"{gap}{figures.duration(job.eta)} left", "plain"))
+        if found.failed:
+            second.append((f"{gap}{found.failed} failed", "bad"))
+        if found.best_cos is not None:
+            second.append((f"{gap}best cos {figures.cosine(found.best_cos)}", "accent"))
+            second.append((f" with {found.best_floats} float layers", "accent"))
+        if found.target is not None:
+            second.append((f"{gap}target {found.target:g}", "plain"))
+        third: list[Part] = [(f" {glyphs.show(job.message or found.reason or job.stage)}", "muted")]
+        self.query_one("#head", Lines).set_lines([first, second, third])
+
+    def on_row_moved(self, event: RowMoved) -> None:
+        """Nothing follows the cursor here."""
+
+    def on_sort_asked(self, event: SortAsked) -> None:
+        """Sort by the column under the column cursor."""
+        self.query_one(f"#{event.table}", LineTable).sort(event.column)
+
+    def on_row_chosen(self, event: RowChosen) -> None:
+        """Take the plan of a point as the session's."""
+        if self._found is None or event.table != "points":
+            return
+        point = self._found.points[event.row]
+        if not point.plan:
+            self.say("this plan is known when the search has ended; the best so far can be taken now", "weak")
+            return
+        label = f"{self._found.kind}: {point.floats} float layers"
+        if self.deck.edit(lambda editor: editor.take_text(point.plan, label)):
+            self.say(f"taken: {label}; u in the layers undoes", "accent")
+
+    # actions
+
+    def action_new(self) -> None:
+        """The form of a search."""
+        self.deck.show_search_form()
+
+    def action_pause(self) -> None:
+        """Let the search rest, or go on with it."""
+        job = self.job
+        if job is None:
+            self.say("there is no search", "weak")
+        elif job.active:
+            self.deck.control("pause", job.id)
+            self.say("it rests after its next step", "accent")
+        elif job.state == "done":
+            self.say("it has ended", "weak")
+        else:
+            self.deck.control("resume", job.id)
+            self.say("going on; what was paid for is not paid again", "accent")
+
+    def action_cancel_job(self) -> None:
+        """Stop the search; the best plan so far stays."""
+        job = self.job
+        if job is None or job.state in ("done", "cancelled"):
+            self.say("there is no search to stop", "weak")
+        else:
+            self.deck.control("cancel", job.id)
+            self.say("it stops after its next step; the best plan so far stays", "accent")
+
+    def action_log(self) -> None:
+        """The search's log."""
+        self.deck.show_log(self.job)
+
+    def action_ranking(self) -> None:
+        """Points or ranking."""
+        self._ranked = not self._ranked
+        self.query_one("#ranking").display = self._ranked
+        self.query_one("#points").display = not self._ranked
+        self.table.focus()
+
+    def action_older(self) -> None:
+        """The search before, round the end."""
+        feed = self.deck.feed
+        if feed is None:
+            return
+        known = [job for job, _, _ in searches(feed.reader)]
+        if known:
+            place = known.index(self._job) if self._job in known else -1
+            self._job, self._found = known[(place + 1) % len(known)], None
+            self._load()

@@ -1,0 +1,123 @@
+"""Theme, refresh rate, colours, glyphs and keys; they are kept in a file of the user's."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from ...engine.errors import QuantdeckError
+from ...engine.text import visible
+from ..config import COLORS, GLYPHS, RATES, THEMES, config_path, write_config
+from ..keys import AREAS, clash, rebindable
+from ..messages import ChoiceDone, PromptDone, RowChosen, RowMoved
+from ..widgets.choice_line import ChoiceLine, Option
+from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
+from ..widgets.prompt import Prompt
+from ..widgets.table_model import Column, TableModel
+from .place import PlaceScreen, place_bindings
+
+SETTINGS = {
+    "theme": ("theme", THEMES, "at once"),
+    "rate": ("looks a second while a job runs", RATES, "at once; fewer for a slow line"),
+    "colors": ("colours", COLORS, "at the next start; --colors goes before it"),
+    "glyphs": ("signs of curves", GLYPHS, "at the next start; --glyphs goes before it"),
+}
+
+
+class SettingsScreen(PlaceScreen):
+    """Settings first, then every action with its key."""
+
+    AREAS: ClassVar[tuple[str, ...]] = ("place", "settings")
+    BINDINGS: ClassVar[list[BindingType]] = place_bindings("settings")
+    TITLE_TEXT = "settings"
+
+    def body(self) -> ComposeResult:
+        """One table and the lines that ask."""
+        columns = (
+            Column("name", "setting", 34),
+            Column("value", "value", 16, priority=0, tone="key"),
+            Column("about", "", 50, priority=1, tone="muted"),
+        )
+        table = LineTable(columns, id="settings", names=False)
+        table.column_cursor = False
+        yield table
+        yield Prompt()
+        yield ChoiceLine()
+        yield Lines(id="status")
+
+    def on_mount(self) -> None:
+        """What is set."""
+        super().on_mount()
+        self._load()
+        self.table.focus()
+        self.say(f"kept in {visible(str(config_path()))}")
+
+    @property
+    def table(self) -> LineTable:
+        """Settings and keys."""
+        return self.query_one(LineTable)
+
+    @property
+    def names(self) -> list[str]:
+        """A setting's or an action's name for each row."""
+        return [*SETTINGS, *rebindable()]
+
+    def _load(self) -> None:
+        config = self.deck.config
+        rows = [(title, str(getattr(config, name)), about) for name, (title, _, about) in SETTINGS.items()]
+        for name, key in rebindable().items():
+            rows.append((f"{AREAS[key.area]}: {key.title}", config.keys.get(name) or key.display, key.detail))
+        columns: dict[str, list[object]] = {
+            column: [row[place] for row in rows] for place, column in enumerate(("name", "value", "about"))
+        }
+        self.table.load(TableModel(columns), keep=True)
+
+    def on_row_moved(self, event: RowMoved) -> None:
+        """Nothing follows the cursor here."""
+
+    def on_row_chosen(self, event: RowChosen) -> None:
+        """Choose a value, or type a key."""
+        name = self.names[event.row]
+        if name in SETTINGS:
+            title, values, _ = SETTINGS[name]
+            options = [Option(str(place), value, value) for place, value in enumerate(values, 1)]
+            self.query_one("#status").display = False
+            now = str(getattr(self.deck.config, name))
+            self.query_one(ChoiceLine).ask(name, title, options, now)
+        else:
+            self.query_one(Prompt).ask(name, "key, as x or ctrl+t or f5 (empty: the usual one)")
+
+    def on_choice_done(self, event: ChoiceDone) -> None:
+        """Keep the value."""
+        self.query_one("#status").display = True
+        if event.value:
+            self._keep(event.purpose, event.value)
+
+    def on_prompt_done(self, event: PromptDone) -> None:
+        """Keep the key, unless it is taken or belongs to multiplexers."""
+        if not event.kept:
+            return
+        key, name = event.text.strip(), event.purpose
+        keys = {other: one for other, one in self.deck.config.keys.items() if other != name}
+        wrong = clash(name, key, keys) if key else ""
+        if wrong:
+            self.say(wrong, "bad")
+            return
+        self.deck.configure(replace(self.deck.config, keys={**keys, **({name: key} if key else {})}))
+        self._write(f"{rebindable()[name].title}: {key or rebindable()[name].display}")
+
+    def _keep(self, name: str, value: str) -> None:
+        changed = {name: value}
+        self.deck.configure(replace(self.deck.config, **changed))  # type: ignore[arg-type]
+        self._write(f"{SETTINGS[name][0]}: {value}")
+
+    def _write(self, said: str) -> None:
+        self._load()
+        try:
+            path = write_config(self.deck.config)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        self.say(f"{said}; kept in {visible(str(path))}", "accent")
