@@ -138,9 +138,9 @@ class Inputs:
 
     def thresholds(self, graph: "Graph", methods: Sequence[str], tuned: Iterable[str] = ()) -> Rows:
         """Rows by method; a method of *tuned* has its tuned rows where tuning does something for it."""
-        from ..engine.calib.methods import METHODS
+        from ..engine.calib.methods import KNOWN
 
-        wanted = {name for name in tuned if METHODS[name].tunable and self.spec.tune_num > 0}
+        wanted = {name for name in tuned if KNOWN[name].tunable and self.spec.tune_num > 0}
         found: Rows = {}
         plain = [name for name in methods if name not in wanted]
         if wanted:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from .search_spec import SearchSpec
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
 
-SENSITIVE_METHODS = ("max", "percentile9999", "kl")
+SENSITIVE_METHODS = ("max", "percentile9999_abs", "kl")
 """What run_sensitive_layer tries, in this order (spec B.17)."""
 
 MIXED = ("search_qtable", "run_sensitive_layer", "run_qtable")
@@ -73,7 +73,8 @@ def _search_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Buil
     spec = inputs.spec
     thresholds = inputs.thresholds(graph, spec.methods, tuned=spec.methods)
     start = inputs.start_plan(thresholds["mse" if "mse" in thresholds else spec.methods[0]])
-    search = _layer_search(graph, start, _int8_layers(graph, start), thresholds, objective)
+    layers = _kept(inputs, graph, _int8_layers(graph, start))
+    search = _layer_search(graph, start, layers, thresholds, objective)
     transformer = spec.transformer == "True"
     if spec.transformer == "auto":
         found = transformer_proposal(graph)
@@ -90,11 +91,16 @@ def _search_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Buil
 
 def _sensitive(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
     thresholds = inputs.thresholds(graph, SENSITIVE_METHODS, tuned=SENSITIVE_METHODS)
-    names = tuple(layer.name for layer in graph.layers)
+    names = _kept(inputs, graph, graph.by_name)
     search = _layer_search(graph, inputs.given_plan(), names, thresholds, objective)
     tried = _tried(search)
     found = sensitive_layer(search, max_float_layers=inputs.spec.max_float_layers)
     return Built(found, _estimate(tried, 0), tried)
+
+
+def _kept(inputs: Inputs, graph: "Graph", names: Iterable[str]) -> tuple[str, ...]:
+    left_out = frozenset(inputs.spec.without_ops)
+    return tuple(name for name in names if graph.by_name[name].op not in left_out)
 
 
 def _layer_search(

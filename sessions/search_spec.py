@@ -14,6 +14,7 @@ class SearchSpec:
     Paths are absolute texts (``path_text``); ``folder`` is where relative ones of a list file begin.
     kind: one of SEARCHES ("calibrate": no search, only corrections). methods: names of the registry, in the
     order in which they are tried. start: rows of the given calibration table. compared: names and weights.
+    without_ops: types that stay as the start plan has them, untried.
     outputs: option -> (path, text as typed). expected_cos None: nothing is asked for.
     """
 
@@ -42,6 +43,7 @@ class SearchSpec:
     transformer: str = "False"
     compared: Sequence[Sequence[Any]] = ()
     start: Sequence[Sequence[Any]] = ()
+    without_ops: Sequence[str] = ()
     benchmark: str = "cos"
     strategy: str = "chapter"
     confirm_num: int = 0

@@ -11,7 +11,8 @@ from ..engine.text import visible
 from .search_spec import SearchSpec
 
 SHOWN = {
-    "kl": "KL", "max": "MAX", "percentile9999": "Percentile9999", "mse": "MSE", "aciq_gauss": "ACIQ_GAUSS",
+    "kl": "KL", "max": "MAX", "percentile9999": "Percentile9999",
+    "percentile9999_abs": "Percentile9999", "mse": "MSE", "aciq_gauss": "ACIQ_GAUSS",
     "aciq_laplace": "ACIQ_LAPLACE", "observer": "OBSERVER",
 }  # fmt: skip
 """Methods as the chapter's quantize_method_list spells them."""

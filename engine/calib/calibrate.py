@@ -10,7 +10,7 @@ from ..graph.model import Graph
 from ..plan import Threshold
 from ..run.float_runner import FloatRunner, layer_runner
 from ..text import visible
-from .methods import METHODS, resolve_method
+from .methods import KNOWN, resolve_method
 from .methods.rules import rows
 from .sample import FLOOR
 from .statistics import TensorStatistics, collect, find_tops
@@ -94,7 +94,7 @@ def calibrate(
     statistics = _statistics(graph, samples, names, bins, exact, steps)
     by_method = {name: _rounded(rows(graph, statistics, name)) for name in names}
     used = 0
-    if tune_num > 0 and METHODS[chosen].tunable:
+    if tune_num > 0 and KNOWN[chosen].tunable:
         source = samples if tune_samples is None else tune_samples
         used = min(tune_num, source.formed)
         by_method[f"{chosen}_tune"] = _tuned(

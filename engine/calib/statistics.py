@@ -36,7 +36,7 @@ from ..graph.vocabulary import (
 from ..text import visible
 from .display import DisplayHistogram
 from .extremes import MagnitudePercentile, Percentile
-from .methods import METHODS
+from .methods import KNOWN
 from .sample import FLOOR, Array, Collector, Reading, Setting, View
 
 Progress = Callable[[int, int], None]
@@ -195,8 +195,8 @@ class _Gatherer:
 
     def __init__(self, setting: Setting, methods: Sequence[str], *, last: bool) -> None:
         self._setting = setting
-        self._collectors: dict[str, Collector] = {name: METHODS[name].start(setting) for name in methods}
-        wanted = last and any(METHODS[name].small_tensors for name in methods)
+        self._collectors: dict[str, Collector] = {name: KNOWN[name].start(setting) for name in methods}
+        wanted = last and any(KNOWN[name].small_tensors for name in methods)
         self._tail = MagnitudePercentile(Percentile.of(setting)) if wanted else None
         self._display = DisplayHistogram()
         self._min, self._max = math.inf, -math.inf

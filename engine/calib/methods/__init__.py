@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ...errors import QuantdeckError
 from ...text import visible
-from . import aciq_gauss, aciq_laplace, kl, max, mse, observer, percentile9999
+from . import aciq_gauss, aciq_laplace, kl, max, mse, observer, percentile9999, percentile9999_abs
 from .contract import Method
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -16,8 +16,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 )
 """Every method by its name."""
 
+KNOWN: Mapping[str, Method] = MappingProxyType(
+    {**METHODS, percentile9999_abs.METHOD.name: percentile9999_abs.METHOD}
+)
+"""Those and what only searches use."""
+
 _SPELLINGS = {
-    spelling: method.name for method in METHODS.values() for spelling in (method.name, *method.spellings)
+    spelling: method.name for method in KNOWN.values() for spelling in (method.name, *method.spellings)
 }
 
 
@@ -35,4 +40,4 @@ def resolve_method(text: str) -> str:
     return name
 
 
-__all__ = ["METHODS", "Method", "resolve_method"]
+__all__ = ["KNOWN", "METHODS", "Method", "resolve_method"]

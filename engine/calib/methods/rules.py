@@ -11,7 +11,7 @@ from ...graph.model import Graph
 from ...plan import Threshold
 from ..sample import FLOOR
 from ..statistics import TensorStatistics
-from . import METHODS
+from . import KNOWN
 
 MASK_MARGIN = 8.0
 """How far below the real scores a mask value is kept, in the tensor's units: exp(-8) is under 1/255."""
@@ -22,7 +22,7 @@ _LAST_OUTPUTS = 5
 def rows(graph: Graph, statistics: Mapping[str, TensorStatistics], method: str) -> dict[str, Threshold]:
     """The row of every tensor by one method, in the order of the statistics; numbers are not rounded yet."""
     found = {name: _row(item, method) for name, item in statistics.items()}
-    if METHODS[method].small_tensors:
+    if KNOWN[method].small_tensors:
         for name in _taking_their_maximum(graph, statistics):
             item = statistics[name]
             if item.largest > FLOOR and not item.masked:
