@@ -6,7 +6,8 @@ MODEL: an ONNX file, IMAGES: a folder of pictures. The pass is that of search_qt
 layer alone in int8 with each method's threshold, all others in the chip's float type, on K samples. Printed:
 the time of the pass on one thread over L x M x K forwards of the user's file in onnxruntime (one thread, its
 defaults, all graph optimizations), and the wall time with two jobs over that with one. The forward is timed
-before and after the passes; the better of the two counts, against us.
+between the sets of trials, so that both sides meet the same load; CPU times stand beside wall times, because
+a shared machine distorts the latter. The ratio of the jobs needs two idle cores.
 """
 
 import argparse
@@ -27,42 +28,54 @@ from quantdeck.engine.mix.trial import Objective, Ranked, Result, Trial
 from quantdeck.engine.plan import Mode, Plan
 from quantdeck.engine.run.trials import TrialEvaluator
 
-PICTURES = Preprocess(
-    resize_dims=(256, 256), mean=(127.5,) * 3, scale=(0.0078431,) * 3, pixel_format="rgb"
-)
+PICTURES = Preprocess(resize_dims=(256, 256), mean=(127.5,) * 3, scale=(0.0078431,) * 3, pixel_format="rgb")
 
 
-def forward_seconds(model: Path, samples: Samples, rounds: int = 15) -> float:
-    """Median seconds of one float forward of the file as it is, in onnxruntime with one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    feed = dict(
-        zip((item.name for item in session.get_inputs()), next(iter(samples.batches())).values(), strict=True)
-    )
-    session.run(None, feed)
-    times: list[float] = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        session.run(None, feed)
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+class Forward:
+    """One float forward of the file as it is, in onnxruntime with one thread and its defaults."""
+
+    def __init__(self, model: Path, samples: Samples) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        names = (item.name for item in self._session.get_inputs())
+        self._feed = dict(zip(names, next(iter(samples.batches())).values(), strict=True))
+        self._times: list[tuple[float, float]] = []
+
+    def measure(self) -> None:
+        """Run it three times; the first one warms the caches."""
+        for index in range(3):
+            wall, cpu = time.perf_counter(), time.process_time()
+            self._session.run(None, self._feed)
+            if index:
+                self._times.append((time.perf_counter() - wall, time.process_time() - cpu))
+
+    def seconds(self) -> tuple[float, float]:
+        """Medians of wall and CPU time."""
+        wall, cpu = np.median(np.array(self._times), axis=0)
+        return float(wall), float(cpu)
 
 
 class Counting:
-    """An evaluator that counts trials and the distinct ones among them."""
+    """An evaluator that counts trials and the distinct ones, and times itself and a forward in turn."""
 
-    def __init__(self, evaluator: TrialEvaluator) -> None:
-        self.evaluator = evaluator
+    def __init__(self, evaluator: TrialEvaluator, forward: Forward) -> None:
         self.trials = 0
         self.distinct: set[int] = set()
-        self.scores: list[Result] = []
+        self.wall = self.cpu = 0.0
+        self._evaluator = evaluator
+        self._forward = forward
+        self._kept: list[Result] = []
 
     def __call__(self, trials: Sequence[Trial]) -> list[Result]:
-        found = self.evaluator(trials)
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = self._evaluator(trials)
+        self.wall += time.perf_counter() - wall
+        self.cpu += time.process_time() - cpu
         self.trials += len(trials)
         self.distinct.update(id(result) for result in found)
-        self.scores += found
+        self._kept += found
+        self._forward.measure()
         return found
 
 
@@ -78,14 +91,12 @@ def sensitivity(search: LayerSearch, layers: Sequence[str], evaluate: Counting) 
 
 
 def timed(
-    search: LayerSearch, layers: Sequence[str], samples: Samples, jobs: int
-) -> tuple[float, float, list[Ranked], Counting]:
-    """Wall and CPU seconds of one pass with an evaluator of its own."""
+    search: LayerSearch, layers: Sequence[str], samples: Samples, forward: Forward, jobs: int
+) -> tuple[Counting, list[Ranked]]:
+    """One pass with an evaluator of its own."""
     with TrialEvaluator(search.graph, samples, threads=jobs) as evaluator:
-        counting = Counting(evaluator)
-        wall, cpu = time.perf_counter(), time.process_time()
-        ranking = sensitivity(search, layers, counting)
-        return time.perf_counter() - wall, time.process_time() - cpu, ranking, counting
+        counting = Counting(evaluator, forward)
+        return counting, sensitivity(search, layers, counting)
 
 
 def make_search(graph: Graph, samples: Samples, methods: Sequence[str]) -> LayerSearch:
@@ -115,17 +126,21 @@ def main() -> None:
     if given.layers:
         search = replace(search, layers=layers[:: max(1, len(layers) // given.layers)][: given.layers])
     forwards = len(search.layers) * len(methods) * len(samples)
-    before = forward_seconds(given.model, samples)
-    wall, cpu, ranking, counting = timed(search, layers, samples, 1)
-    again, both, second, _ = timed(search, layers, samples, 2)
-    forward = min(before, forward_seconds(given.model, samples))
     print(f"layers {len(search.layers)}, methods {len(methods)}, samples {len(samples)}: {forwards} forwards")
-    print(f"trials {counting.trials}, distinct programs {len(counting.distinct)}")
-    print(f"one float forward of onnxruntime: {forward * 1e3:.2f} ms")
-    ratio = wall / (forwards * forward)
-    print(f"one job: {wall:.1f} s wall, {cpu:.1f} s CPU = {ratio:.3f} forwards a trial and sample (goal 0.5)")
-    print(f"two jobs: {again:.1f} s wall, {both:.1f} s CPU = {again / wall:.3f} of one job (goal 0.6)")
-    print(f"the same ranking with one and two jobs: {ranking == second}")
+    forward, other = Forward(given.model, samples), Forward(given.model, samples)
+    one, ranking = timed(search, layers, samples, forward, 1)
+    two, again = timed(search, layers, samples, other, 2)
+    wall, cpu = forward.seconds()
+    print(f"trials {one.trials}, distinct programs {len(one.distinct)}")
+    print(f"one float forward of onnxruntime: {wall * 1e3:.2f} ms wall, {cpu * 1e3:.2f} ms CPU")
+    print(
+        f"one job: {one.wall:.1f} s wall, {one.cpu:.1f} s CPU: a trial and sample costs "
+        f"{one.wall / forwards / wall:.3f} forwards by wall time, {one.cpu / forwards / cpu:.3f} by CPU time (goal 0.5)"
+    )
+    print(
+        f"two jobs: {two.wall:.1f} s wall, {two.cpu:.1f} s CPU = {two.wall / one.wall:.3f} of one job (goal 0.6)"
+    )
+    print(f"the same ranking with one and two jobs: {ranking == again}")
 
 
 if __name__ == "__main__":
