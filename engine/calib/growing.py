@@ -95,8 +95,9 @@ class GrowingHistogram:
             counted = kernels.histogram(x, self.width, self.bins)
             used = np.flatnonzero(counted[_FIRST_SHIFTED:]) + _FIRST_SHIFTED
             moved = used[_moves_up(used, self.bins)]
-            counted[moved + 1] += counted[moved]
+            taken = counted[moved]  # out of all bins before any is put back: a bin may lose and gain
             counted[moved] = 0
+            counted[moved + 1] += taken
             self._dense += counted
             return
         magnitude = np.abs(x.reshape(-1))
