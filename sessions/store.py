@@ -7,6 +7,7 @@ of writing, so that a copy of the main file alone lacks no more than that.
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +45,13 @@ def create_session(
     fp_type: str,
     settings: str = "{}",
     created_by: str = "",
+    fill: Callable[[Session], None] | None = None,
 ) -> Session:
     """Make a session file and open it for writing; it appears whole or not at all.
 
-    fp_type is resolved (F16, BF16, F32); settings is a JSON object. Errors: QuantdeckError when the folder
-    cannot be written, lies on a network file system, or the file exists.
+    fp_type is resolved (F16, BF16, F32); settings is a JSON object. fill: writes the rows without which the
+    session is of no use, before its name appears, so that no kill leaves one without them.
+    Errors: QuantdeckError when the folder cannot be written, lies on a network file system, or the file exists.
     """
     path = path.absolute()
     if not path.exists():
@@ -57,6 +60,9 @@ def create_session(
     try:
         with explained(path):
             _write_empty(unfinished, title, chip, fp_type, settings, created_by)
+            if fill is not None:
+                with open_session(unfinished) as session:
+                    fill(session)
         os.link(unfinished, path)  # unlike a rename, this never replaces a file
     except FileExistsError as error:
         raise QuantdeckError(
@@ -65,7 +71,8 @@ def create_session(
     except PermissionError:  # a file system without hard links
         unfinished.rename(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
     return open_session(path)
 
 

@@ -190,25 +190,20 @@ def new_session(
 
 
 def make_session(path: Path, graph: "Graph", model: Path, settings: Settings, title: str = "") -> Session:
-    """A session file that holds the model's rows, open for writing."""
+    """A session file that holds the model's rows, open for writing; it appears with them or not at all."""
     from ..engine.graph.onnx_reader import model_digest
     from ..engine.hw.chip import get_chip, resolve_fp_type
 
     fp_type = resolve_fp_type(settings.chip, settings.fp_type)
-    session = create_session(
+    digest = model_digest(model)
+    return create_session(
         path,
         title=title or graph.name,
         chip=get_chip(settings.chip).name,
         fp_type=fp_type,
         created_by=version(),
+        fill=lambda session: records.put_model(session, graph, model, digest),
     )
-    try:
-        records.put_model(session, graph, model, model_digest(model))
-    except BaseException:
-        session.close()
-        path.unlink(missing_ok=True)
-        raise
-    return session
 
 
 def remember_samples(session: Session, samples: "Samples", source: Source, settings: Settings) -> None:

@@ -10,6 +10,10 @@ from ..errors import UnsupportedModelError
 from ..text import visible
 
 
+LARGEST_TENSOR = 2**31 - 1
+"""Bytes; models of more cannot be run as one graph, and a sparse file costs nothing to claim them."""
+
+
 def all_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     """Every tensor of a graph: initializers, sparse ones, attributes, and those of inner graphs."""
     yield from graph.initializer
@@ -113,6 +117,8 @@ def _read(tensor: onnx.TensorProto, path: Path) -> bytes:
         raise _refuse(
             tensor, path, f"reaches beyond {shown}, which is too short by {offset + wanted - size} bytes"
         )
+    if wanted > LARGEST_TENSOR:
+        raise _refuse(tensor, path, f"in {shown} has {wanted} bytes, more than one tensor can have")
     with file.open("rb") as handle:
         handle.seek(offset)
         return handle.read(wanted)

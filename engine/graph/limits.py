@@ -16,8 +16,14 @@ def fixed_shapes(model: onnx.ModelProto, path: Path) -> frozenset[str]:
 
     Refuses a model in which one of them has more than 2 GiB elements.
     """
+    if any(node.op_type == "Range" for node in model.graph.node):
+        _inferred(model, path, data_prop=False)  # refused before data_prop makes all values of a Range
+    return _inferred(model, path, data_prop=True)
+
+
+def _inferred(model: onnx.ModelProto, path: Path, *, data_prop: bool) -> frozenset[str]:
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=data_prop)
     except Exception:  # inference is a help only: the run that follows says what is wrong
         return frozenset()
     fixed: set[str] = set()

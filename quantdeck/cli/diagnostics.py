@@ -117,11 +117,22 @@ def _output_failed(error: OSError) -> int:
 
 def _named(error: OSError) -> int:
     """Status for a file that the system refuses, whatever it was wanted for; 0 when no file is to blame."""
+    if error.errno == errno.ENOENT and error.filename is None and _homeless():
+        return _mendable("the working folder was removed; change into one that exists")
     if error.errno not in _REFUSALS or not isinstance(error.filename, str | bytes):
         return 0
     name = os.fsdecode(error.filename)
     shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
     return _mendable(f"{visible(shown)}: {error.strerror}; name another file or mend this one")
+
+
+def _homeless() -> bool:
+    """Whether the working folder is gone."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def _silence(descriptor: int) -> None:

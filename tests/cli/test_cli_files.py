@@ -2,11 +2,12 @@
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 from click import UsageError
-from command_line import dense_model, quantdeck, samples
+from command_line import command, dense_model, quantdeck, samples
 
 from quantdeck.cli import diagnostics
 from quantdeck.cli.main import group
@@ -130,3 +131,11 @@ def test_a_pipe_as_labels_is_refused(work: Path) -> None:
     )
     assert done.returncode == 2
     assert b"--labels pipe cannot be read (is no regular file but a pipe)" in done.stderr
+
+
+def test_a_working_folder_that_is_gone_is_no_fault(work: Path) -> None:
+    (work / "gone").mkdir()
+    script = 'cd gone; rmdir ../gone; exec "$0" run_calibration x.onnx --dataset . -o table'
+    done = subprocess.run(["/bin/sh", "-c", script, *command()], cwd=work, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"working folder was removed" in done.stderr

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 from graph_models import assert_same, build, floats, load, names, node, ops, save
 from onnx import TensorProto, helper, numpy_helper
@@ -374,6 +375,25 @@ def test_external_data_from_beside_the_model(tmp_path, monkeypatch):
     (path.parent / "sub" / "deep.data").write_bytes(DATA)
     external(path.parent, "sub/deep.data")
     assert read_onnx(path).digest == graph.digest
+
+
+def test_external_data_beyond_any_memory_is_refused_before_it_is_read(tmp_path):
+    path = external(tmp_path / "huge", "model.data", DATA)
+    model = onnx.load(path, load_external_data=False)
+    for item in (item for tensor in model.graph.initializer for item in tensor.external_data):
+        if item.key == "length":
+            item.value = str(1 << 40)
+    path.write_bytes(model.SerializeToString())
+    os.truncate(path.parent / "model.data", 1 << 41)  # a hole, which takes no room
+    refused(path, "model.data", "1099511627776 bytes", "tensor w")
+
+
+def test_a_range_beyond_any_memory_is_refused_before_its_values_are_made(tmp_path):
+    """Onnx's inference makes every value of a Range, until memory ends."""
+    limits = {"a": np.float32(0), "b": np.float32(1e12), "d": np.float32(1)}
+    nodes = [node("Range", ["a", "b", "d"], "r"), node("Add", ["x", "r"], "y")]
+    model = build(nodes, {"x": (1,)}, ["y"], {name: np.asarray(value) for name, value in limits.items()})
+    refused(save(model, tmp_path), "tensor r", "more than can be run")
 
 
 def test_external_data_from_anywhere_else_is_refused(tmp_path):

@@ -338,3 +338,26 @@ def test_any_plan_survives_its_row(tmp_path: Path, modes: dict[str, str]) -> Non
         number = put_plan(session, plan, "any")
         assert put_plan(session, plan, "again") == number
         assert get_plan(session) == (number, plan)
+
+
+def test_a_session_appears_with_its_rows_or_not_at_all(tmp_path: Path) -> None:
+    """A kill between the file and its rows left a session that no command could use."""
+    path = tmp_path / "s.qdeck"
+
+    def fill(session: Session) -> None:
+        assert not path.exists()
+        with session.write() as writer:
+            writer.update("state", 1, {"title": "filled"})
+
+    def fail(session: Session) -> None:
+        fill(session)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        create_session(path, title="t", chip="bm1684x", fp_type="F16", fill=fail)
+    assert not any(tmp_path.iterdir())
+    create_session(path, title="t", chip="bm1684x", fp_type="F16", fill=fill).close()
+    alone = tmp_path / "copy.qdeck"
+    alone.write_bytes(path.read_bytes())
+    with open_session(alone, readonly=True) as session:
+        assert tuple(session.row("SELECT title FROM state") or ()) == ("filled",)
