@@ -242,6 +242,7 @@ def score_from(body: Mapping[str, Any]) -> Score:
                     )
                     for part in output["slices"]
                 ),
+                rows=output.get("rows", 0),
             )
             for output in body["outputs"]
         ),

@@ -60,11 +60,12 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class OutputScore:
-    """One graph output."""
+    """One graph output. ``rows`` were judged one by one; ``slices`` lists them, of very many only the dead ones."""
 
     name: str
     similarity: Similarity
     slices: tuple[Slice, ...] = ()
+    rows: int = 0
 
     @property
     def dead(self) -> tuple[Slice, ...]:

@@ -16,6 +16,8 @@ from .score import OutputScore, Similarity, Slice
 Array = np.ndarray
 
 STEPS = 255  # int8 steps of an ideal scale for a group of rows
+JUDGED_VALUES = 8  # a row of fewer values may be constant by chance
+COMPARED_ROWS = 512  # an output of more rows (a classifier's logits) lists only the dead ones
 GAP = 30.0  # rows whose RMS differ by more than this at one place are two groups
 
 
@@ -112,12 +114,12 @@ def gather(comparisons: Sequence[Comparison]) -> Similarity:
 def slice_axis(shape: Sequence[int]) -> int | None:
     """The axis whose rows are judged one by one; None where only the whole makes sense.
 
-    Rank 3 (heads of detectors, sequences): the shorter of the two axes after the batch. Rank 4 and more:
-    the channel axis, or the last one where it is the only one that differs from its neighbours (heads
-    exported as batch, anchors, y, x, values).
+    Rank 2: the columns. Rank 3 (heads of detectors, sequences): the shorter of the two axes after the batch.
+    Rank 4 and more: the channel axis, or the last one where it is the only one that differs from its
+    neighbours (heads exported as batch, anchors, y, x, values).
     """
     rank = len(shape)
-    if rank < 3:
+    if rank < 2:
         return None
     if rank == 3:
         axis = 1 if shape[1] <= shape[2] else 2
@@ -145,7 +147,7 @@ class OutputTracker:
         a, b = self._as_rows(reference), self._as_rows(got)
         if self._float is None or self._quantized is None:
             self._float, self._quantized = _Ranges(len(a)), _Ranges(len(a))
-            self._rows = [[] for _ in range(len(a))] if self._axis is not None else []
+            self._rows = [[] for _ in range(len(a))] if 1 < len(a) <= COMPARED_ROWS else []
         self._float.add(a)
         self._quantized.add(b)
         for row, (x, y) in zip(self._rows, zip(a, b, strict=True), strict=False):
@@ -162,14 +164,15 @@ class OutputTracker:
         if self._float is None or self._quantized is None:
             return OutputScore(self._name, whole)
         dead = dead_rows(self._float, self._quantized)
-        if self._axis is None:
-            slices = (Slice(0, 0, 1, whole, True),) if dead[0] else ()
-        else:
-            slices = tuple(
-                Slice(self._axis, index, index + 1, gather(row), bool(dead[index]))
-                for index, row in enumerate(self._rows)
-            )
-        return OutputScore(self._name, whole, slices)
+        if len(dead) > 1 and not dead.any():
+            dead |= dead_rows(self._float.joined(), self._quantized.joined())
+        axis = 0 if self._axis is None else self._axis
+        slices = tuple(
+            Slice(axis, index, index + 1, gather(self._rows[index] if self._rows else ()), bool(is_dead))
+            for index, is_dead in enumerate(dead)
+            if self._rows or is_dead
+        )
+        return OutputScore(self._name, whole, slices, len(dead))
 
 
 class _Ranges:
@@ -189,6 +192,13 @@ class _Ranges:
         self.high = np.maximum(self.high, values.max(axis=1))
         self.energy = self.energy + np.einsum("ij,ij->i", values, values)
         self.count += values.shape[1]
+
+    def joined(self) -> "_Ranges":
+        """All rows as one."""
+        one = _Ranges(1)
+        one.low, one.high = self.low.min(keepdims=True), self.high.max(keepdims=True)
+        one.energy, one.count = self.energy.sum(keepdims=True), self.count * len(self.low)
+        return one
 
     @property
     def span(self) -> Array:
@@ -211,7 +221,8 @@ def dead_rows(reference: "_Ranges", quantized: "_Ranges") -> Array:
     for group in _groups(reference.rms):
         step[group] = top[group].max() / STEPS
     span = reference.span
-    return (span > step) & (span > 0) & (quantized.span == 0)
+    enough = reference.count >= JUDGED_VALUES
+    return (span > step) & (span > 0) & (quantized.span == 0) & enough
 
 
 def _groups(rms: Array) -> list[Array]:

@@ -142,7 +142,7 @@ def _output_json(output: "OutputScore") -> dict[str, Any]:
         "chapter_cos": found.chapter_cos,
         "sqnr": found.sqnr,
         "euclid": found.mean_euclid,
-        "slices": len(output.slices),
+        "slices": output.rows,
         "dead": [[part.axis, part.start, part.stop] for part in output.dead],
     }
 
@@ -178,7 +178,7 @@ def _outputs_text(score: "Score") -> str:
             figure(output.similarity.chapter_cos, 6),
             figure(output.similarity.sqnr, 2),
             figure(output.similarity.mean_euclid, 6),
-            f"{len(output.dead)} of {len(output.slices)}" if output.slices else "-",
+            f"{len(output.dead)} of {output.rows}" if output.rows > 1 else "-",
         )
         for output in score.outputs
     ]

@@ -55,7 +55,8 @@ def test_cosine_stays_in_range_and_equals_numpy(size: int, seed: int):
 @pytest.mark.parametrize(
     ("shape", "axis"),
     [
-        ((1, 1000), None),
+        ((1, 1000), 1),
+        ((7,), None),
         ((1, 84, 8400), 1),
         ((1, 8400, 84), 2),
         ((1, 255, 13, 13), 1),
@@ -119,4 +120,36 @@ def test_a_whole_output_that_died():
     tracker = OutputTracker("out", (1, 10))
     for _ in range(3):
         tracker.add(rng.normal(size=(1, 10)), np.zeros((1, 10)))
-    assert len(tracker.result().dead) == 1
+    assert len(tracker.result().dead) == 10
+
+
+def test_a_dead_column_of_a_flat_head():
+    rng = np.random.default_rng(6)
+    scale = np.array([500, 300, 400, 0.001], np.float32)
+    tracker = OutputTracker("out", (1, 4))
+    for _ in range(10):
+        row = rng.normal(size=(1, 4)).astype(np.float32) * scale
+        tracker.add(row, (np.round(row / 19) * 19).astype(np.float32))
+    score = tracker.result()
+    assert score.similarity.mean_cosine > 0.999
+    assert [part.start for part in score.dead] == [3]
+    assert score.rows == 4
+
+
+def test_few_values_are_no_evidence():
+    tracker = OutputTracker("out", (1, 3))
+    for value in (1.0, 1.2):
+        row = np.array([[10.0, value, -10.0]], np.float32)
+        tracker.add(row, np.array([[10.0, 1.0, -10.0]], np.float32))
+    assert not tracker.result().dead
+
+
+def test_a_thousand_logits_list_only_the_dead():
+    rng = np.random.default_rng(7)
+    tracker = OutputTracker("out", (1, 1000))
+    for _ in range(12):
+        row = rng.normal(size=(1, 1000)).astype(np.float32)
+        got = row.copy()
+        got[0, 17] = 0
+        tracker.add(row, got)
+    assert [part.start for part in tracker.result().slices] == [17]
