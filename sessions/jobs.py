@@ -281,6 +281,14 @@ def request_pause(session_path: Path, job: int) -> None:
             _close_dead(session, writer)
 
 
+def best_so_far(session: Session) -> dict[int, tuple[float, int]]:
+    """The chapter's cos and the number of float layers of each search's best plan, by job."""
+    if session.row("SELECT 1 FROM sqlite_master WHERE name = 'search'") is None:
+        return {}  # a session of an older format that may only be read
+    rows = session.rows("SELECT job, cos, float_layers FROM search WHERE cos IS NOT NULL")
+    return {row["job"]: (row["cos"], row["float_layers"] or 0) for row in rows}
+
+
 def newest(session: Session) -> Job:
     """The newest job. Errors: QuantdeckError when there is none."""
     found = list_jobs(session)

@@ -85,7 +85,7 @@ def corrected(
             key = digest_of(
                 "bias", graph.digest, wanted.digest, samples.digest, plan.digest, sorted(weights.items())
             )
-            body = journal.find_body(key)
+            body: Any = journal.find_body(key)
             if body is None:
                 try:
                     found = runner(wanted)

@@ -68,7 +68,9 @@ class Search:
 
     def _weights(self) -> dict[str, float]:
         """Weights by name; a post_process gives its own names, which count alike."""
-        return {} if self._spec.post_process else dict(self._spec.compared)
+        if self._spec.post_process:
+            return {}
+        return {str(name): float(weight) for name, weight in self._spec.compared}
 
     def run(self) -> str:
         """The whole way."""

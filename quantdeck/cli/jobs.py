@@ -17,16 +17,17 @@ from .options import FILE, option
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII.")
 def jobs(session: Path, cancel: int | None, as_json: bool) -> None:
     """List the jobs of SESSION, newest first; or ask one to stop."""
-    from ..sessions.jobs import list_jobs, request_cancel
+    from ..sessions.jobs import best_so_far, list_jobs, request_cancel
     from ..sessions.store import open_session
     from .tables import figure, render, shorten
 
     if cancel is not None:
         request_cancel(session, cancel)
     with open_session(session, readonly=True) as opened:
-        found = list_jobs(opened)
+        found, best = list_jobs(opened), best_so_far(opened)
     if as_json:
-        click.echo(json.dumps([asdict(job) for job in found], indent=1))
+        rows = [{**asdict(job), "best": best.get(job.id)} for job in found]
+        click.echo(json.dumps(rows, indent=1))
         return
     now = time.time()
     cells = [
@@ -40,9 +41,14 @@ def jobs(session: Path, cancel: int | None, as_json: bool) -> None:
             f"{job.done}/{job.total}",
             figure(job.rate, 2),
             figure(job.eta, 0),
+            _best(best.get(job.id)),
             visible(job.message),
         )
         for job in found
     ]
-    heads = ("job", "title", "state", "stage", "done", "1/s", "s left", "message")
-    click.echo(render(heads, cells, (True, False, False, False, True, True, True, False)))
+    heads = ("job", "title", "state", "stage", "done", "1/s", "s left", "best so far", "message")
+    click.echo(render(heads, cells, (True, False, False, False, True, True, True, False, False)))
+
+
+def _best(found: tuple[float, int] | None) -> str:
+    return f"cos {found[0]:.6f}, {found[1]} float" if found else "-"

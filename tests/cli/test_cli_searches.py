@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from command_line import command, quantdeck
-
-from quantdeck.cli import diagnostics
-from quantdeck.cli.main import group
-from quantdeck.demo import example_folder
 from quantdeck.engine.calib.qtable import read_qtable
 from quantdeck.engine.calib.table import read_table
 from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
+
+from quantdeck.cli import diagnostics
+from quantdeck.cli.main import group
+from quantdeck.demo import example_folder
 
 EXAMPLE = example_folder()
 PICTURES = ("--pixel_format", "gray", "--mean", "0", "--scale", "0.0039216")
@@ -144,6 +144,35 @@ def test_run_qtable(shell: Shell) -> None:
     assert len(names) == len(set(names))
 
 
+def test_pareto_instead_of_the_chapters_search(shell: Shell) -> None:
+    status, out, err = shell(
+        "run_qtable MODEL DATA --input_num 8 --calibration_table cali_table --chip bm1684x --strategy pareto "
+        "--expected_cos 0.999999 -o qtable"
+    )
+    assert status == 0, err
+    assert "cos on 8 samples searched on: " in out
+    assert "cos on 8 samples fresh: " in out
+    assert 1 <= len(read_qtable(Path("qtable"))) <= 6
+
+
+def test_files_of_other_runs_are_not_used_and_no_program_is_needed(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spec B.19 #24 and #27: a stale table of that name, and no Graphviz anywhere."""
+    line = (
+        "run_calibration MODEL DATA --input_num 4 --inference_num 2 --search search_qtable --tune_num 0 "
+        "--quantize_method_list MSE --expected_cos 0.5 --quantize_table q -o table"
+    )
+    monkeypatch.setenv("PATH", "")
+    assert shell(line)[0] == 0
+    first = Path("table").read_bytes()
+    for name in ("table_MSE_tune", "table_MSE.1", "tmp_mix_table.txt"):
+        Path(name).write_text("stem_Clip 1 -1 1\n")
+    assert shell(line)[0] == 0
+    assert Path("table").read_bytes() == first
+    assert read_qtable(Path("q")) == {}
+
+
 def test_a_target_met_at_once_writes_an_empty_table(shell: Shell) -> None:
     """Case 39, spec B.19 #29."""
     status, out, err = shell(
@@ -169,7 +198,7 @@ def test_a_target_that_no_figure_can_have_is_refused(shell: Shell, target: str) 
 
 def test_fp_forward(shell: Shell) -> None:
     """--quantize INT8 as the chapter prints it."""
-    status, out, err = shell(
+    status, _, err = shell(
         "fp_forward NET --quantize INT8 --processor bm1684x --fpfwd_outputs logits_Gemm "
         "--fpfwd_blocks stem_Clip:enter_Clip -o qtable"
     )
@@ -256,7 +285,9 @@ def test_ctrl_c_without_a_terminal_lets_the_job_rest(home: Path, tmp_path: Path)
     _, err = process.communicate()
     assert process.returncode == 130, err
     assert b"job 1 pauses at its next step" in err
-    followed = subprocess.run([*command(), "attach", str(tmp_path / "s.qdeck")], capture_output=True, check=False)
+    followed = subprocess.run(
+        [*command(), "attach", str(tmp_path / "s.qdeck")], capture_output=True, check=False
+    )
     assert followed.returncode == 2
     again = subprocess.run(line, capture_output=True, check=False)
     assert b"goes on where it stopped" in again.stderr

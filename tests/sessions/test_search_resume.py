@@ -16,7 +16,11 @@ from quantdeck.sessions.session import Session, Writer
 from quantdeck.sessions.store import open_session
 from search_jobs import Desk, left, worker
 
-KINDS = ("search_qtable", "run_sensitive_layer", "run_qtable", "search_threshold")
+KINDS = ("search_qtable", "run_sensitive_layer", "run_qtable", "search_threshold", "pareto", "bias")
+WISHES: dict[str, dict[str, object]] = {
+    "pareto": {"kind": "search_qtable", "strategy": "pareto", "confirm_num": 2, "inference_num": 2},
+    "bias": {"kind": "calibrate", "bias": True, "equalize": True, "expected_cos": 1.0, "min_layer_cos": 1.0},
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def unbroken(desk: Desk) -> dict[str, dict[str, object]]:
     found = {}
     for kind in KINDS:
         path, out = desk.session(f"unbroken-{kind}"), desk.folder / f"unbroken-{kind}"
-        number = desk.add(path, desk.spec(kind, out))
+        number = desk.add(path, wished(desk, kind, out))
         assert desk.run(path, number).state == "done"
         found[kind] = left(path, number, out)
     return found
@@ -38,12 +42,16 @@ def unbroken(desk: Desk) -> dict[str, dict[str, object]]:
 
 def start(desk: Desk, tmp_path: Path, kind: str = "search_qtable", **changes: object) -> tuple[Path, int]:
     path = desk.session(tmp_path.name)
-    return path, desk.add(path, desk.spec(kind, tmp_path / "out", **changes))
+    return path, desk.add(path, wished(desk, kind, tmp_path / "out", **changes))
+
+
+def wished(desk: Desk, kind: str, out: Path, **changes: object):
+    return desk.spec(**{"kind": kind, "out": out, **WISHES.get(kind, {}), **changes})
 
 
 @pytest.mark.parametrize(
     ("kind", "at", "inside"),
-    [("search_qtable", 1, "0"), ("search_qtable", 9, "1"), ("run_qtable", 4, "0")],
+    [("search_qtable", 1, "0"), ("search_qtable", 9, "1"), ("pareto", 30, "0"), ("bias", 3, "1")],
 )
 def test_a_killed_search_ends_in_the_same_bytes(desk, unbroken, tmp_path, kind, at, inside):
     path, number = start(desk, tmp_path, kind)
