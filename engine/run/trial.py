@@ -12,7 +12,8 @@ class Source:
 
     kind "layer": what the layer itself adds (weights, integer arithmetic, rounding and clipping of its
     output), fed with its inputs as the plan stores them. kind "cast": what a float tensor loses where int8
-    layers read it; ``reader``: only as that layer reads it ("": every reader).
+    layers read it; ``reader``: only as that layer reads it ("": every reader). kind "pass": what the cast behind
+    a float layer loses whose inputs are integers, as the plan stores them.
     """
 
     kind: str

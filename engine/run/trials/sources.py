@@ -81,10 +81,12 @@ class SourceRuns:
     def _changed(self, network: Network, source: Source, samples: Sequence[int]) -> Stacks:
         if source.kind == "layer":
             return self._layer(network, self._found(source.name), samples)
+        if source.kind == "pass":
+            return self._layer(network, self._found(source.name), samples, in_float=True)
         if source.kind == "cast":
             changed = self._cast(network, source.name, samples)
             return self._as_read(changed, source, samples) if source.reader else changed
-        raise QuantdeckError(f"source {visible(source.kind)}: no such kind; give layer or cast")
+        raise QuantdeckError(f"source {visible(source.kind)}: no such kind; give layer, cast or pass")
 
     def _found(self, name: str) -> Layer:
         layer = self._graph.by_name.get(name)
@@ -125,8 +127,13 @@ class SourceRuns:
         values: Stacks = {**self._of_floats(samples, others), **changed}
         return self._states.compute_from(self._floats, values, layer.outputs, len(samples))
 
-    def _layer(self, network: Network, layer: Layer, samples: Sequence[int]) -> Stacks:
-        """The float value of the layer's outputs plus what the layer itself adds."""
+    def _layer(
+        self, network: Network, layer: Layer, samples: Sequence[int], *, in_float: bool = False
+    ) -> Stacks:
+        """The float value of the layer's outputs plus what the layer itself adds.
+
+        in_float: the layer runs in float, and what is added is the rounding of its output to its integer type.
+        """
         given = tuple(dict.fromkeys(self._graph.activations(layer)))
         outputs = [
             out for out in layer.outputs if out in network.makers and self._graph.tensors[out].is_float
@@ -135,9 +142,12 @@ class SourceRuns:
         read = _read(network, outputs, given)
         forms = self._stored(network, floats, given)
         stored = self._states.compute_from(network, forms, list(read.values()), len(samples))
-        local = self._states.compute_from(network, stored, outputs, len(samples))
         seen: Stacks = {name: self._real(network, key, stored[key]) for name, key in read.items()}
         exact = self._states.compute_from(self._floats, seen, outputs, len(samples))
+        if in_float:
+            local = self._stored(network, exact, outputs)
+        else:
+            local = self._states.compute_from(network, stored, outputs, len(samples))
         changed: Stacks = {}
         for out in outputs:
             parts = zip(
