@@ -27,12 +27,19 @@ LEAST_LOUD = 3
 class Measuring:
     """How the sources are measured: all on ``first`` samples, then the share ``loud`` of them on ``then``.
 
-    ``then`` of 0 leaves it at the first round.
+    ``then`` of 0 leaves it at the first round. ``anchors``: plans that are run besides, at most 8, from all int8 over
+    halves to layers in turn, to learn what sources do together.
     """
 
     first: int = 4
     then: int = 16
     loud: float = 0.5
+    anchors: int = 6
+
+    @property
+    def most(self) -> int:
+        """The larger number of samples."""
+        return max(self.first, self.then)
 
     def __post_init__(self) -> None:
         if self.first < 1 or (self.then and self.then < self.first) or not 0 <= self.loud <= 1:
@@ -57,7 +64,7 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     found = SourceMap.of(graph, program)
     floats = base.with_modes(dict.fromkeys(found.names, mode))
     trials = [Trial(base, samples=setting.first, source=source) for source in found.sources]
-    floor, *results = yield [Trial(floats, samples=max(setting.first, setting.then)), *trials]
+    floor, *results = yield [Trial(floats, samples=setting.most), *trials]
     if isinstance(floor, Failure):
         raise QuantdeckError(f"the network fails with all layers in {mode}: {floor.message}")
     outputs = len(floor.outputs)
@@ -68,7 +75,21 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
         again = yield [replace(trials[index], samples=setting.then) for index in loud]
         for index, result in zip(loud, again, strict=True):
             first[index] = _figures(result, outputs, min(setting.then, floor.samples))
-    return _ledger(found, start, floor, first, loud)
+    ledger = _ledger(found, start, floor, first, loud)
+    plans = [base.with_modes(dict.fromkeys(part, mode)) for part in spread(found.names)[: setting.anchors]]
+    results = (yield [Trial(plan, samples=setting.most) for plan in plans]) if plans else ()
+    for plan, result in zip(plans, results, strict=True):
+        if isinstance(result, Score):
+            ledger = ledger.with_anchor(plan, result)
+    return ledger
+
+
+def spread(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Sets of float layers that differ in kind: none, every other one, halves, two of three, one of three."""
+    half = len(names) // 2
+    sets = [(), names[::2], names[1::2], names[:half], names[half:], names[::3], names[2::3]]
+    pairs = [name for index, name in enumerate(names) if index % 4 < 2]
+    return list(dict.fromkeys(tuple(item) for item in [*sets, pairs] if len(item) < len(names)))
 
 
 def remeasured(ledger: Ledger, plan: Plan, results: Mapping[Source, Result]) -> Ledger:

@@ -3,7 +3,7 @@
 A layer in int8 adds its own noise: weights, integer arithmetic, rounding of its output. A float tensor that
 int8 layers read adds the noise of the cast, on the way through those readers only: its float readers see the
 exact value. A float layer that only passes or maps single values, fed with integers, gives few distinct values, so
-that the cast behind it does what the layer itself would have done in int8: it counts as that.
+that the cast behind it loses something else than it would behind any other: this is a source of its own.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -36,6 +36,11 @@ class Member:
     reads: tuple[str, ...]
     makes: tuple[str, ...]
     passes: bool
+
+    @property
+    def single(self) -> bool:
+        """Whether each output value is made of one value of one tensor that is read."""
+        return self.passes and len(self.reads) == 1
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,12 @@ class SourceMap:
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """Every source: layers, then casts reader by reader, with a joint one where several read a tensor."""
+        """Every source: layers, layers that pass values, then casts reader by reader.
+
+        There is a joint cast where several layers read a tensor.
+        """
         found = [Source("layer", member.name) for member in self.members]
+        found += [Source("pass", member.name) for member in self.members if member.single]
         for tensor, readers in self.readers.items():
             found += [Source("cast", tensor, reader) for reader in readers]
             if len(readers) > 1:
@@ -126,7 +135,7 @@ class SourceMap:
                 if passed is None:
                     casts.setdefault(tensor, []).append(member.name)
                     continue
-                found.update({index[Source("layer", name)]: 1.0 for name in passed})
+                found.update({index[Source("pass", name)]: 1.0 for name in passed})
         for tensor, readers in casts.items():
             self._add_casts(found, tensor, readers)
         return found
@@ -146,7 +155,7 @@ class SourceMap:
     def _passed(
         self, tensor: str, floats: Collection[str], known: dict[str, tuple[str, ...] | None]
     ) -> tuple[str, ...] | None:
-        """Float layers between an int8 layer and the tensor that act as int8 ones; None: a cast is needed."""
+        """Float layers between an int8 layer and the tensor that pass its values; None: a plain cast is needed."""
         if tensor in known:
             return known[tensor]
         chain: list[str] = []
@@ -158,7 +167,7 @@ class SourceMap:
             if member.name not in floats:
                 result = tuple(chain)
                 break
-            if not member.passes or len(member.reads) != 1:
+            if not member.single:
                 break
             chain.append(member.name)
             current = member.reads[0]

@@ -62,7 +62,7 @@ class Setting:
     samples: int
     total: int
     methods: Mapping[str, Mapping[str, Threshold]] = field(default_factory=dict[str, Mapping[str, Threshold]])
-    measuring: Measuring = field(default_factory=lambda: Measuring(4, 0, 0))
+    measuring: Measuring = field(default_factory=lambda: Measuring(4, 0, 0, 0))
     refine: int = 0
     cost: Cost = count_layers
     budget: Budget = field(default_factory=Budget)

@@ -37,7 +37,7 @@ def statistics(values: np.ndarray, name: str = "l1") -> TensorStatistics:
 def ledger_of(energies=None) -> Ledger:
     graph = network(KINDS)
     world = World(graph, energies or [1e-3] * len(map_of(graph).sources))
-    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=Measuring(1, 0, 0))
+    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=Measuring(1, 0, 0, 0))
     try:
         trials = next(steps)
         while True:

@@ -31,14 +31,14 @@ def setting_of(target: float, kinds=KINDS, samples=2, total=4, **rest) -> Settin
         Objective(target, {}),
         samples,
         total,
-        measuring=Measuring(1, 0, 0),
+        measuring=Measuring(1, 0, 0, 0),
         **rest,
     )
 
 
 def field_of(world: World, kinds=KINDS, cost=count_layers) -> Field:
     graph = network(kinds)
-    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=Measuring(1, 0, 0))
+    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=Measuring(1, 0, 0, 0))
     trials = next(steps)
     try:
         while True:

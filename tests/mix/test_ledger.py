@@ -11,6 +11,7 @@ from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.hw.chip import get_chip
 from quantdeck.engine.mix.ledger import Ledger
 from quantdeck.engine.mix.ledger_measure import Measuring, measure, remeasured
+from quantdeck.engine.mix.trial import Source
 from quantdeck.engine.plan import Mode
 
 KINDS = ("pool", "leaky", "pool", "add", "pool")
@@ -34,7 +35,7 @@ def world_of(kinds=KINDS, **rest) -> World:
 
 def measured(world: World, kinds=KINDS, measuring=None) -> Ledger:
     graph = network(kinds)
-    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=measuring or Measuring(1, 2, 0.5))
+    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=measuring or Measuring(1, 2, 0.5, 0))
     try:
         trials = next(steps)
         while True:
@@ -58,9 +59,9 @@ def test_a_cast_acts_through_its_int8_readers_only():
     assert names_of(world, {"l0", "l2", "l3"}) == {"layer l1": 1, "cast l0 l1": 1}
 
 
-def test_a_float_layer_between_integers_that_maps_single_values_counts_as_int8():
+def test_a_cast_behind_a_float_layer_that_passes_integers_is_a_source_of_its_own():
     world = world_of(("pool", "leaky", "pool"))
-    assert names_of(world, {"l1"}) == names_of(world, set())
+    assert names_of(world, {"l1"}) == {"layer l0": 1, "pass l1": 1, "layer l2": 1, "cast x l0": 1}
     assert "cast l1 l2" in names_of(world, {"l0", "l1"})  # behind a float layer it is a cast
 
 
@@ -78,11 +79,11 @@ def test_the_sources_are_those_of_the_lowered_program(floats):
     casts = {key[0] for key in program.types if isinstance(key, tuple) and key[1] == "INT8"}
     counted = {source.name for source in active if source.kind == "cast"}
     assert counted <= casts | {"x"}
-    for name in casts - counted - {"x"}:  # left out only where a float layer acts as int8
-        assert own(name) in active
+    for name in casts - counted - {"x"}:  # left out only where a float layer passes integers
+        assert Source("pass", name) in active
         assert name in floats
     integers = {name for name, mode in program.modes.items() if mode == "INT8"}
-    assert integers <= {source.name for source in active if source.kind == "layer"}
+    assert integers == {source.name for source in active if source.kind == "layer"}
 
 
 def test_a_plan_is_the_sum_of_its_sources():
@@ -101,7 +102,7 @@ def test_a_plan_is_the_sum_of_its_sources():
 
 def test_only_the_louder_part_is_measured_on_more_samples():
     world = world_of(loudness=(1.0, 3.0))
-    measured(world, measuring=Measuring(1, 2, 0.25))
+    measured(world, measuring=Measuring(1, 2, 0.25, 0))
     sources = [trial for trial in world.trials if trial.source is not None]
     number = len(world.map.sources)
     again = [trial.source for trial in sources if trial.samples == 2]
@@ -111,7 +112,7 @@ def test_only_the_louder_part_is_measured_on_more_samples():
 
 
 def test_the_quiet_ones_follow_the_loudness_of_the_samples():
-    ledger = measured(world_of(loudness=(1.0, 3.0)), measuring=Measuring(1, 2, 0.5))
+    ledger = measured(world_of(loudness=(1.0, 3.0)), measuring=Measuring(1, 2, 0.5, 0))
     assert ledger.noise[:, 0, 1] == pytest.approx(3 * ledger.noise[:, 0, 0])
 
 
@@ -213,3 +214,12 @@ def test_other_thresholds_measure_what_they_touch():
 def test_settings_that_make_no_sense_are_refused(values):
     with pytest.raises(QuantdeckError, match="ledger measures"):
         Measuring(*values)
+
+
+def test_anchors_come_with_the_measuring():
+    world = world_of(factor=lambda floats: 1.5)
+    ledger = measured(world, measuring=Measuring(1, 2, 0.5, 4))
+    assert [len(anchor.floats) for anchor in ledger.anchors] == [0, 3, 2, 2]
+    assert ledger.predict_floats({"l0", "l3"}).sqnr == pytest.approx(
+        -10 * math.log10(1.5 * world.total(frozenset({"l0", "l3"}))), abs=0.4
+    )
