@@ -9,7 +9,6 @@ import onnx
 from ..errors import UnsupportedModelError
 from ..text import visible
 
-
 LARGEST_TENSOR = 2**31 - 1
 """Bytes; models of more cannot be run as one graph, and a sparse file costs nothing to claim them."""
 
