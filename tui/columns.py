@@ -11,7 +11,7 @@ from .glyphs import Glyphs
 from .widgets.cells import Part, cut, fit
 from .widgets.table_model import Column
 
-BAR_CELLS = 8
+BAR_CELLS = 7
 BAR_DECIBELS = 48.0  # a full bar
 
 METHOD_SHORT = {
@@ -30,7 +30,7 @@ def short_method(method: object) -> str:
 
 @lru_cache(256)
 def bar(sqnr: float, glyphs: Glyphs) -> str:
-    """An SQNR as a bar of eight cells, half a cell at a time."""
+    """An SQNR as a bar of a few cells, half a cell at a time."""
     halves = round(max(0.0, min(sqnr, BAR_DECIBELS)) / BAR_DECIBELS * BAR_CELLS * 2)
     return (glyphs.bar * (halves // 2) + (glyphs.half_bar if halves % 2 else "")).ljust(BAR_CELLS)
 
@@ -96,7 +96,7 @@ def layer_columns(glyphs: Glyphs) -> tuple[Column, ...]:
         Column("local_cos", "local cos", 9, blank(figures.cosine), right=True, priority=10),
         Column("local_sqnr", "local dB", 8, blank(figures.decibel), right=True, priority=7),
         Column("cos", "cos", 8, blank(figures.cosine), right=True, priority=3),
-        Column("sqnr", "SQNR dB", 18, priority=0, parts=sqnr_cell(glyphs)),
+        Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
         Column(
             "gain", "if changed", 10, parts=gain_cell, priority=6, rank=lambda gain: gain[0], descending=True
         ),

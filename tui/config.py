@@ -20,7 +20,7 @@ GLYPHS = ("auto", "braille", "block", "ascii")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What can be set. *rate*: looks a second at a session while a job runs. *keys*: by action, "layers.toggle"."""
+    """What can be set. *rate*: looks a second at a session while a job runs. *keys*: by action, "layers.turn"."""
 
     theme: str = "dark"
     rate: str = "4"

@@ -117,7 +117,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "layers",
         "space",
-        "toggle",
+        "turn",
         "Float/int8",
         "Turn the marked layers, or this one, to float or back",
         3,
@@ -233,6 +233,9 @@ KEYS: tuple[Key, ...] = (
 SHOWN_ONLY = {"none"}
 """Actions that a widget below takes itself; they stand in help only."""
 
+PLACED = ("layers", "flow", "search", "compare", "samples", "export", "settings")
+"""Screens between which the digits lead."""
+
 TABLES_OWN = {"choose"}
 """Actions of the table that is shown on a screen; the screen binds no key of its own to them."""
 
@@ -253,7 +256,7 @@ RESERVED = (
 
 
 def name_of(key: "Key") -> str:
-    """How an action is called in the key map: "layers.toggle"."""
+    """How an action is called in the key map: "layers.turn"."""
     action = key.action.replace("('", "_").replace("')", "")
     return f"{key.area}.{action}{'.priority' if key.priority else ''}"
 
@@ -271,15 +274,23 @@ def rebindable() -> "dict[str, Key]":
     }
 
 
+def together(area: str, other: str) -> bool:
+    """Whether the keys of two areas hold at the same time."""
+    if area == other or "app" in (area, other):
+        return True
+    if "table" in (area, other):
+        return not {area, other} & {"form", "calibrate", "search_form", "picker"}
+    return "place" in (area, other) and bool({area, other} & set(PLACED))
+
+
 def clash(name: str, key: str, keys: "Mapping[str, str]") -> str:
     """Why a key cannot be given to an action, in a sentence; empty when it can. *keys*: what is changed already."""
     if key in RESERVED or not key.isprintable() or " " in key:
         return f"{key!a} cannot be used: it means something to terminals or everywhere here"
     area = name.partition(".")[0]
     for other, one in rebindable().items():
-        near = one.area in (area, "app", "table") or area in ("app", "table")
         taken = keys.get(other, one.keys).split(",")
-        if other != name and near and key in taken:
+        if other != name and together(one.area, area) and key in taken:
             return f"{key} is taken by {AREAS[one.area]}: {one.title}"
     return ""
 

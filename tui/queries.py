@@ -67,10 +67,11 @@ def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
 def sample_figures(reader: SessionReader, plan: int | None) -> list[tuple[float, float]]:
     """Cosine and SQNR in dB of the worst output on each sample that the plan's newest score saw."""
     row = reader.one("SELECT body FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1", plan)
-    outputs = json.loads(row[0]).get("outputs", []) if row else []
+    body: dict[str, Any] = json.loads(row[0]) if row else {}
+    outputs: list[dict[str, Any]] = body.get("outputs", [])
     columns: list[list[tuple[float, float]]] = []
     for output in outputs:
-        one = output["similarity"]
+        one: dict[str, list[float]] = output["similarity"]
         columns.append(
             [
                 (cosine, decibels(signal, noise))
@@ -121,13 +122,11 @@ def search(reader: SessionReader, job: int) -> SearchView | None:
     if wanted is None:
         return None
     spec: dict[str, Any] = json.loads(wanted[0])
-    row = (
-        reader.one(
-            "SELECT target, best, cos, float_layers, reason, outcome, lines, files FROM search WHERE job = ?",
-            job,
-        )
-        or (None,) * 8
+    row: Any = reader.one(
+        "SELECT target, best, cos, float_layers, reason, outcome, lines, files FROM search WHERE job = ?",
+        job,
     )
+    row = row or (None,) * 8
     count, failed = reader.one(
         "SELECT count(*), coalesce(sum(error IS NOT NULL), 0) FROM trial WHERE job = ?", job
     )

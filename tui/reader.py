@@ -275,12 +275,8 @@ def changed_layers(old: PlanRows, new: PlanRows, wiring: Wiring) -> set[str]:
         if old[0].get(name, (None,))[0] != new[0].get(name, (None,))[0]
     }
     modes = {name for name in old[1].keys() | new[1].keys() if old[1].get(name) != new[1].get(name)}
-    readers = (
-        {name for name in wiring.names if not tensors.isdisjoint(wiring.reads[name])} if tensors else set()
-    )
-    makers = (
-        {name for name in wiring.names if not tensors.isdisjoint(wiring.makes[name])} if tensors else set()
-    )
+    readers = {name for name in wiring.names if tensors and not tensors.isdisjoint(wiring.reads[name])}
+    makers = {name for name in wiring.names if tensors and not tensors.isdisjoint(wiring.makes[name])}
     return modes | makers | readers
 
 

@@ -332,10 +332,14 @@ class Workbench(App[None]):
         if self._assess is None:
             from .assess import Assess
 
-            self._assess = Assess(view.path, lambda answer: self.post_message(Answered(answer)) and None)
+            self._assess = Assess(view.path, self._answer)
         self.outlook = Outlook(view.plan, "checking", gains=self.outlook.gains)
         self._assess.ask(view.plan)
         self._redraw_bars()
+
+    def _answer(self, answer: Mapping[str, Any]) -> None:
+        """From the thread that listens to the assessing process."""
+        self.post_message(Answered(answer))
 
     def on_answered(self, event: Answered) -> None:
         """Take an answer about the current plan over; the screens show it."""

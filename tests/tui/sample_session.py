@@ -7,6 +7,7 @@ import sqlite3
 from array import array
 from pathlib import Path
 
+from quantdeck.sessions.packing import pack
 from quantdeck.sessions.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 CREATED = 1_760_000_000.0
@@ -111,6 +112,110 @@ def add_job(
         )
     connection.close()
     return int(cursor.lastrowid or 0)
+
+
+def add_plans(path: Path) -> list[int]:
+    """Two more plans with scores and figures of every sample, as edits and their confirmation leave them."""
+    connection = sqlite3.connect(path)
+    pick = random.Random(11)
+    names = [row[0] for row in connection.execute("SELECT name FROM layer ORDER BY position")]
+    body = json.loads(connection.execute("SELECT body FROM plan WHERE id = 1").fetchone()[0])
+    entries = [f"/data/imagenet/val_{number:04}.jpg" for number in range(12)]
+    found: list[int] = []
+    with connection:
+        rev = _raise(connection)
+        skipped = json.dumps([["/data/imagenet/bro[/]ken.jpg", "the picture ends too early"]])
+        connection.execute(
+            "UPDATE samples SET entries = ?, formed = 12, skipped = ?", (json.dumps(entries), skipped)
+        )
+        _sample_score(connection, 1, 12, 20.0, pick)
+        for number, count in ((2, 1), (3, 4)):
+            modes = dict.fromkeys(names[1 : 1 + count], "F16")
+            label = f"{names[1]} to F16" if count == 1 else f"{count} layers to F16"
+            connection.execute(
+                "INSERT INTO plan VALUES(?,?,?,?,?,?)",
+                (
+                    number,
+                    str(number) * 64,
+                    label,
+                    CREATED + number,
+                    number - 1,
+                    json.dumps({**body, "modes": modes}),
+                ),
+            )
+            connection.execute(
+                "INSERT INTO layer_score SELECT ?, layer, CASE WHEN layer IN (SELECT value FROM json_each(?))"
+                " THEN 'F16' ELSE mode END, local_cos, local_sqnr, cos, sqnr + ?, saturation, ? FROM layer_score"
+                " WHERE plan = 1",
+                (number, json.dumps(list(modes)), 0.25 * number, rev),
+            )
+            _sample_score(connection, number, 12, 20.0 + number, pick)
+            found.append(number)
+        connection.execute("UPDATE state SET current_plan = 3")
+    connection.close()
+    return found
+
+
+def _sample_score(
+    connection: sqlite3.Connection, plan: int, samples: int, sqnr: float, pick: random.Random
+) -> None:
+    """A score with figures of each sample in its body."""
+    levels = [sqnr + 6 * pick.random() - 3 for _ in range(samples)]
+    similarity = {
+        "cosine": [_cosine(level) for level in levels],
+        "euclid": [0.9] * samples,
+        "signal": [1.0] * samples,
+        "noise": [10 ** (-level / 10) for level in levels],
+    }
+    body = {"outputs": [{"name": "output", "similarity": similarity, "slices": []}], "samples": samples}
+    connection.execute(
+        "INSERT OR REPLACE INTO score(plan, samples_digest, created, cos, sqnr, dead, body) VALUES(?,?,?,?,?,0,?)",
+        (plan, "c" * 64, CREATED + plan, _cosine(sqnr), sqnr, json.dumps(body)),
+    )
+
+
+def add_search(path: Path, *, state: str = "running", target: float = 0.99, trials: int = 14) -> int:
+    """A search with the trials that its driver commits; a finished one has its outcome."""
+    job = add_job(path, state=state, kind="search", heartbeat=4e9, done=trials, total=40)
+    spec = {"kind": "search_qtable", "strategy": "pareto", "expected_cos": target}
+    connection = sqlite3.connect(path)
+    pick = random.Random(5)
+    names = [row[0] for row in connection.execute("SELECT name FROM layer ORDER BY position")]
+    body = json.loads(connection.execute("SELECT body FROM plan WHERE id = 1").fetchone()[0])
+    points: list[list[object]] = []
+    with connection:
+        connection.execute(
+            "UPDATE job SET spec = ?, title = 'search_qtable to cos 0.99', rev = ? WHERE id = ?",
+            (json.dumps(spec), _raise(connection), job),
+        )
+        for position in range(trials):
+            floats = position // 2
+            cos = 1 - 0.02 * math.exp(-floats / 3) - 0.001 * pick.random()
+            plan = {**body, "modes": dict.fromkeys(names[:floats], "F16")}
+            points.append([floats, cos, json.dumps(plan, separators=(",", ":"))])
+            connection.execute(
+                "INSERT INTO trial VALUES(?,?,?,?,?,?,?,NULL,NULL)",
+                (f"{job}-{position}", job, position + 1, CREATED + position, floats, cos, 20.0),
+            )
+        best = max(points, key=lambda point: float(str(point[1])))
+        ranking = [[name, "Conv", 0.01 / (place + 1), "mse", 1.0] for place, name in enumerate(names[:20])]
+        outcome = {"plan": best[2], "curve": points, "ranking": ranking}
+        done = state == "done"
+        connection.execute(
+            "INSERT INTO search(job, kind, samples, best, cos, target, float_layers, reason, outcome, lines, files)"
+            " VALUES(?, 'search_qtable', '{}', ?, ?, ?, ?, ?, ?, '', '[]')",
+            (
+                job,
+                None if done else pack({"plan": best[2], "cos": best[1], "layers": []}),
+                best[1],
+                target,
+                best[0],
+                "target confirmed" if done else None,
+                pack(outcome) if done else None,
+            ),
+        )
+    connection.close()
+    return job
 
 
 def set_job(path: Path, job: int, **values: object) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,9 @@ def test_a_file_that_is_no_session_is_named(tmp_path: Path, content: bytes) -> N
 
 def test_the_list_holds_every_session_and_says_why_one_cannot_be_read(tmp_path: Path) -> None:
     good = make_session(tmp_path / "good.qdeck")
-    add_job(good)
+    add_job(good, heartbeat=time.time())
+    silent = make_session(tmp_path / "silent.qdeck")
+    add_job(silent)
     newer = tmp_path / "newer.qdeck"
     shutil.copy(make_session(tmp_path / "old.qdeck", scored=False, title="old"), newer)
     connection = sqlite3.connect(newer)
@@ -111,8 +114,9 @@ def test_the_list_holds_every_session_and_says_why_one_cannot_be_read(tmp_path: 
     connection.close()
     (tmp_path / "notes.txt").write_text("no session")
     entries = {entry.path.name: entry for entry in list_folder(tmp_path)}
-    assert set(entries) == {"good.qdeck", "newer.qdeck", "old.qdeck"}
+    assert set(entries) == {"good.qdeck", "newer.qdeck", "old.qdeck", "silent.qdeck"}
     assert entries["good.qdeck"].job == "calibrate running"
+    assert entries["silent.qdeck"].job == "calibrate broken"
     assert entries["good.qdeck"].top1_int8 == 0.711
     assert "newer quantdeck" in entries["newer.qdeck"].problem
     assert entries["old.qdeck"].sqnr is None

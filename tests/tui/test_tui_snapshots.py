@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import quantdeck.tui
+from quantdeck.tui.config import Config
 from quantdeck.tui.feed import Feed
+from quantdeck.tui.outlook import Outlook
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.workbench import Workbench
-from sample_session import CREATED, add_job, make_session
+from sample_session import CREATED, add_job, add_plans, add_search, make_session
 from textual.pilot import Pilot
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
@@ -130,6 +132,46 @@ def test_log(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None
     (folder / "job.log").write_text("checking samples\n1 of 100 skipped: a[/].png\ndone: 64 thresholds\n")
     add_job(session, state="done", log="sessions/job.log")
     assert snap_compare(stored_deck(session, folder), run_before=after("L"), terminal_size=size)
+
+
+PLACES = {"flow": "2", "search": "3", "compare": "4", "samples": "5", "export": "6", "settings": "7"}
+
+
+@SIZES
+@pytest.mark.parametrize("place", PLACES)
+def test_places(
+    snap_compare: Compare, folder: Path, size: tuple[int, int], place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANTDECK_CONFIG", "/home/user/workbench.toml")
+    session = make_session(folder / "mobilenet.qdeck")
+    add_plans(session)
+    add_search(session)
+    assert snap_compare(stored_deck(session, folder), run_before=after(PLACES[place]), terminal_size=size)
+
+
+@SIZES
+def test_marked_edited_and_predicted(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
+    session = make_session(folder / "mobilenet.qdeck")
+    app = stored_deck(session, folder)
+
+    async def show(pilot: Pilot[None]) -> None:
+        await settled(pilot, ("m", "down", "m", "space"))
+        app.outlook = Outlook(2, "checking", 34.5, 33.25, 35.75)
+        app.screen.draw_bars()  # type: ignore[attr-defined]
+        await settled(pilot, ("p",))
+
+    assert snap_compare(app, run_before=show, terminal_size=size)
+
+
+@SIZES
+def test_new_search(snap_compare: Compare, folder: Path, size: tuple[int, int]) -> None:
+    session = make_session(folder / "mobilenet.qdeck")
+    assert snap_compare(stored_deck(session, folder), run_before=after("3", "n"), terminal_size=size)
+
+
+def test_a_light_theme(snap_compare: Compare, folder: Path) -> None:
+    app = stored_deck(make_session(folder / "mobilenet.qdeck"), folder, config=Config(theme="light"))
+    assert snap_compare(app, run_before=after("w"), terminal_size=(160, 48))
 
 
 @pytest.mark.parametrize("glyphs", ["block", "ascii"])

@@ -75,7 +75,7 @@ class LayerEdits(DeckScreen):
 
     # precision
 
-    def action_toggle(self) -> None:
+    def action_turn(self) -> None:
         """Int8 layers become float, float ones int8; all marked ones alike."""
         view = self.deck.view
         layers = self.chosen

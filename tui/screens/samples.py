@@ -40,7 +40,7 @@ class SamplesScreen(PlaceScreen):
             Column("entry", "sample", 30),
             Column("number", "#", 5, blank(str), right=True, priority=3),
             Column("cos", "cos", 9, blank(figures.cosine), right=True, priority=1),
-            Column("sqnr", "SQNR dB", 18, priority=0, parts=sqnr_cell(self.deck.glyphs)),
+            Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(self.deck.glyphs)),
             Column("note", "skipped because", 26, lambda note: self.deck.glyphs.show(str(note)), priority=2),
         )
         yield LineTable(columns, id="samples", empty="No samples.")

@@ -235,11 +235,15 @@ class LineTable(Painted, can_focus=True):
         room = width - MARK - self._least
         chosen = self._chosen(rest, room)
         used = sum(column.width + GAP for column in chosen)
-        placed = [Placed(name, MARK, max(1, self._least + room - used))]
+        spare = room - used
+        wider = spare if self._names or not chosen else min(spare, self._wanted - self._least)
+        placed = [Placed(name, MARK, max(1, self._least + wider))]
         x = MARK + placed[0].width
         for column in chosen:
-            placed.append(Placed(column, x + GAP, column.width))
-            x += GAP + column.width
+            last = column is chosen[-1] and not column.right and column.parts is None
+            size = column.width + (spare - wider if last else 0)
+            placed.append(Placed(column, x + GAP, size))
+            x += GAP + size
         return tuple(placed)
 
     def _chosen(self, rest: tuple[Column, ...], room: int) -> list[Column]:

@@ -1,0 +1,290 @@
+"""The screens beside the layers, driven by keys on stored sessions."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from conftest import MakeDeck
+from quantdeck.tui.config import Config, read_config, write_config
+from quantdeck.tui.keys import KEYS, RESERVED, clash, rebindable
+from quantdeck.tui.messages import RowChosen
+from quantdeck.tui.queries import decibels
+from quantdeck.tui.screens.layers import LayersScreen
+from quantdeck.tui.widgets.choice_line import ChoiceLine
+from quantdeck.tui.widgets.line_table import LineTable
+from quantdeck.tui.workbench import Workbench
+from sample_session import add_job, add_plans, add_search, layer_names, make_session, set_job
+from test_tui_edits import plan
+from test_tui_layers import L, S, press, said
+from textual.pilot import Pilot
+
+
+def rows(app: Workbench, key: str, table: str | None = None) -> list[object]:
+    found = app.screen.query_one(f"#{table}" if table else LineTable, LineTable)
+    return [found.model.value(row, key) for row in found.model.order]
+
+
+async def until_idle(app: Workbench, pilot: Pilot[None]) -> None:
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def test_digits_lead_from_screen_to_screen_and_escape_to_the_layers(
+    session: Path, deck: MakeDeck
+) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        for key in "234567":
+            await press(pilot, key)
+            assert (
+                type(app.screen)
+                .__name__.lower()
+                .startswith(
+                    {
+                        "2": "flow",
+                        "3": "search",
+                        "4": "compare",
+                        "5": "samples",
+                        "6": "export",
+                        "7": "settings",
+                    }[key]
+                )
+            )
+            assert len(app.screen_stack) == 2
+        await press(pilot, "1")
+        assert isinstance(app.screen, LayersScreen)
+        await press(pilot, "5", "escape")
+        assert isinstance(app.screen, LayersScreen)
+
+
+async def test_samples_stand_worst_first_and_bad_cases_become_a_list(
+    session: Path, deck: MakeDeck, tmp_path: Path
+) -> None:
+    add_plans(session)
+    app = deck(session)
+    target = tmp_path / "bad.txt"
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "5")
+        figures = [float(str(value)) for value in rows(app, "sqnr") if value is not None]
+        assert figures == sorted(figures)
+        assert len(figures) == 12
+        assert "ends too early" in str(rows(app, "note")[-1])
+        worst = rows(app, "entry")[:2]
+        await press(pilot, "w")
+        assert "mark samples first" in said(app)
+        await press(pilot, "m", "m", "w")
+        app.screen.query_one("#prompt-input").value = str(target)  # type: ignore[attr-defined]
+        await press(pilot, "enter")
+        assert sorted(target.read_text().splitlines()) == sorted(map(str, worst))
+        await press(pilot, "w")
+        app.screen.query_one("#prompt-input").value = str(target)  # type: ignore[attr-defined]
+        await press(pilot, "enter")
+        assert "File exists" in said(app)
+
+
+async def test_two_plans_are_compared_by_layers_and_by_samples(session: Path, deck: MakeDeck) -> None:
+    add_plans(session)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "4")
+        scores = said(app, "scores")
+        assert "4 layers to F16" in scores.splitlines()[1]
+        assert "4 float" in scores.splitlines()[1]
+        gains = [value for value in rows(app, "gain") if value is not None]
+        assert gains
+        assert all(abs(float(str(gain)) - 0.25) < 1e-9 for gain in gains)
+        await press(pilot, "a")
+        assert "kl calibration" in said(app, "scores").splitlines()[0]
+        await press(pilot, "v")
+        assert len(rows(app, "name")) == 13
+        assert rows(app, "gain")[-1] is None  # a sample that was skipped
+
+
+async def test_another_session_is_compared_with(session: Path, deck: MakeDeck, tmp_path: Path) -> None:
+    other = make_session(tmp_path / "other.qdeck", title="other")
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "4")
+        app.screen._picked(other)  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert "other: kl calibration" in said(app, "scores")
+        app.screen._picked(tmp_path / "nothing")  # type: ignore[attr-defined]
+        assert "nothing" in said(app)
+
+
+async def test_exports_are_written_and_never_written_over_unasked(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    target = session.with_name("mobilenet_layers.csv")
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "6", "end")
+        assert f"quantdeck export {session} --csv {target}" in said(app, "command").replace("\n   ", "")
+        await press(pilot, "enter")
+        await until_idle(app, pilot)
+        assert target.read_text().count("\n") == 65
+        target.write_text("mine")
+        await press(pilot, "enter")
+        assert app.screen.query_one(ChoiceLine).display
+        await press(pilot, "n")
+        await until_idle(app, pilot)
+        assert target.read_text() == "mine"
+        await press(pilot, "enter", "y")
+        await until_idle(app, pilot)
+        assert target.read_text() != "mine"
+        await press(pilot, "Y")
+        assert app.clipboard.startswith("quantdeck export ")
+
+
+async def test_a_running_search_grows_and_its_best_plan_can_be_taken(session: Path, deck: MakeDeck) -> None:
+    job = add_search(session, trials=6)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "3")
+        assert "6 trials" in said(app, "head")
+        assert "target 0.99" in said(app, "head")
+        before = len(rows(app, "cos", "points"))
+        connection = sqlite3.connect(session)
+        with connection:
+            connection.execute("UPDATE state SET rev = rev + 1")
+            connection.execute("INSERT INTO trial VALUES('x', ?, 99, 0, 9, 0.995, 30.0, NULL, NULL)", (job,))
+        connection.close()
+        app._look()
+        set_job(session, job, done=7)
+        app._look()
+        await pilot.pause()
+        assert "7 trials" in said(app, "head")
+        assert len(rows(app, "cos", "points")) == before + 1
+        table = app.screen.query_one("#points", LineTable)
+        best = rows(app, "plan", "points").index("the best, Enter takes it")
+        table.go(best)
+        await press(pilot, "enter")
+        assert plan(session).modes == dict.fromkeys(layer_names(session)[:2], "F16")
+        assert "taken: search_qtable" in said(app)
+        await press(pilot, "1", "u")
+        assert not plan(session).modes
+
+
+async def test_any_point_of_a_finished_search_can_be_taken(session: Path, deck: MakeDeck) -> None:
+    add_search(session, state="done")
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "3", "v")
+        assert rows(app, "rank", "ranking") == list(range(1, 21))
+        await press(pilot, "v")
+        floats = [int(str(count)) for count in rows(app, "floats", "points")]
+        place = floats.index(3)
+        app.screen.query_one("#points", LineTable).go(place)
+        await press(pilot, "enter")
+        assert set(plan(session).modes) == set(layer_names(session)[:3])
+        await press(pilot, "p")
+        assert "it has ended" in said(app)
+
+
+async def test_a_search_is_paused_resumed_and_cancelled(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int]] = []
+    for what in ("pause", "resume", "cancel"):
+        ask = lambda path, job, what=what: asked.append((what, job))
+        monkeypatch.setattr(f"quantdeck.tui.workbench.{what}", ask)
+    job = add_search(session)
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "3", "p")
+        await until_idle(app, pilot)
+        set_job(session, job, state="paused")
+        app._look()
+        await press(pilot, "p")
+        await until_idle(app, pilot)
+        await press(pilot, "x")
+        await until_idle(app, pilot)
+    assert asked == [("pause", job), ("resume", job), ("cancel", job)]
+
+
+async def test_the_form_of_a_search_makes_its_spec(session: Path, deck: MakeDeck) -> None:
+    from quantdeck.sessions.search_spec import SearchSpec
+    from quantdeck.tui.search_form import search_spec
+
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "3", "n", "tab", "tab", "backspace", "backspace", "x", "f5")
+        assert "1 to mend" in said(app)
+        form = app.screen.query_one("Form")
+        form.set_value("expected_cos", "0.97")  # type: ignore[attr-defined]
+        values = form.values()  # type: ignore[attr-defined]
+    spec, title = search_spec(session, values)
+    made = SearchSpec.from_dict(json.loads(json.dumps(spec)))
+    assert (made.kind, made.expected_cos, made.chip, made.dataset) == (
+        "search_qtable", 0.97, "bm1684x", "/data/imagenet",
+    )  # fmt: skip
+    assert len(made.start) == 65
+    assert "0.97" in title
+
+
+async def test_the_flow_shows_what_was_done_and_advises(session: Path, deck: MakeDeck) -> None:
+    job = add_job(session, state="done", message="64 thresholds with kl")
+    set_job(session, job, finished=1_760_000_060.0)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "2")
+        states = dict(zip(rows(app, "stage"), rows(app, "state"), strict=True))
+        assert states["calibrate"] == "done"
+        assert states["search threshold"] == ""
+        assert "1 min 0 s" in rows(app, "time")
+        assert "int8 does well" in said(app, "advice")
+        app.screen.post_message(RowChosen("stages", 2))
+        await pilot.pause()
+        assert type(app.screen).__name__ == "CalibrateScreen"
+
+
+async def test_keys_and_theme_are_changed_and_kept(
+    session: Path, deck: MakeDeck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config" / "workbench.toml"
+    monkeypatch.setenv("QUANTDECK_CONFIG", str(path))
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "7", "enter", "2")
+        assert app.theme == "quantdeck-light"
+        place = list(rebindable()).index("layers.undo") + 4
+        table = app.screen.query_one(LineTable)
+        table.go(place)
+        await press(pilot, "enter", "m", "enter")
+        assert "taken by Layers: Mark" in said(app)
+        await press(pilot, "enter", "z", "enter")
+        assert "Undo: z" in said(app)
+        await press(pilot, "1", "space", "z")
+        assert not plan(session).modes
+    config, wrong = read_config(path)
+    assert (config.theme, dict(config.keys), wrong) == ("light", {"layers.undo": "z"}, "")
+
+
+def test_a_broken_or_wrong_config_is_named_and_the_rest_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "workbench.toml"
+    assert read_config(path) == (Config(), "")
+    path.write_text('theme = "pink"\nrate = "1"\n[keys]\n"layers.nothing" = "x"\n"layers.undo" = "z"\n')
+    config, wrong = read_config(path)
+    assert (config.theme, config.rate, dict(config.keys)) == ("dark", "1", {"layers.undo": "z"})
+    assert "theme is one of" in wrong
+    assert "no action layers.nothing" in wrong
+    path.write_bytes(b"\xff\xfe = [")
+    assert read_config(path)[0] == Config()
+    assert str(path) in read_config(path)[1]
+    write_config(Config(keys={"layers.undo": '"\\'}), path)
+    assert read_config(path)[0].keys == {"layers.undo": '"\\'}
+
+
+def test_no_key_of_ours_belongs_to_a_multiplexer_or_clashes() -> None:
+    allowed = {"app.quit", "app.quit.priority"}
+    for key in KEYS:
+        used = set(key.keys.split(",")) & set(RESERVED)
+        assert not used - {"escape", "enter"} or f"app.{key.action}" in allowed, key
+    for name, key in rebindable().items():
+        for one in key.keys.split(","):
+            assert not clash(name, one, {}), (name, one)
+
+
+def test_decibels() -> None:
+    assert decibels(100.0, 1.0) == 20.0
+    assert decibels(1.0, 0.0) == float("inf")
+    assert decibels(0.0, 1.0) == -float("inf")
