@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from .front_sums import Floats, Sums
 from .ledger import Array, Ledger
 
-Floats = frozenset[str]
 Cost = Callable[[Collection[str]], float]
 """Cost of a plan by its float layers."""
 
@@ -36,7 +36,17 @@ class Field:
 
     def loss(self, floats: Collection[str]) -> float:
         """The sum of a plan's sources."""
-        return sum(self.losses[index] * weight for index, weight in self.ledger.map.active(floats).items())
+        return self.sums.loss(floats)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """The losses, summed."""
+        return Sums(self.ledger.map, self.losses)
+
+    @cached_property
+    def near(self) -> dict[str, frozenset[str]]:
+        """Layers whose change of the sum can depend on a layer: two steps away, and on through passing layers."""
+        return {name: self.sums.reach(name) for name in self.ledger.map.names}
 
     @cached_property
     def blocks(self) -> tuple[Floats, ...]:
@@ -63,7 +73,7 @@ def block_order(field: Field, start: Floats = frozenset()) -> list[Floats]:
     """
     every = frozenset(field.ledger.map.names)
     floats, path = start, [start]
-    loss, cost = field.loss(floats), field.cost(floats)
+    cost = field.cost(floats)
     touching: dict[str, list[int]] = {}
     for number, block in enumerate(field.blocks):
         for name in block | {other for item in block for other in field.ledger.map.neighbours(item)}:
@@ -73,9 +83,8 @@ def block_order(field: Field, start: Floats = frozenset()) -> list[Floats]:
         added = field.blocks[number] - floats
         if not added:
             return None
-        tried = floats | added
-        price = field.cost(tried) - cost
-        saved = loss - field.loss(tried)
+        price = field.cost(floats | added) - cost
+        saved = -field.sums.change(floats, added)
         return saved / max(price, 1e-12) if price > 0 or saved <= 0 else float("inf")
 
     versions = [0] * len(field.blocks)
@@ -94,7 +103,7 @@ def block_order(field: Field, start: Floats = frozenset()) -> list[Floats]:
             continue
         block = field.blocks[number] - floats
         floats = floats | block
-        loss, cost = field.loss(floats), field.cost(floats)
+        cost = field.cost(floats)
         path.append(floats)
         for other in dict.fromkeys(index for name in sorted(block) for index in touching[name]):
             again = gain(other)
@@ -118,19 +127,22 @@ def return_order(field: Field, start: Floats, allowed: float) -> Floats:
     """Layers back to int8 while the sum stays within *allowed*, the one that saves most for its loss first."""
     floats = start
     loss, cost = field.loss(floats), field.cost(floats)
+    changes = {name: field.sums.change(floats, (name,)) for name in sorted(floats)}
     while floats:
-        choices: list[tuple[float, str, float, float]] = []
-        for name in sorted(floats):
-            tried = floats - {name}
-            other = field.loss(tried)
-            if other <= allowed:
-                price = field.cost(tried)
+        choices: list[tuple[float, str, float]] = []
+        for name, change in changes.items():
+            if loss + change <= allowed:
+                price = field.cost(floats - {name})
                 if price < cost:
-                    choices.append((max(other - loss, 0.0) / (cost - price), name, other, price))
+                    choices.append((max(change, 0.0) / (cost - price), name, price))
         if not choices:
             return floats
-        _, name, loss, cost = min(choices)
+        _, name, cost = min(choices)
+        loss += changes.pop(name)
         floats = floats - {name}
+        for other in field.near[name]:
+            if other in changes:
+                changes[other] = field.sums.change(floats, (other,))
     return floats
 
 
@@ -156,12 +168,11 @@ def swaps(field: Field, floats: Floats, allowed: float, limit: int = 40) -> Floa
 
 def _worth_floating(field: Field, floats: Floats, most: int = 16) -> Sequence[Floats]:
     """Blocks of int8 layers that gain most per layer."""
-    loss = field.loss(floats)
     gains: dict[Floats, float] = {}
     for block in field.blocks:
         added = block - floats
         if added and added not in gains:
-            gains[added] = (loss - field.loss(floats | added)) / len(added)
+            gains[added] = -field.sums.change(floats, added) / len(added)
     order = sorted(gains, key=lambda item: (-gains[item], sorted(item)))
     return [item for item in order if gains[item] > 0][:most]
 

@@ -27,6 +27,8 @@ PROBES = 12
 """Real trials for one crossing."""
 RETURNS = 6
 """Single layers that are tried in int8 at the same time."""
+HOPE = 1.1
+"""A plan is tried only if the ledger's sum, scaled to the best plan's real loss, misses by less than this factor."""
 ROUNDS = 3
 """How often a plan that fails on fresh samples makes the search aim higher."""
 SHARES = (0.6, 0.75, 0.88)
@@ -322,8 +324,14 @@ class _Run:
             for name in _gains(space, floats)[:RETURNS]:
                 inside = floats | {name}
                 tries += [inside - {other, third} for other, third in _pairs(space, inside, name)]
+            real = 2 * (1 - best.cos)
+            limit = self.allowed * HOPE * space.loss(floats) / real if real > 0 else math.inf
             ranked = sorted((space.loss(item), self._price(item), sorted(item)) for item in set(tries))
-            plans = [self._floated(frozenset(names)) for _, price, names in ranked if price < cost]
+            plans = [
+                self._floated(frozenset(names))
+                for loss, price, names in ranked
+                if price < cost and loss <= limit
+            ]
             plans = [plan for plan in plans if plan.digest not in self.points][:RETURNS]
             if not plans:
                 return
@@ -484,16 +492,15 @@ def figure(score: Score, objective: Objective, start: int, stop: int) -> Figure:
 
 def _gains(space: Field, floats: Floats) -> list[str]:
     """Int8 layers, the one whose turning float helps most first."""
-    loss = space.loss(floats)
     others = [name for name in space.ledger.map.names if name not in floats]
-    gain = {name: loss - space.loss(floats | {name}) for name in others}
+    gain = {name: -space.sums.change(floats, (name,)) for name in others}
     return [name for name in sorted(others, key=lambda item: -gain[item]) if gain[name] > 0]
 
 
 def _pairs(space: Field, floats: Floats, keep: str) -> list[tuple[str, str]]:
     """The two layers whose going back costs least, given that *keep* is float."""
     order = sorted(
-        (name for name in floats if name != keep), key=lambda name: (space.loss(floats - {name}), name)
+        (name for name in floats if name != keep), key=lambda name: (space.sums.change(floats, (name,)), name)
     )
     return [(order[0], order[1])] if len(order) > 1 else []
 

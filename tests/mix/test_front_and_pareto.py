@@ -3,11 +3,15 @@
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from noise_world import World, map_of, network, own, plan_of
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.mix.cost_forwards import Budget, Forwards, Stop
 from quantdeck.engine.mix.front import Field, block_order, cheapest, count_layers, return_order, single_order
+from quantdeck.engine.mix.front_sums import Sums
 from quantdeck.engine.mix.ledger_measure import Measuring, measure
 from quantdeck.engine.mix.pareto import Setting, pareto
 from quantdeck.engine.mix.trial import Objective, Source, StopReason, Trial, run_search
@@ -89,6 +93,28 @@ def test_a_cost_that_counts_otherwise_is_followed():
     found = cheapest(field, [block_order(field), single_order(field)], allowed)
     best = min(field.cost(item) for item in every_plan(field) if field.loss(item) <= allowed)
     assert field.cost(found) <= best * 1.2
+
+
+MIXED = ("leaky", "leaky", "pool", "add", "leaky", "leaky", "add", "pool", "leaky")
+NAMES = [f"l{index}" for index in range(len(MIXED))]
+MAP = map_of(network(MIXED))
+LOSSES = np.random.default_rng(0).random(len(MAP.sources))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES), min_size=1))
+def test_a_change_of_a_sum_is_the_difference_of_two_sums(floats, turned):
+    sums = Sums(MAP, LOSSES)
+    before, after = sums.loss(floats), sums.loss(floats ^ turned)
+    assert sums.change(frozenset(floats), turned) == pytest.approx(after - before, abs=1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sets(st.sampled_from(NAMES)), st.sampled_from(NAMES), st.sampled_from(NAMES))
+def test_a_change_depends_on_layers_within_reach_only(floats, name, other):
+    sums, plan = Sums(MAP, LOSSES), frozenset(floats)
+    if other not in sums.reach(name):
+        assert sums.change(plan, (other,)) == pytest.approx(sums.change(plan ^ {name}, (other,)), abs=1e-9)
 
 
 # ---------------------------------------------------------------- pareto
