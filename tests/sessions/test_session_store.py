@@ -361,3 +361,17 @@ def test_a_session_appears_with_its_rows_or_not_at_all(tmp_path: Path) -> None:
     alone.write_bytes(path.read_bytes())
     with open_session(alone, readonly=True) as session:
         assert tuple(session.row("SELECT title FROM state") or ()) == ("filled",)
+
+
+def test_a_session_that_is_cut_while_it_is_open_still_closes(tmp_path: Path) -> None:
+    """What closing says of a damaged file must not cover what the failed write said."""
+    path = tmp_path / "s.qdeck"
+    create_session(path, title="t", chip="bm1684x", fp_type="F16").close()
+    session = open_session(path)
+    for _ in range(3):
+        put_plan(session, Plan("bm1684x", "F16", {}), "early")
+    path.write_bytes(b"")
+    path.with_name(path.name + "-wal").write_bytes(b"")
+    with pytest.raises(QuantdeckError):
+        session.rows("SELECT * FROM layer_score")
+    session.close()
