@@ -99,8 +99,20 @@ class Case:
     without: tuple[str, ...]
 
 
-def run(case: Case, kind: str) -> tuple[Outcome, dict[str, str], float, int]:
-    """Our search: its outcome, the chosen methods by layer, CPU seconds, trials paid."""
+def read_trials(log: str) -> dict[tuple[str, str], tuple[float, float]]:
+    """Threshold and loss of every single-layer trial in a log, by layer and method."""
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    last: tuple[str, str, float] | None = None
+    for line in log.splitlines():
+        if match := re.search(r"adjust layer (\S+) th, with method (\S+), and threshlod (\S+)", line):
+            last = match[1], match[2], float(match[3])
+        elif (match := re.search(r"outputs_cos_los = (\S+)", line)) and last is not None:
+            found[last[:2]], last = (last[2], float(match[1])), None
+    return found
+
+
+def run(case: Case, kind: str) -> tuple[Outcome, dict[str, str], float, int, str]:
+    """Our search: its outcome, the chosen methods by layer, CPU seconds, trials paid, its log."""
     rows = read_table(case.folder / "tables" / "cali_kl").rows
     graph = work.load_model(case.model)
     spec = SearchSpec(
@@ -131,13 +143,13 @@ def run(case: Case, kind: str) -> tuple[Outcome, dict[str, str], float, int]:
             run_job(session, number, io.StringIO())
             spent = time.process_time() - started
             job = get_job(session, number)
-            row = session.row("SELECT outcome FROM search WHERE job = ?", number)
+            row = session.row("SELECT outcome, log FROM search WHERE job = ?", number)
             if row is None or row["outcome"] is None:
                 sys.exit(f"{kind}: {job.state}: {job.message}")
             count = session.row("SELECT count(*) FROM trial")
-            outcome = outcome_from(unpack(row["outcome"]))
+            outcome, log = outcome_from(unpack(row["outcome"])), str(row["log"])
     methods = {item.layer: SHOWN.get(item.method, item.method) for item in outcome.ranking}
-    return outcome, methods, spent, int(count[0]) if count else 0
+    return outcome, methods, spent, int(count[0]) if count else 0, log
 
 
 def forward_seconds(case: Case) -> float:
@@ -171,7 +183,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float:
 def compare(case: Case, kind: str, unit: float) -> None:
     """Print one search beside the original's."""
     theirs = read_log(case.folder / "searches" / LOGS[kind])
-    outcome, methods, spent, trials = run(case, kind)
+    outcome, methods, spent, trials, log = run(case, kind)
     print(f"\n== {case.folder.name} {kind}")
     print(f"int8: original {theirs.int8:.6f}, ours {outcome.int8_cos:.6f}")
     print(f"result: original {theirs.result:.6f}, ours {outcome.cos:.6f} ({outcome.reason})")
@@ -183,6 +195,7 @@ def compare(case: Case, kind: str, unit: float) -> None:
         return
     _compare_ranking(theirs, outcome)
     if kind != "run_qtable":
+        _compare_trials(read_trials((case.folder / "searches" / LOGS[kind]).read_text()), read_trials(log))
         _compare_methods(theirs, outcome, methods)
     _compare_tables(case, kind, theirs, outcome)
 
@@ -203,6 +216,21 @@ def _compare_ranking(theirs: Theirs, outcome: Outcome) -> None:
     for name in order[:10]:
         if name in ours:
             print(f"  {name}: loss there {theirs.losses[name]:.3e}, here {ours[name]:.3e}")
+
+
+def _compare_trials(
+    theirs: dict[tuple[str, str], tuple[float, float]], ours: dict[tuple[str, str], tuple[float, float]]
+) -> None:
+    """Trials of both with the same layer, method and threshold: how far their losses lie apart."""
+    shared = [key for key in theirs if key in ours]
+    close = [key for key in shared if abs(theirs[key][0] - ours[key][0]) <= 1e-5 * theirs[key][0]]
+    ratios = np.array([ours[key][1] / theirs[key][1] for key in close if theirs[key][1] > 0])
+    if ratios.size:
+        low, middle, high = np.percentile(ratios, (5, 50, 95))
+        print(
+            f"single-layer trials: {len(shared)} in both, {len(close)} with the same threshold; loss here over loss "
+            f"there: median {middle:.3f}, 90 % between {low:.3f} and {high:.3f}"
+        )
 
 
 def _compare_methods(theirs: Theirs, outcome: Outcome, methods: dict[str, str]) -> None:
