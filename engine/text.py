@@ -27,6 +27,11 @@ def _sign(character: str) -> str:
     return character
 
 
+def counted(number: int, word: str) -> str:
+    """``1 layer``, ``2 layers``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def one_of(names: list[str], limit: int = 5) -> str:
     """Join *names* for a sentence, made visible, with a count of those left out."""
     shown = ", ".join(visible(name) for name in names[:limit])

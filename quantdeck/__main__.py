@@ -3,8 +3,10 @@
 
 def main() -> None:
     """Run the command line."""
-    from .cli.main import cli
-
+    try:
+        from .cli.main import cli
+    except KeyboardInterrupt:  # Ctrl-C before the command line has its own handling
+        raise SystemExit(130) from None
     cli()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from ..engine.errors import QuantdeckError
 from ..engine.regular import irregular
 from ..engine.text import visible
+from .locations import SUFFIX
 from .schema import APPLICATION_ID, VERSION
 
 _MAGIC = b"SQLite format 3\0"
@@ -95,6 +96,20 @@ def is_session(path: Path) -> bool:
         return read_header(path).application_id == APPLICATION_ID
     except QuantdeckError:
         return False
+
+
+def reads_as_session(path: Path) -> bool:
+    """Whether a file that may be a model is to be opened as a session instead; never an error.
+
+    Every SQLite file is, and whatever is named as a session, so that the sentence says what is wrong with it.
+    """
+    if path.suffix == SUFFIX and path.is_file():
+        return True
+    try:
+        read_header(path)
+    except QuantdeckError:
+        return False
+    return True
 
 
 def newer_bytes(path: Path) -> int:

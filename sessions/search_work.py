@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
 from ..engine.mix.trial import Objective, Outcome, Point, StopReason
-from ..engine.text import visible
+from ..engine.text import counted, visible
 from . import records
 from .driver import Best, Driver
 from .journal import Journal, Scope
@@ -193,7 +193,10 @@ class Search:
         self._say(files.table("calibration_table", rows, len(inputs.calibration), [f"method: {spec.method}"]))
         self._store(None, files, self._lines, "", reached=True)
         records.put_plan(self._session, inputs.start_plan(rows), f"{spec.method} calibration, equalized")
-        return f"{len(rows)} thresholds with {spec.method} from {len(inputs.calibration)} samples"
+        return (
+            f"{counted(len(rows), 'threshold')} with {spec.method} "
+            f"from {counted(len(inputs.calibration), 'sample')}"
+        )
 
     def _finish(self, inputs: Inputs, outcome: Outcome, driver: Driver, built: Built) -> str:
         spec = self._spec

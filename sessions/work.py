@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
-from ..engine.text import visible
+from ..engine.text import counted, visible
 from . import records
 from .locations import SUFFIX, path_text
 from .report import Report, Silent
@@ -287,7 +287,10 @@ def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     done = calibrate_graph(graph, samples, settings, report)
     plan = records.put_calibration(session, done.calibration, done.plan, f"{settings.method} calibration")
     session.checkpoint()
-    message = f"{len(done.plan.thresholds)} thresholds with {settings.method} from {len(samples)} samples"
+    message = (
+        f"{counted(len(done.plan.thresholds), 'threshold')} with {settings.method} "
+        f"from {counted(len(samples), 'sample')}"
+    )
     count = int(spec.get("score_num", SCORED))
     return (
         message

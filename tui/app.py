@@ -26,13 +26,13 @@ def run(
     serve (one sentence on stderr).
     """
     try:
-        refuse_terminal()
         feed, model = _target(path)
+        refuse_terminal()
         config, wrong = read_config()
         palette = choose_colors(config.colors if colors == "auto" else colors)
         signs = choose_glyphs(config.glyphs if glyphs == "auto" else glyphs)
     except QuantdeckError as error:
-        print(str(error), file=sys.stderr)
+        print(f"quantdeck: {error}", file=sys.stderr)
         return 2
     prepare_environment(palette)
     from .typed import accept_any_bytes
@@ -52,8 +52,10 @@ def _target(path: str | None) -> tuple[Feed | None, Path | None]:
         return None, None
     target = Path(path).expanduser()
     if not target.is_file():
-        what = "is a folder" if target.is_dir() else "does not exist"
-        raise QuantdeckError(f"{visible(path)} {what}; give a session file or an ONNX model.")
+        what = "is a folder" if target.is_dir() else "is neither a command nor a file"
+        raise QuantdeckError(
+            f"{visible(path)} {what}; give a session file or an ONNX model (quantdeck --help lists the commands)"
+        )
     if target.suffix.lower() == ".onnx":
         return None, target
     return Feed(SessionReader(target)), None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..engine.errors import QuantdeckError
-from ..engine.text import visible
+from ..engine.text import counted, visible
 from .console import Console, console
 from .diagnostics import DONE, MISSED
 from .options import FILE, Between, option, preprocessing, samples, source_of, target
@@ -71,7 +71,8 @@ def _status(out: Console, score: "Score", wanted: float | None) -> int:
     if reached >= wanted and not score.dead_slices:
         return DONE
     out.say(
-        f"the target was not reached: cos {reached:.6f}, wanted {wanted:g}, {score.dead_slices} dead parts"
+        f"the target was not reached: cos {reached:.9g}, wanted {wanted:.9g}, "
+        f"{counted(score.dead_slices, 'dead part')}"
     )
     return MISSED
 
@@ -159,7 +160,8 @@ def _accuracy_json(found: "Accuracy | None") -> dict[str, Any] | None:
 def as_text(graph: "Graph", plan: "Plan", score: "Score") -> str:
     """The same as tables."""
     lines = [
-        f"{shorten(graph.name)}: {len(graph.layers)} layers, {plan.chip}, {plan.fp_type}, {score.samples} samples",
+        f"{shorten(graph.name)}: {counted(len(graph.layers), 'layer')}, {plan.chip}, {plan.fp_type}, "
+        f"{counted(score.samples, 'sample')}",
         "",
         _outputs_text(score),
     ]

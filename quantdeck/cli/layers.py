@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..engine.errors import QuantdeckError
-from ..engine.text import visible
+from ..engine.text import counted, visible
 from .console import console
 from .options import FILE, Shapes, option
 from .tables import LONGEST, figure, plain, render, short, shorten
@@ -30,10 +30,10 @@ _DIGITS = {"local_cos": 6, "local_sqnr": 2, "cos": 6, "sqnr": 2, "saturation": 5
 @option("--input_shapes", type=Shapes(), help="Shapes of open inputs, as [[1,3,224,224]].")
 def layers(source: Path, sort: str, reverse: bool, as_json: bool, wide: bool, input_shapes: Any) -> None:
     """Print the layers of a MODEL (ONNX), or of a SESSION with thresholds and scores of its current plan."""
-    from ..sessions.recognise import is_session
+    from ..sessions.recognise import reads_as_session
 
     with console() as out:
-        if is_session(source):
+        if reads_as_session(source):
             rows, notes = session_rows(source)
         else:
             rows, notes = model_rows(source, input_shapes)
@@ -97,7 +97,7 @@ def table(rows: list[dict[str, Any]], *, wide: bool) -> str:
     columns = [*_STATIC, *shown]
     heads = ["#" if name == "position" else name for name in columns]
     cells = [[_cell(row, name, wide) for name in columns] for row in rows]
-    total = f"{len(rows)} layers, {_sum(rows, 'macs')} MACs, {_sum(rows, 'params')} parameters"
+    total = f"{counted(len(rows), 'layer')}, {_sum(rows, 'macs')} MACs, {_sum(rows, 'params')} parameters"
     return render(heads, cells, [name not in _TEXT for name in columns]) + "\n" + total
 
 

@@ -7,7 +7,7 @@ import click
 
 from .. import __version__
 from ..engine.errors import QuantdeckError
-from ..engine.text import visible
+from ..engine.text import counted, visible
 from ..sessions.store import check_place
 from .console import Console, console
 from .options import FILE, check_output, option, preprocess_of, preprocessing, samples, source_of, target
@@ -115,8 +115,8 @@ def _run(out: Console, values: dict[str, Any]) -> None:
         _side_tables(values, graph, found, settings, report)
     tuned = f", tuned on {done.calibration.tune_num}" if done.calibration.tune_num else ""
     out.result(
-        f"{visible(str(values['calibration_table']))}: {len(done.plan.thresholds)} thresholds with "
-        f"{settings.method} from {len(found)} samples{tuned}"
+        f"{visible(str(values['calibration_table']))}: {counted(len(done.plan.thresholds), 'threshold')} with "
+        f"{settings.method} from {counted(len(found), 'sample')}{tuned}"
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -104,7 +105,21 @@ with console() as out, out.progress() as report:
     assert re.search(r"\d\d:\d\d", text)
 
 
-def test_a_terminal_that_is_no_terminal_is_told_what_to_use(work: Path) -> None:
-    done = quantdeck(work / "nothing.qdeck")
+def test_a_terminal_that_is_no_terminal_is_told_what_to_use() -> None:
+    done = quantdeck()
     assert done.returncode == 2
+    assert done.stderr.startswith(b"quantdeck: ")
     assert b"quantdeck layers" in done.stderr
+
+
+def test_what_is_wrong_with_the_word_comes_before_the_terminal(work: Path) -> None:
+    done = quantdeck("frobnicate")
+    assert done.returncode == 2
+    assert b"neither a command nor a file" in done.stderr
+    foreign = work / "foreign.qdeck"
+    with sqlite3.connect(foreign) as database:
+        database.execute("CREATE TABLE other(a)")
+    for words in ([foreign], ["layers", foreign]):
+        done = quantdeck(*words)
+        assert done.returncode == 2
+        assert b"another program" in done.stderr
