@@ -192,6 +192,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         "search_form", "left,right", "none", "Change", "Another choice in a field of choices", 3, "left right"
     ),
+    Key("search_form", "tab,down", "next_field", "Next field", "The next field", 0, "Tab"),
+    Key("search_form", "shift+tab,up", "previous_field", "Field before", "The field before", 0, "shift+Tab"),
     Key("search_form", "escape", "back", "Back", "Leave without starting anything", 5, "Esc"),
     Key("compare", "a", "step_a", "Plan A", "The next older plan as A", 1),
     Key("compare", "b", "step_b", "Plan B", "The next older plan as B", 2),
@@ -211,6 +213,8 @@ KEYS: tuple[Key, ...] = (
     Key("calibrate", "ctrl+r,f5", "start", "Start", "Start the calibration as a job of its own", 1, "F5"),
     Key("calibrate", "f8,x", "cancel_job", "Cancel job", "Ask the running job to stop", 2, "F8"),
     Key("calibrate", "f9,L,shift+l", "log", "Log", "The log of the job", 3, "F9"),
+    Key("calibrate", "tab,down", "next_field", "Next field", "The next field", 0, "Tab"),
+    Key("calibrate", "shift+tab,up", "previous_field", "Field before", "The field before", 0, "shift+Tab"),
     Key("calibrate", "escape", "back", "Back", "Back to the layers; the job goes on", 4, "Esc"),
     Key("form", "f5,ctrl+r", "submit", "Create", "Check the fields and make the session", 1, "F5"),
     Key("form", "tab,down", "next_field", "Next field", "The next field", 2, "Tab"),
@@ -235,6 +239,9 @@ SHOWN_ONLY = {"none"}
 
 PLACED = ("layers", "flow", "search", "compare", "samples", "export", "settings")
 """Screens between which the digits lead."""
+
+AT_ONCE = {"next_field", "previous_field"}
+"""Done before the field sees the key: what is typed next, perhaps in the same packet, belongs to the new field."""
 
 TABLES_OWN = {"choose"}
 """Actions of the table that is shown on a screen; the screen binds no key of its own to them."""
@@ -304,7 +311,7 @@ def bindings(*areas: str) -> list[BindingType]:
             key.title,
             show=bool(key.footer),
             id=name_of(key),
-            priority=key.priority,
+            priority=key.priority or key.action in AT_ONCE,
         )
         for key in KEYS
         if key.area in areas

@@ -203,13 +203,17 @@ class Workbench(App[None]):
         self._timer = self.set_timer(delay, self._look) if delay else None
 
     def _look(self) -> None:
+        self.catch_up()
+        self._look_later()
+
+    def catch_up(self) -> None:
+        """Have the screens show what the session holds now."""
         if self.feed is None:
             return
         before = self.feed.view
         view = self.feed.look()
         if view is not None:
             self.session_changed.publish(SessionChanged(view, before))
-        self._look_later()
 
     # screen to screen
 
@@ -314,7 +318,7 @@ class Workbench(App[None]):
         except QuantdeckError as error:
             self.tell(str(error), "bad")
             return False
-        self._look()
+        self.catch_up()
         self.assess()
         return True
 

@@ -281,7 +281,7 @@ def test_no_key_of_ours_belongs_to_a_multiplexer_or_clashes() -> None:
         assert not used - {"escape", "enter"} or f"app.{key.action}" in allowed, key
     for name, key in rebindable().items():
         for one in key.keys.split(","):
-            assert not clash(name, one, {}), (name, one)
+            assert one == "enter" or not clash(name, one, {}), (name, one)
 
 
 def test_decibels() -> None:

@@ -109,6 +109,14 @@ class DeckScreen(Screen[None]):
             status.styles.height = max(1, len(lines))
             status.set_lines(lines)
 
+    def action_next_field(self) -> None:
+        """The next field of a form."""
+        self.focus_next()
+
+    def action_previous_field(self) -> None:
+        """The field before."""
+        self.focus_previous()
+
     def follow(self, change: SessionChanged) -> None:
         """What a screen does when the session has changed."""
 

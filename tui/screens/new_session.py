@@ -53,14 +53,6 @@ class NewSessionScreen(DeckScreen):
         """Enter goes on to the next field."""
         self.focus_next()
 
-    def action_next_field(self) -> None:
-        """The next field."""
-        self.focus_next()
-
-    def action_previous_field(self) -> None:
-        """The field before."""
-        self.focus_previous()
-
     def action_pick(self) -> None:
         """Choose the file or folder of the field."""
         field = self.form.focused_field()

@@ -69,6 +69,10 @@ class Grid:
             self._signs[x, y] = sign
             self._tones[x, y] = tone
 
+    def empty(self, x: int, y: int) -> bool:
+        """Whether a cell has neither dots nor a sign."""
+        return not self._patterns[y][x] and (x, y) not in self._signs
+
     def tint(self, x: int, y: int, tone: str) -> None:
         """Give a cell's dots another tone."""
         self._tones[x, y] = tone

@@ -59,11 +59,6 @@ def draw(grid: Grid, points: Sequence[tuple[int, float]], target: float | None, 
         x = LEFT * wide + round(count / most * columns)
         return x, round((top - cos) / (top - low) * rows)
 
-    if target is not None:
-        y = place(0, target)[1] // high
-        for x in range(LEFT, grid.width):
-            grid.write(x, y, rule, "accent")
-        write(grid, grid.width - 7, max(0, y - 1), "target", "accent")
     best: dict[int, float] = {}
     for count, cos in points:
         x, y = place(count, cos)
@@ -71,6 +66,12 @@ def draw(grid: Grid, points: Sequence[tuple[int, float]], target: float | None, 
             grid.dot(x + step, y)
         best[count] = max(cos, best.get(count, -1.0))
     _joined(grid, [place(count, cos) for count, cos in sorted(best.items())])
+    if target is not None:
+        y = place(0, target)[1] // high
+        for x in range(LEFT, grid.width):
+            if grid.empty(x, y):
+                grid.write(x, y, rule, "accent")
+        write(grid, LEFT + 1, max(0, y - 1), "target", "accent")
     for x in range(LEFT, grid.width):
         grid.write(x, body, rule, "muted")
     write(grid, 0, 0, figures.cosine(top), "muted")
