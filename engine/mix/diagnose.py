@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from .ledger import Ledger
 from .ledger_sources import SourceMap
 from .trial import Source
 
-Floats = NDArray[np.float32]
+Array = NDArray[Any]
 
 SPREAD = 16.0
 """Channels whose ranges differ by more than this waste four of seven bits on the quiet ones."""
@@ -157,12 +158,14 @@ def weight_error(graph: Graph, layer: Layer, statistics: Mapping[str, TensorStat
     source = statistics.get(layer.inputs[0]) if layer.inputs else None
     if weight is None or source is None or weight.ndim < 2 or not weight.size:
         return 0.0
-    rows = weight.reshape(weight.shape[0], -1).astype(np.float64)
-    scale = np.abs(rows).max(axis=1, keepdims=True) / SIGNED
-    scale[scale == 0] = 1.0
-    error: NDArray[np.float64] = rows - np.round(rows / scale) * scale
+    rows = np.asarray(weight.reshape(weight.shape[0], -1), np.float64)
+    total = 0.0
+    for row in rows:
+        largest = float(np.abs(row).max())
+        scale = largest / SIGNED or 1.0
+        total += float(np.square(row - np.round(row / scale) * scale).sum())
     power = source.std**2 + source.mean**2
-    return float((error**2).sum(axis=1).mean()) * power
+    return total / len(rows) * power
 
 
 def clipping_error(found: TensorStatistics, threshold: float) -> float:
@@ -187,12 +190,12 @@ def channel_spread(graph: Graph, layer: Layer) -> float:
     weight = _weight(graph, layer)
     if weight is None or weight.ndim < 2 or not weight.size:
         return 1.0
-    ranges = np.abs(weight.reshape(weight.shape[0], -1)).max(axis=1)
+    ranges: Array = np.abs(weight.reshape(weight.shape[0], -1)).max(axis=1)
     middle = float(np.median(ranges))
     return float(ranges.max()) / middle if middle > 0 else 1.0
 
 
-def _weight(graph: Graph, layer: Layer) -> Floats | None:
+def _weight(graph: Graph, layer: Layer) -> Array | None:
     if layer.op not in ("Conv", "Deconv", "MatMul", "Scale") or len(layer.inputs) < 2:
         return None
     return graph.weights.get(layer.inputs[1])
@@ -205,7 +208,7 @@ def outlier_ratio(found: TensorStatistics, share: float = 0.999) -> float:
     sums = np.cumsum(counts[order])
     if not len(sums) or sums[-1] <= 0:
         return 1.0
-    place = min(int(np.searchsorted(sums, share * sums[-1])), len(order) - 1)
+    place = min(int(np.count_nonzero(sums < share * float(sums[-1]))), len(order) - 1)
     width = (found.histogram_hi - found.histogram_lo) / len(counts)
     point = abs(float(centres[order[place]])) + width / 2
     return max(found.largest / point, 1.0) if point > 0 else 1.0
