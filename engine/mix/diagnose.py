@@ -158,12 +158,13 @@ def weight_error(graph: Graph, layer: Layer, statistics: Mapping[str, TensorStat
     source = statistics.get(layer.inputs[0]) if layer.inputs else None
     if weight is None or source is None or weight.ndim < 2 or not weight.size:
         return 0.0
-    rows = np.asarray(weight.reshape(weight.shape[0], -1), np.float64)
+    rows: Array = np.asarray(weight.reshape(weight.shape[0], -1), np.float64)
     total = 0.0
     for row in rows:
         largest = float(np.abs(row).max())
         scale = largest / SIGNED or 1.0
-        total += float(np.square(row - np.round(row / scale) * scale).sum())
+        steps: Array = np.round(row / scale)
+        total += float(np.square(row - steps * scale).sum())
     power = source.std**2 + source.mean**2
     return total / len(rows) * power
 
