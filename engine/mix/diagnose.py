@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,15 +158,12 @@ def weight_error(graph: Graph, layer: Layer, statistics: Mapping[str, TensorStat
     source = statistics.get(layer.inputs[0]) if layer.inputs else None
     if weight is None or source is None or weight.ndim < 2 or not weight.size:
         return 0.0
-    rows: Array = np.asarray(weight.reshape(weight.shape[0], -1), np.float64)
-    total = 0.0
-    for row in rows:
-        largest = float(np.abs(row).max())
-        scale = largest / SIGNED or 1.0
-        steps: Array = np.round(row / scale)
-        total += float(np.square(row - steps * scale).sum())
+    rows = cast("NDArray[np.float64]", weight.reshape(weight.shape[0], -1).astype(np.float64))
+    scale = np.abs(rows).max(axis=1, keepdims=True) / SIGNED
+    scale = np.where(scale > 0, scale, 1.0)
+    error = rows - np.round(rows / scale) * scale
     power = source.std**2 + source.mean**2
-    return total / len(rows) * power
+    return float(np.square(error).sum()) / len(rows) * power
 
 
 def clipping_error(found: TensorStatistics, threshold: float) -> float:
