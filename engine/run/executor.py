@@ -205,8 +205,7 @@ def checked_feeds(graph: Graph, feeds: Feed) -> dict[str, Array]:
         value = np.asarray(feeds[name])
         if value.shape != tensor.shape:
             raise QuantdeckError(
-                f"input {visible(name)}: the data has shape {value.shape}, "
-                f"but the model wants {tensor.shape}"
+                f"input {visible(name)}: the data has shape {value.shape}, but the model wants {tensor.shape}"
             )
         checked[name] = value.astype(np.float32, copy=False) if tensor.is_float else value
     return checked
