@@ -48,9 +48,7 @@ def _add(attributes: Add, constants: Sequence[Array | None], via: Via) -> Produc
     if any(value is not None for value in constants):
         return None
     relu, limit = attributes.do_relu, attributes.relu_limit
-    return lambda inputs: float_sum(
-        _real(inputs[0]), _real(inputs[1]), relu=relu, relu_limit=limit, via=via
-    )
+    return lambda inputs: float_sum(_real(inputs[0]), _real(inputs[1]), relu=relu, relu_limit=limit, via=via)
 
 
 def _one_divisor(attributes: AvgPool) -> bool:
