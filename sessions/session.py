@@ -104,7 +104,9 @@ class Session:
     def _checkpoint(self) -> bool:
         try:
             busy = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.DatabaseError:  # damage, too: the error that matters is told by what was written or read
+        except (
+            sqlite3.DatabaseError
+        ):  # damage, too: the error that matters is told by what was written or read
             return False
         self._checkpointed = time.monotonic()
         return not busy
