@@ -41,7 +41,9 @@ def network(seed: int, layers: int) -> Graph:
 
     def conv(x: str, y: str) -> str:
         relu = bool(random.integers(2))
-        kernel = v.Conv(do_relu=relu, relu_limit=6.0 if relu else -1.0, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+        kernel = v.Conv(
+            do_relu=relu, relu_limit=6.0 if relu else -1.0, kernel_shape=(3, 3), pads=(1, 1, 1, 1)
+        )
         return build.layer(kernel, [x, build.weight((4, 4, 3, 3), 0.4), build.weight((4,))], shape)
 
     def point(x: str, y: str) -> str:
