@@ -1,6 +1,6 @@
-"""Makes docs/pictures: the workbench on the embedded example, calibrated for the purpose (``make pictures``).
+"""Makes docs/pictures: every screen of the workbench on the embedded example, worked on for it (``make pictures``).
 
-The picture is the screen itself, exported as SVG; fonts are the reader's own, nothing is loaded from afar.
+A picture is the screen itself, exported as SVG; fonts are the reader's own, nothing is loaded from afar.
 """
 
 import asyncio
@@ -11,9 +11,13 @@ from pathlib import Path
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
+from quantdeck.sessions.jobs import add_job
 from quantdeck.sessions.report import Silent
+from quantdeck.sessions.store import open_session
+from quantdeck.sessions.worker import run_job
 from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.search_form import search_fields, search_spec
 from quantdeck.tui.workbench import Workbench
 
 from quantdeck.demo import run_demo
@@ -21,13 +25,37 @@ from quantdeck.demo import run_demo
 FOLDER = Path(__file__).parent / "pictures"
 SIZE = (142, 40)  # columns, rows: table and detail stand below each other
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+GAINS, SCORE = "until the gains are predicted", "until the plan is scored"
+PICTURES = {
+    "workbench": ("w", "down", "down"),
+    "edit": ("b", GAINS, "m", "m", "m", "space", SCORE),
+    "precision": ("w", "m", "m", "m", "p"),
+    "method": ("w", "t"),
+    "flow": ("2",),
+    "search": ("3",),
+    "ranking": ("3", "v"),
+    "compare": ("4",),
+    "samples": ("5",),
+    "export": ("6",),
+    "settings": ("7",),
+    "calibrate": ("c",),
+    "help": ("question_mark",),
+    "palette": ("colon",),
+}
+"""The keys that lead to each picture from the layers."""
 
 
-async def screen(session: Path, keys: tuple[str, ...]) -> str:
+async def screen(session: Path | None, folder: Path, keys: tuple[str, ...]) -> str:
     """The workbench's screen on a session after some keys, as SVG."""
-    app = Workbench(Feed(SessionReader(session)), folder=session.parent)
+    feed = Feed(SessionReader(session)) if session is not None else None
+    app = Workbench(feed, folder=folder, assess=GAINS in keys)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press(*keys)
+        for key in keys:
+            if key in (GAINS, SCORE):
+                while not app.outlook.gains if key == GAINS else app.outlook.state != "checked":
+                    await pilot.pause(0.1)
+            else:
+                await pilot.press(key)
         await pilot.pause(0.5)  # the detail follows when the cursor rests
         return app.export_screenshot(title="quantdeck")
 
@@ -38,13 +66,32 @@ def own_fonts(svg: str) -> str:
     return re.sub(r"font-family: [^;]*Fira Code[^;]*;", f"font-family: {FONTS};", svg)
 
 
+def worked_on(folder: Path) -> Path:
+    """The example's session with a search."""
+    session = run_demo(folder, Silent()).session
+    values = {field.key: field.value for field in search_fields("search_qtable")}
+    spec, title = search_spec(session, {**values, "expected_cos": "0.9999985", "strategy": "pareto"})
+    with open_session(session) as opened, (folder / "log").open("w") as log:
+        run_job(opened, add_job(opened, "search", spec, title), log)
+    return session
+
+
 def main() -> None:
-    """Calibrate the example in a folder that is thrown away, and write the pictures."""
+    """Work on the example in a folder that is thrown away, and write the pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        session = run_demo(Path(folder), Silent()).session
-        svg = asyncio.run(screen(session, ("w", "down", "down")))
-    (FOLDER / "workbench.svg").write_text(own_fonts(svg), "utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "sessions"
+        folder.mkdir()
+        session = worked_on(folder)
+        os.environ["QUANTDECK_CONFIG"] = "/home/you/.config/quantdeck/workbench.toml"
+        os.chdir(folder)
+        here = Path(session.name)
+        for picture, keys in PICTURES.items():
+            svg = asyncio.run(screen(here, Path("."), keys))
+            (FOLDER / f"{picture}.svg").write_text(own_fonts(svg), "utf-8")
+        for picture, keys in {"sessions": (), "new_session": ("n",)}.items():
+            svg = asyncio.run(screen(None, Path("."), keys))
+            (FOLDER / f"{picture}.svg").write_text(own_fonts(svg), "utf-8")
 
 
 if __name__ == "__main__":

@@ -85,10 +85,10 @@ def sqnr(text: str) -> float:
     return float(line.split("SQNR ")[1].split(" dB")[0])
 
 
-def confirmed(text: str) -> bool:
-    """Whether the header's score belongs to the plan."""
+def confirmed(text: str, label: str = "") -> bool:
+    """Whether the header's score belongs to the plan, which is called *label*."""
     lines = text.splitlines()
-    return len(lines) > 1 and "SQNR " in lines[1] and "~" not in lines[1]
+    return len(lines) > 1 and "SQNR " in lines[1] and "~" not in lines[1] and label in lines[1]
 
 
 def triage(tmux: Tmux, tmp_path: Path, model: Path, samples: Path, values: dict[int, str]) -> None:
@@ -107,13 +107,15 @@ def triage(tmux: Tmux, tmp_path: Path, model: Path, samples: Path, values: dict[
     tmux.until("thresholds with")  # the calibration's sentence
     tmux.keys("Escape")
     first = sqnr(tmux.until(lambda text: confirmed(text) and "Float/int8" in text))
-    tmux.keys("w", "m", "m", "m", "Space")
-    tmux.until("3 layers to F16")
-    better = sqnr(tmux.until(lambda text: confirmed(text) and "3 layers to F16" in text))
+    tmux.keys("b")
+    tmux.until("by predicted gain")
+    tmux.keys("m", "m", "m", "Space")
+    screen = tmux.until(lambda text: confirmed(text, "3 layers to F16"))
+    better = sqnr(screen)
     tmux.keys("u")
-    tmux.until(lambda text: "undone" in text and sqnr(text) == first)
+    tmux.until(lambda text: "undone" in text and confirmed(text, "calibration"))
     tmux.keys("C-r")
-    tmux.until(lambda text: "done again" in text and sqnr(text) == better)
+    tmux.until(lambda text: "done again" in text and confirmed(text, "3 layers"))
     tmux.keys("6")
     tmux.until("quantdeck export")
     tmux.keys("Enter")
@@ -125,10 +127,10 @@ def triage(tmux: Tmux, tmp_path: Path, model: Path, samples: Path, values: dict[
     modes = read_qtable(session.with_name(f"{session.stem}_qtable"))
     assert len(modes) == 3
     assert len(read_table(session.with_name(f"{session.stem}_cali_table")).rows) > 3
-    assert better > first
+    assert better > first, screen
     tmux.kill()
     tmux.start(str(session))
-    again = tmux.until(lambda text: "3 layers to F16" in text and confirmed(text))
+    again = tmux.until(lambda text: confirmed(text, "3 layers to F16"))
     assert sqnr(again) == better
     tmux.keys("q")
     layers = subprocess.run(

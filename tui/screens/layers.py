@@ -37,6 +37,7 @@ class LayersScreen(LayerEdits):
         self._filter = ""
         self._find = ""
         self._op: str | None = None
+        self._ranks = False  # whether the ranking was asked for and is still to come
         self._told: int | None = None  # the row that the line of state speaks of
         self._said: tuple[int | None, str, str] = (None, "", "")  # at which row, sentence, tone
         self._rest: Timer | None = None
@@ -119,6 +120,23 @@ class LayersScreen(LayerEdits):
         gains = self.deck.outlook.gains
         for name, row in self._rows.items():
             self.table.set(row, "gain", gains.get(name))
+        if self._ranks:
+            self._ranks = False
+            self._rank()
+
+    def action_best(self) -> None:
+        """Most predicted gain at the outputs first; the ledger is measured when nobody has yet."""
+        if self.deck.outlook.gains:
+            self._rank()
+        else:
+            self._ranks = True
+            self.deck.assess()
+            self.say("measuring each layer's noise at the outputs; the ranking comes by itself", "accent")
+
+    def _rank(self) -> None:
+        self.table.sort("gain", True)
+        self.table.go(0)
+        self._draw_status("by predicted gain at the outputs", "accent")
 
     # what the table tells
 
