@@ -27,7 +27,7 @@ class Driver:
     total: estimate of its trials. layers: of the network; a plan with more than a quarter of them in float is
     a step of the search and no candidate. at: tensors that are compared in place of the outputs. better: told
     about every new best plan. check: raises what the user's samples hit (one that is gone is no failed trial).
-    history: the figures of every set, in order.
+    expect: told which trials will be evaluated, one by one in this order. history: the figures of every set.
     """
 
     journal: Journal
@@ -40,6 +40,7 @@ class Driver:
     check: Callable[[], None]
     at: tuple[str, ...] = ()
     figure: Callable[[Result], float] | None = None
+    expect: Callable[[Sequence[Trial]], None] = lambda trials: None
     best: Best | None = None
     paid: int = 0
     history: list[list[float]] = field(default_factory=list[list[float]])
@@ -55,6 +56,7 @@ class Driver:
                 trials = [self._placed(trial) for trial in trials]
                 keys = [trial_key(self.scope, trial) for trial in trials]
                 known = self.journal.find(keys)
+                self.expect([trial for key, trial in zip(keys, trials, strict=True) if key not in known])
                 for key, trial in zip(keys, trials, strict=True):
                     if key not in known:
                         if advance is None:

@@ -27,6 +27,10 @@ class Report(Protocol):
         """Tell the user something beside the result: a warning, a sample that was skipped."""
         ...
 
+    def check(self) -> None:
+        """Raise Cancelled or Paused when the work shall stop; for work that waits within a step."""
+        ...
+
 
 class Silent:
     """Nobody listens."""
@@ -37,6 +41,9 @@ class Silent:
 
     def say(self, sentence: str) -> None:
         """Ignore the sentence."""
+
+    def check(self) -> None:
+        """Nobody stops it."""
 
 
 class Both:
@@ -60,6 +67,11 @@ class Both:
         """Say it to both."""
         self._first.say(sentence)
         self._second.say(sentence)
+
+    def check(self) -> None:
+        """Whether one of them wants the work to stop."""
+        self._first.check()
+        self._second.check()
 
 
 class Meter:

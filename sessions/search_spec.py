@@ -14,7 +14,8 @@ class SearchSpec:
     Paths are absolute texts (``path_text``); ``folder`` is where relative ones of a list file begin.
     kind: one of SEARCHES ("calibrate": no search, only corrections). methods: names of the registry, in the
     order in which they are tried. start: rows of the given calibration table. compared: names and weights.
-    without_ops: types that stay as the start plan has them, untried.
+    without_ops: types that stay as the start plan has them, untried. scheduler: the address of a Dask scheduler,
+    "" for this machine alone.
     outputs: option -> (path, text as typed). expected_cos None: nothing is asked for.
     """
 
@@ -58,6 +59,7 @@ class SearchSpec:
     post_process_digest: str = ""
     memory: int | None = None
     jobs: int = 1
+    scheduler: str = ""
     model_name: str = ""
     outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 

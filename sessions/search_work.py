@@ -117,10 +117,18 @@ class Search:
     def _drive(
         self, inputs: Inputs, graph: "Graph", built: Built, post: PostProcessor | None
     ) -> tuple[Outcome, Driver, Built]:
-        from ..engine.run.trials import TrialEvaluator
-
         spec = self._spec
         feeds = Watched(inputs.scored)
+        scope = Scope(graph.digest, inputs.scored.digest, spec.post_process_digest, spec.reference)
+        if spec.scheduler:
+            from .cluster import cluster_evaluator
+
+            with cluster_evaluator(spec, inputs, graph, self._report) as cluster:
+                driver = self._driver(graph, built, scope, cluster, feeds)
+                driver.expect = cluster.expect
+                return driver.run(built.search, self._report, spec.kind), driver, built
+        from ..engine.run.trials import TrialEvaluator
+
         with TrialEvaluator(
             graph,
             feeds,
@@ -130,7 +138,6 @@ class Search:
             threads=spec.jobs,
             post_process=post,
         ) as evaluate:
-            scope = Scope(graph.digest, inputs.scored.digest, spec.post_process_digest, spec.reference)
             driver = self._driver(graph, built, scope, evaluate, feeds)
             return driver.run(built.search, self._report, spec.kind), driver, built
 

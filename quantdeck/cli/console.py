@@ -110,6 +110,9 @@ class TerminalReport:
         else:
             self._console.say(sentence)
 
+    def check(self) -> None:
+        """A terminal stops work by a signal."""
+
     def stage(self, name: str) -> Advance:
         """Begin a stage."""
         return self._lines(name) if self._bars is None else self._bar(name, self._bars)

@@ -35,7 +35,7 @@ def outputs(**paths: Path | None) -> dict[str, tuple[str, str]]:
 
 
 def check_session(values: dict[str, Any]) -> None:
-    """See that the session can be written, before the model is read."""
+    """See that the session can be written and the cluster answers, before the model is read."""
     from ..sessions.locations import default_folder, prepare_folder
     from ..sessions.store import check_place
 
@@ -43,6 +43,10 @@ def check_session(values: dict[str, Any]) -> None:
         check_place(values["session"])
     else:
         prepare_folder(default_folder())
+    if values["scheduler"] is not None:
+        from ..sessions.cluster import check_scheduler
+
+        check_scheduler(values["scheduler"])
 
 
 def run_job(out: Console, values: dict[str, Any], graph: "Graph", spec: "SearchSpec") -> int:

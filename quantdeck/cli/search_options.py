@@ -88,6 +88,8 @@ def running(function: F) -> F:
                "same model. [one of the model's name in the default folder]"),
         option("--detach", is_flag=True, help="Start the job, print its name, and return."),
         option("--jobs", type=click.IntRange(1, 256), help="Threads that score trials. [all cores but one]"),
+        option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers score the trials, as "
+               "tcp://10.0.0.5:8786; they must see the same files. [this machine scores them]"),
         option("--memory", type=Memory(), help="Memory for activations, as 2G. [a quarter of the machine's]"),
         option("--reference", type=click.Choice(["chip", "float32"]), default="chip", help="What is compared "
                "with: the network in the chip's float type, as the original does, or in float32. [chip]"),
@@ -232,6 +234,7 @@ def base_spec(values: dict[str, Any], graph: "Graph", kind: str) -> "dict[str, A
         "reference": values["reference"],
         "memory": values["memory"],
         "jobs": values["jobs"] or threads(),
+        "scheduler": values["scheduler"] or "",
         "model_name": str(values["model"].name),
         "post_process": path_text(post) if post else None,
         "post_process_digest": _digest(post),
