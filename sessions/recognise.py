@@ -6,6 +6,7 @@ from pathlib import Path
 from ..engine.errors import QuantdeckError
 from ..engine.regular import irregular
 from ..engine.text import visible
+from .handles import HANDLES
 from .locations import SUFFIX
 from .schema import APPLICATION_ID, VERSION
 
@@ -37,8 +38,7 @@ def read_header(path: Path) -> Header:
         what = irregular(path)
         if what is not None:
             raise QuantdeckError(f"{visible(str(path))} {what}; give a session file")
-        with path.open("rb") as file:
-            head = file.read(100)
+        head = HANDLES.read_start(path, 100)
         size = path.stat().st_size
     except OSError as error:
         raise QuantdeckError(f"{visible(str(path))} cannot be opened ({error.strerror})") from error

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .faults import explained
+from .handles import HANDLES
 from .moved import place_of, rescue_path
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Session:
         self._checkpointed = time.monotonic()
         self._lock = threading.RLock()  # a job's pulse shares the connection with its work
         self._identity = _identity(path)
+        self._held = True
+        HANDLES.opened(self._identity)
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +97,14 @@ class Session:
         """Put everything into the main file and let it go."""
         if not self.readonly:
             self.checkpoint()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let the file go without writing anything."""
         self.connection.close()
+        if self._held:
+            self._held = False
+            HANDLES.closed(self._identity)
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the main file; False when a reader held that up."""
@@ -178,8 +188,10 @@ class Session:
                 found = rescue_path(old)
                 self.copy_to(found)
             self.connection.close()
+            HANDLES.closed(self._identity)
             self.connection = connect(f"{address(found)}?mode=rw")
             self.path, self._identity = found, _identity(found)
+            HANDLES.opened(self._identity)
         return f"the session {visible(str(old))} was moved or removed; it goes on in {visible(str(found))}"
 
 

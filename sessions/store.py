@@ -168,7 +168,7 @@ def _check(session: Session) -> Session:
     try:
         _check_content(session)
     except BaseException:
-        session.connection.close()  # Session.close would write
+        session.abandon()  # Session.close would write
         raise
     return session
 
