@@ -40,6 +40,7 @@ class JobReport:
             if done < total and time.monotonic() - self._written < STEP:
                 return
             self._commit(done=done, total=total, rate=rate, eta=eta)
+            self._heed()  # a wish is seen within a quarter of a second while steps are short
 
         return advance
 
@@ -69,12 +70,16 @@ class JobReport:
         moved = self._session.follow()
         if moved is not None:
             self.say(moved)
+        self._heed()
+        self._commit()
+
+    def _heed(self) -> None:
+        """Note what is wanted of the job."""
         row = self._session.row("SELECT wanted FROM job WHERE id = ?", self._job)
         if row is not None and row["wanted"] == "cancel":
             self.stop()
         if row is not None and row["wanted"] == "pause":
             self.pause()
-        self._commit()
 
     def _commit(self, **values: object) -> None:
         with self._session.write() as writer:
