@@ -178,3 +178,16 @@ def test_a_changed_layer_score_is_not_stale(session: Path) -> None:
 
     with SessionReader(session) as reader:
         assert not isinstance(reader.layers(1).columns["sqnr"][0], Stale)
+
+
+async def test_what_was_done_is_said_in_a_sorted_table_too(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "w", "down", "down", "space")
+        assert "to F16; u undoes" in said(app)
+        row = table(app).row
+        await press(pilot, "u")
+        assert "undone" in said(app)
+        assert table(app).row == row
+        await press(pilot, "down")
+        assert "undone" not in said(app)

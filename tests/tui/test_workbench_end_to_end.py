@@ -151,5 +151,5 @@ def test_mobilenet_v2(tmux: Tmux, tmp_path: Path, shared: Path) -> None:
         tmp_path,
         shared / "zoo" / "models" / "mobilenet_v2.onnx",
         shared / "zoo" / "images" / "imagenet_calib",
-        {6: "256,256", 8: "127.5,127.5,127.5", 9: "0.0078431,0.0078431,0.0078431"},
+        {6: "256,256", 8: "127.5,127.5,127.5", 9: "0.0078431,0.0078431,0.0078431", 10: "Right Right"},
     )

@@ -89,7 +89,7 @@ class LayersScreen(LayerEdits):
         gains = self.deck.outlook.gains
         columns = {**layers.columns, "gain": [gains.get(str(name)) for name in layers.columns["name"]]}
         table.load(TableModel(columns), keep=keep)
-        self._apply_filter()
+        self._filter_rows()
         if keep and ordered:
             table.sort(*ordered)
         if keep and row is not None:
@@ -286,12 +286,15 @@ class LayersScreen(LayerEdits):
         return list(matcher(text, values["name"], values["op"]))
 
     def _apply_filter(self) -> None:
+        self._filter_rows()
+        self._draw_status()
+
+    def _filter_rows(self) -> None:
         if not self._filter and self._op is None:
             self.table.filter(None)
         else:
             hits, ops, wanted = self._hits(self._filter), self.table.model.values["op"], self._op
             self.table.filter(lambda row: hits[row] and wanted in (None, ops[row]))
-        self._draw_status()
 
     def _say_copied(self, text: str) -> None:
         way = self.deck.copy(text)
