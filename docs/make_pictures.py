@@ -23,6 +23,8 @@ from quantdeck.tui.workbench import Workbench
 from quantdeck.demo import run_demo
 
 FOLDER = Path(__file__).parent / "pictures"
+ROOT = FOLDER.parents[1].resolve()
+NEUTRAL = "/" + "quantdeck".ljust(len(str(ROOT)) - 1, "-")[: len(str(ROOT)) - 1]
 SIZE = (142, 40)  # columns, rows: table and detail stand below each other
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 GAINS, SCORE = "until the gains are predicted", "until the plan is scored"
@@ -61,7 +63,11 @@ async def screen(session: Path | None, folder: Path, keys: tuple[str, ...]) -> s
 
 
 def own_fonts(svg: str) -> str:
-    """The picture without the addresses of fonts, and with names that every system has."""
+    """The picture without the addresses of fonts and without the place of this checkout.
+
+    Fonts get names that every system has; the place is written over in its own length, so that nothing moves.
+    """
+    svg = svg.replace(str(ROOT), NEUTRAL)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return re.sub(r"font-family: [^;]*Fira Code[^;]*;", f"font-family: {FONTS};", svg)
 
