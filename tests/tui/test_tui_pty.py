@@ -83,15 +83,29 @@ def test_a_size_that_comes_late_is_drawn_without_a_key(stored: Path) -> None:
 def test_many_resizes_leave_a_whole_screen(stored: Path) -> None:
     with Terminal(stored) as terminal:
         terminal.read_until("1 of 64")
-        for step in range(40):
+        for step in range(120):  # in four seconds
             terminal.resize((1, 30, 80, 120, 160, 200)[step % 6], (1, 8, 24, 36, 48)[step % 5])
-            terminal.read(quiet=0.01, limit=0.02)
+            terminal.read(quiet=0.02, limit=4 / 120)
         terminal.resize(100, 30)
         terminal.read_until("1 of 64")
         terminal.read(quiet=0.4)
         assert terminal.text.splitlines()[0].startswith(" quantdeck  mobilenet")
         assert terminal.text.splitlines()[-1].endswith("q Quit")
         assert terminal.read(quiet=0.5, limit=0.6) == b""
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.slow
+def test_nothing_is_written_in_ten_seconds_at_rest(stored: Path) -> None:
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        terminal.read(quiet=0.5)
+        assert terminal.read(quiet=10.0, limit=10.0) == b""
+        for place in "234567":
+            terminal.send(place)
+            terminal.read(quiet=0.5)
+            assert terminal.read(quiet=1.5, limit=1.5) == b"", place
         terminal.send("q")
         assert terminal.wait() == 0
 

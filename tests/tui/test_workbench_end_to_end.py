@@ -27,7 +27,8 @@ class Tmux:
     """A tmux server of its own with one pane that runs the command."""
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
-        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
+        self._folder = folder
+        self._tmux: list[str] = []
         self._size = size
         self._environment = {
             **{name: value for name, value in os.environ.items() if name not in ("TMUX", "NO_COLOR")},
@@ -38,6 +39,8 @@ class Tmux:
 
     def start(self, *arguments: str) -> None:
         width, height = map(str, self._size)
+        socket = self._folder / f"tmux{len(list(self._folder.glob('tmux*')))}"  # not one that is being left
+        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
         command = [str(Path(sys.executable).with_name("quantdeck")), *arguments]
         subprocess.run(
             [*self._tmux, "new-session", "-d", "-x", width, "-y", height, *command],
@@ -69,6 +72,8 @@ class Tmux:
         raise AssertionError(f"{wanted!r} did not come; the screen shows:\n{self.text}")
 
     def kill(self) -> None:
+        if not self._tmux:
+            return
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
 
 
