@@ -7,7 +7,7 @@ from ..engine.calib.names import escape_name
 from ..engine.mix.pareto import ParetoOutcome
 from ..engine.mix.trial import Outcome, Ranked
 from ..engine.plan import Plan
-from ..engine.text import visible
+from ..engine.text import counted, visible
 from .search_spec import SearchSpec
 
 SHOWN = {
@@ -110,7 +110,7 @@ def end_line(outcome: Outcome, stop: str = "") -> str:
     if outcome.cos == -math.inf:
         return f"no trial gave a figure; stopped: {reason}"
     raw = 2 * outcome.cos - 1
-    floats = f"{len(outcome.plan.modes)} float layers"
+    floats = f"{counted(len(outcome.plan.modes), 'float layer')}"
     if outcome.reached:
         return f"target reached: cos {outcome.cos:.6f} (raw cosine {raw:.6f}) with {floats}; {reason}"
     return (

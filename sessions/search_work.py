@@ -211,7 +211,9 @@ class Search:
         log = log_text(spec, outcome, driver.history, built.tried) if spec.kind != "calibrate" else ""
         files = self._write(inputs, outcome, log)
         self._store(outcome, files, lines, log, reached=outcome.reached or spec.expected_cos is None)
-        records.put_plan(self._session, outcome.plan, f"{spec.kind}: {len(outcome.plan.modes)} float layers")
+        records.put_plan(
+            self._session, outcome.plan, f"{spec.kind}: {counted(len(outcome.plan.modes), 'float layer')}"
+        )
         return end_line(outcome)
 
     def _outcome_lines(self, outcome: Outcome, driver: Driver) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..engine.text import counted
 from .snapshots import ScoreView
 
 GOOD, FAIR = 0.99, 0.95  # raw cosine at the worst output
@@ -31,7 +32,7 @@ def advice(
     clipped = sum(1 for value in columns["saturation"] if value is not None and value > 0.01)
     if clipped:
         found.append(
-            f"{clipped} layers clip more than 1 % of their values: try max or percentile9999 there (t)"
+            f"{counted(clipped, 'layer')} with more than 1 % of the values clipped: try max or percentile9999 there (t)"
         )
     return found
 

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from ...engine.errors import QuantdeckError
+from ...engine.text import counted
 from ...sessions.faults import explained
 from .. import figures
 from ..columns import blank
@@ -163,7 +164,7 @@ class SearchScreen(PlaceScreen):
             second.append((f"{gap}{found.failed} failed", "bad"))
         if found.best_cos is not None:
             second.append((f"{gap}best cos {figures.cosine(found.best_cos)}", "accent"))
-            second.append((f" with {found.best_floats} float layers", "accent"))
+            second.append((f" with {counted(found.best_floats, 'float layer')}", "accent"))
         if found.target is not None:
             second.append((f"{gap}target {found.target:g}", "plain"))
         third: list[Part] = [(f" {glyphs.show(job.message or found.reason or job.stage)}", "muted")]
@@ -184,7 +185,7 @@ class SearchScreen(PlaceScreen):
         if not point.plan:
             self.say("this plan is known when the search has ended; the best so far can be taken now", "weak")
             return
-        label = f"{self._found.kind}: {point.floats} float layers"
+        label = f"{self._found.kind}: {counted(point.floats, 'float layer')}"
         if self.deck.edit(lambda editor: editor.take_text(point.plan, label)):
             self.say(f"taken: {label}; u in the layers undoes", "accent")
 
