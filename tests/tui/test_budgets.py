@@ -15,10 +15,14 @@ SIZES = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_session(tmp_path_factory.mktemp("budgets") / "mobilenet.qdeck", layers=400)
+
+
 @SIZES
-def test_budgets(tmp_path: Path, size: tuple[int, int], open_budget: int, page_budget: int) -> None:
-    session = make_session(tmp_path / "mobilenet.qdeck", layers=400)
-    names = layer_names(session)
+def test_budgets(session: Path, size: tuple[int, int], open_budget: int, page_budget: int) -> None:
+    names, value = layer_names(session), size[0] / 10 + 2.5
     job = add_job(
         session, heartbeat=4e9, done=0
     )  # while a job runs the session is looked at four times a second
@@ -34,11 +38,11 @@ def test_budgets(tmp_path: Path, size: tuple[int, int], open_budget: int, page_b
         terminal.send("g")
         terminal.read(quiet=0.3)
 
-        set_layer_score(session, names[5], sqnr=11.5)
+        set_layer_score(session, names[5], sqnr=value)
         cell = terminal.read(quiet=0.3)
         assert 0 < len(cell) <= 200
-        assert b"11.5" in cell
-        set_layer_score(session, names[300], sqnr=11.5)
+        assert f"{value}".encode() in cell
+        set_layer_score(session, names[300], sqnr=value)
         assert terminal.read(quiet=0.4) == b""  # nobody sees it; and nothing else moves
 
         for keys, text in (

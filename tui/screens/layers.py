@@ -72,7 +72,8 @@ class LayersScreen(LayerEdits):
 
     # what the session tells
 
-    def _load(self, *, keep: bool = False) -> None:
+    def _load(self, *, keep: bool = False, resort: bool = False) -> None:
+        """Read the table; *keep* leaves rows and cursor where they are, *resort* sorts the rows anew."""
         feed = self.deck.feed
         if feed is None:
             return
@@ -83,15 +84,21 @@ class LayersScreen(LayerEdits):
             self.say(str(error), "bad")
             return
         table = self.table
-        ordered, row, place = table.model.sorted_by, table.row, table.cursor - table.top
+        before, row, place = table.model, table.row, table.cursor - table.top
+        ordered = before.sorted_by
         self.wiring, self.fixed = layers.wiring, layers.fixed
         self._rows = {str(name): row for row, name in enumerate(layers.columns["name"])}
         gains = self.deck.outlook.gains
         columns = {**layers.columns, "gain": [gains.get(str(name)) for name in layers.columns["name"]]}
-        table.load(TableModel(columns), keep=keep)
-        self._filter_rows()
-        if keep and ordered:
-            table.sort(*ordered)
+        model = TableModel(columns)
+        if keep and not resort and before.size == model.size:
+            model.arrange_as(before)
+            table.load(model, keep=True)
+        else:
+            table.load(model, keep=keep)
+            self._filter_rows()
+            if keep and ordered:
+                table.sort(*ordered)
         if keep and row is not None:
             table.go_row(row, place)
         self._draw_status()
@@ -246,7 +253,7 @@ class LayersScreen(LayerEdits):
 
     def action_reload(self) -> None:
         """Read everything again and sort anew."""
-        self._load(keep=True)
+        self._load(keep=True, resort=True)
 
     # the prompt
 

@@ -76,6 +76,10 @@ class TableModel:
         self._kept = kept
         self._arrange()
 
+    def arrange_as(self, other: "TableModel") -> None:
+        """Take over the order of a model of the same rows: they never move by themselves."""
+        self.order, self._sort, self._kept = list(other.order), other._sort, other._kept
+
     def place(self, row: int) -> int | None:
         """Where a row stands in the order, or None when it is filtered away."""
         try:
