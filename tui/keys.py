@@ -109,7 +109,7 @@ KEYS: tuple[Key, ...] = (
         "slash",
         "filter",
         "Filter",
-        "Layers whose name or op holds a text; op:Conv: the op",
+        "Layers that hold a text; op:Conv, mode:F16, worst:10",
         2,
         "/",
     ),

@@ -81,6 +81,12 @@ async def test_a_filter_follows_each_letter_and_escape_shows_all(stored: Path, d
         assert len(names(app)) == 64
         await press(pilot, "slash", *"op:matmul", "enter")
         assert names(app) == ["output_Gemm"]
+        await press(pilot, "slash", *["backspace"] * 9, *"worst:5", "enter")
+        assert len(names(app)) == 5
+        await press(pilot, "slash", *" op:conv", "enter")
+        assert 0 < len(names(app)) <= 5
+        await press(pilot, "slash", *["backspace"] * 20, *"mode:f16", "enter")
+        assert names(app) == ["output_Gemm"]
         await press(pilot, "slash", *"nothing", "escape")
         assert len(names(app)) == 64
 

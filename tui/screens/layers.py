@@ -289,8 +289,7 @@ class LayersScreen(LayerEdits):
             table.go(place)
 
     def _hits(self, text: str) -> list[bool]:
-        values = self.table.model.values
-        return list(matcher(text, values["name"], values["op"]))
+        return matcher(text, self.table.model.values)
 
     def _apply_filter(self) -> None:
         self._filter_rows()

@@ -164,7 +164,7 @@ class SearchScreen(PlaceScreen):
             second.append((f"{gap}{found.failed} failed", "bad"))
         if found.best_cos is not None:
             second.append((f"{gap}best cos {figures.cosine(found.best_cos)}", "accent"))
-            second.append((f" with {counted(found.best_floats, 'float layer')}", "accent"))
+            second.append((f" with {counted(found.best_floats or 0, 'float layer')}", "accent"))
         if found.target is not None:
             second.append((f"{gap}target {found.target:g}", "plain"))
         third: list[Part] = [(f" {glyphs.show(job.message or found.reason or job.stage)}", "muted")]

@@ -1,6 +1,7 @@
 """A line for typing above the footer: filter and find, without a screen of their own (style 2.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
@@ -74,12 +75,31 @@ class Prompt(Horizontal):
         self.post_message(PromptDone(self.purpose, self.input.value, kept))
 
 
-def matcher(text: str, names: list[object], ops: list[object]) -> "Iterator[bool]":
-    """For each row whether it matches: every word in the name or op, ``op:Conv`` in the op alone."""
-    words = text.lower().split()
-    for name, op in zip(names, ops, strict=True):
-        low_name, low_op = str(name).lower(), str(op).lower()
-        yield all(
-            word[3:] in low_op if word.startswith("op:") else word in low_name or word in low_op
-            for word in words
-        )
+def matcher(text: str, values: Mapping[str, Sequence[Any]]) -> list[bool]:
+    """For each row of the layer table whether it matches every word of *text*.
+
+    A word stands in the name or the op; ``op:Conv`` in the op alone, ``mode:F16`` in the precision, and
+    ``worst:10`` leaves the ten rows of the lowest accumulated SQNR.
+    """
+    names = [str(name).lower() for name in values["name"]]
+    ops = [str(op).lower() for op in values["op"]]
+    kept = [True] * len(names)
+    for word in text.lower().split():
+        head, colon, rest = word.partition(":")
+        if colon and head == "op":
+            hits = [rest in op for op in ops]
+        elif colon and head == "mode":
+            hits = [rest in str(mode or "").lower() for mode in values["mode"]]
+        elif colon and head == "worst" and (not rest or (rest.isascii() and rest.isdigit())):
+            hits = worst(values["sqnr"], int(rest or 0)) if rest else [True] * len(names)
+        else:
+            hits = [word in name or word in op for name, op in zip(names, ops, strict=True)]
+        kept = [one and hit for one, hit in zip(kept, hits, strict=True)]
+    return kept
+
+
+def worst(figures: Sequence[float | None], count: int) -> list[bool]:
+    """Which rows are among the *count* lowest figures; rows without a figure are not."""
+    known = sorted(figure for figure in figures if figure is not None)
+    limit = known[min(count, len(known)) - 1] if count and known else float("-inf")
+    return [figure is not None and count > 0 and figure <= limit for figure in figures]
