@@ -126,7 +126,8 @@ def triage(tmux: Tmux, tmp_path: Path, model: Path, samples: Path, values: dict[
     tmux.keys("Enter")
     tmux.until("written:")
     tmux.keys("Down", "Enter")
-    tmux.until(lambda text: "_qtable" in text.splitlines()[-2] and "written:" in text)
+    folder = tmp_path / "home" / "sessions"
+    tmux.until(lambda text: bool(list(folder.glob("*_qtable"))))
     tmux.keys("q")
     (session,) = (tmp_path / "home" / "sessions").glob("*.qdeck")
     modes = read_qtable(session.with_name(f"{session.stem}_qtable"))
