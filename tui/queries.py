@@ -162,11 +162,14 @@ def _points(
     found = {(one[0], one[1]): str(one[2]) for one in curve}
     if not found:
         rows = reader.rows(
-            "SELECT DISTINCT float_layers, cos FROM trial WHERE job = ? AND float_layers IS NOT NULL"
-            " AND cos IS NOT NULL",
+            "SELECT float_layers, cos, min(position) FROM trial WHERE job = ? AND float_layers IS NOT NULL"
+            " AND cos IS NOT NULL GROUP BY float_layers, cos ORDER BY min(position)",
             job,
         )
-        found = {(row[0], row[1]): "" for row in rows}
+        tried = {(row[0], row[1]): "" for row in rows}  # as they came: a new one moves no other
+        if plan and floats is not None and cos is not None:
+            tried[floats, cos] = plan
+        return tuple(SearchPoint(key[0], key[1], text) for key, text in tried.items())
     if plan and floats is not None and cos is not None:
         found[floats, cos] = plan
     return tuple(SearchPoint(key[0], key[1], text) for key, text in sorted(found.items()))

@@ -218,6 +218,18 @@ def add_search(path: Path, *, state: str = "running", target: float = 0.99, tria
     return job
 
 
+def add_trial(path: Path, job: int, position: int, floats: int, cos: float) -> None:
+    """One more trial of a search, as its driver commits it."""
+    connection = sqlite3.connect(path)
+    with connection:
+        _raise(connection)
+        connection.execute(
+            "INSERT INTO trial VALUES(?, ?, ?, ?, ?, ?, 20.0, NULL, NULL)",
+            (f"more-{position}", job, position, CREATED, floats, cos),
+        )
+    connection.close()
+
+
 def set_job(path: Path, job: int, **values: object) -> None:
     """Change columns of a job's row."""
     connection = sqlite3.connect(path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from pty_terminal import Terminal
-from sample_session import add_job, layer_names, make_session, set_job, set_layer_score
+from sample_session import add_job, add_search, add_trial, layer_names, make_session, set_job, set_layer_score
 
 pytestmark = pytest.mark.pty
 
@@ -66,6 +66,25 @@ def test_budgets(session: Path, size: tuple[int, int], open_budget: int, page_bu
         terminal.send("q")
         assert terminal.wait() == 0
         assert terminal.left_alternate_screen
+
+
+def test_a_search_that_is_watched(tmp_path: Path) -> None:
+    session = make_session(tmp_path / "mobilenet.qdeck")
+    job = add_search(session)
+    with Terminal(session, (160, 48)) as terminal:
+        terminal.read_until("1 of 64")
+        terminal.send("3")
+        terminal.read_until("14 trials")
+        terminal.read(quiet=0.6)
+        got = 0
+        for step in range(12):  # three seconds, a trial and a commit four times a second
+            add_trial(session, job, 100 + step, step % 7, 0.98 + step / 1000)
+            set_job(session, job, done=14 + step, eta=40.0 - step)
+            got += len(terminal.read(quiet=0.25, limit=0.25))
+        assert 0 < got <= 3 * 2048
+        terminal.read_until("26 trials")
+        terminal.send("q")
+        assert terminal.wait() == 0
 
 
 def test_two_thousand_hostile_names_scroll_within_the_budgets(hostile: Path) -> None:

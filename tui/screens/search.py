@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 
 from ...engine.errors import QuantdeckError
 from ...engine.text import counted
@@ -19,6 +20,8 @@ from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
 from .place import PlaceScreen, place_bindings
+
+PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells nothing more (style 2.9)
 
 
 def loss(value: object) -> str:
@@ -38,6 +41,8 @@ class SearchScreen(PlaceScreen):
         self._job: int | None = None
         self._found: SearchView | None = None
         self._ranked = False
+        self._pause: Timer | None = None  # runs for a moment after the screen was drawn
+        self._missed = False  # whether something changed meanwhile
 
     def body(self) -> ComposeResult:
         """Head, curve, points or ranking, a line of state."""
@@ -81,10 +86,23 @@ class SearchScreen(PlaceScreen):
         return now if now is not None and now.id == self._job else feed.reader.job(self._job)
 
     def follow(self, change: SessionChanged) -> None:
-        """New trials, new states; a search that was just started is shown."""
+        """New trials, new states, once a second at most; a search that was just started is shown."""
         job, before = change.view.job, change.before.job if change.before else None
         fresh = job is not None and job.kind == "search" and (before is None or before.id != job.id)
-        self._load(newest=fresh or self._job is None)
+        if fresh or self._job is None:
+            self._load(newest=True)
+        elif self._pause is not None:
+            self._missed = True
+        else:
+            self._load()
+            self._pause = self.set_timer(PAUSE, self._again)
+
+    def _again(self) -> None:
+        self._pause = None
+        if self._missed:
+            self._missed = False
+            self._load()
+            self._pause = self.set_timer(PAUSE, self._again)
 
     def _load(self, *, newest: bool = False) -> None:
         feed, view = self.deck.feed, self.deck.view
