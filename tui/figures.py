@@ -62,8 +62,8 @@ def share(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NOTHING
     percent = value * 100
-    if percent == 0:
-        return "0 %"
+    if percent in (0, 100):
+        return f"{percent:.0f} %"
     return f"{percent:.1f} %" if percent >= 0.05 else "<0.1 %"
 
 

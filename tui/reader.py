@@ -105,6 +105,7 @@ class SessionReader:
             plan_label=label[0] if label else "",
             score=self._score(plan),
             job=next(iter(self.jobs(limit=1)), None),
+            read_only=self.frozen,
         )
 
     def _known(self, plan: int | None, table: str) -> int | None:

@@ -67,6 +67,7 @@ class SessionView:
     plan_label: str
     score: ScoreView | None
     job: JobView | None
+    read_only: bool = False
 
     @property
     def stale(self) -> bool:

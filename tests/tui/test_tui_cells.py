@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quantdeck.tui.figures import cosine, count, decibel, duration, real, verdict
+from quantdeck.tui.figures import cosine, count, decibel, duration, real, share, verdict
 from quantdeck.tui.glyphs import GLYPHS, to_ascii
 from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, fit, fit_name, wrapped
 from rich.cells import cell_len
@@ -82,3 +82,7 @@ def test_our_own_signs_have_an_ascii_form() -> None:
         signs = [getattr(glyphs, field) for field in glyphs.__slots__ if field != "kind"]
         assert all(cell_len(sign) == 1 for sign in signs)
         assert name != "ascii" or all(sign.isascii() for sign in signs)
+
+
+def test_a_whole_share_needs_no_digits() -> None:
+    assert [share(value) for value in (0, 1, 0.999, 0.0001)] == ["0 %", "100 %", "99.9 %", "<0.1 %"]

@@ -9,8 +9,11 @@ import pytest
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.sessions.schema import VERSION
 from quantdeck.tui.feed import BUSY, QUIET, Feed
+from quantdeck.tui.glyphs import GLYPHS
 from quantdeck.tui.listing import list_folder
 from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.snapshots import SessionView
+from quantdeck.tui.widgets.bars import header_lines
 from sample_session import add_job, layer_names, make_session, set_job, set_layer_score
 
 
@@ -121,3 +124,13 @@ def test_the_list_holds_every_session_and_says_why_one_cannot_be_read(tmp_path: 
     assert "newer quantdeck" in entries["newer.qdeck"].problem
     assert entries["old.qdeck"].sqnr is None
     assert list_folder(tmp_path / "nowhere") == ()
+
+
+def test_the_header_says_that_a_session_is_read_only() -> None:
+    view = SessionView(
+        path=Path("s"), rev=1, title="digits", chip="bm1684x", fp_type="F16", model="m", model_path="m.onnx",
+        notes=(), samples_path="", samples=0, settings={}, plan=None, plan_label="", score=None, job=None,
+        read_only=True,
+    )  # fmt: skip
+    first = "".join(text for text, _ in header_lines(view, "", GLYPHS["braille"], 80)[0])
+    assert "read-only" in first

@@ -24,6 +24,8 @@ def header_lines(
     name = cut(glyphs.show(view.title), max(12, width // 4), glyphs.cut)
     first: list[Part] = [(" quantdeck", "title"), (f"  {name}", "strong")]
     first.append((f"{gap}{glyphs.show(view.chip)}{gap}int8 + {glyphs.show(view.fp_type)}", "plain"))
+    if view.read_only:
+        first.append((f"{gap}read-only", "weak"))
     job = job_parts(view.job, glyphs)
     said = job or ([(title, "plain")] if title else [])
     return [
