@@ -1,9 +1,18 @@
 """Fixtures that every area uses."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
+
+# A test run in the background of a script inherits an ignored Ctrl-C; the programs under test must not.
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
