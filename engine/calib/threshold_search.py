@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import QuantdeckError
-from ..mix.trial import Failure, Objective, Outcome, Point, Ranked, Result, Search, StopReason, Trial
+from ..mix.trial import Objective, Outcome, Point, Ranked, Result, Search, StopReason, Trial
 from ..plan import Plan
 from ..run.score import Similarity
+from ..run.trial import weighted
 
 METHODS = ("kl", "max", "percentile9999_abs", "mse")
 """Tried in this order; kl is tuned, the others are not. Ties go to the earlier one."""
@@ -32,16 +33,7 @@ class Benchmark:
 
     def value(self, result: Result) -> float:
         """The figure of a result; -inf for a failed trial or a NaN, which never win."""
-        if isinstance(result, Failure):
-            return -math.inf
-        total = weight_sum = 0.0
-        for output in result.outputs:
-            weight = self.weights.get(output.name, 0.0 if self.weights else 1.0)
-            if weight:
-                total += weight * self._figure(output.similarity)
-                weight_sum += weight
-        value = total / weight_sum if weight_sum else math.nan
-        return value if math.isfinite(value) else -math.inf
+        return weighted(result, self.weights, self._figure)
 
     def _figure(self, similarity: Similarity) -> float:
         if self.name == "cos":

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from ..errors import QuantdeckError
 from ..plan import Mode, Plan
-from ..run.trial import Failure, Result, Source, Trial
+from ..run.trial import Failure, Result, Source, Trial, weighted
 
 __all__ = [
     "Failure",
@@ -100,16 +100,7 @@ class Objective:
 
     def value(self, result: Result) -> float:
         """The figure of a result; -inf for a failed trial or a NaN, which never pass."""
-        if isinstance(result, Failure):
-            return -math.inf
-        total = weight_sum = 0.0
-        for output in result.outputs:
-            weight = self.weights.get(output.name, 0.0 if self.weights else 1.0)
-            if weight:
-                total += weight * output.similarity.chapter_cos
-                weight_sum += weight
-        value = total / weight_sum if weight_sum else math.nan
-        return value if math.isfinite(value) else -math.inf
+        return weighted(result, self.weights, lambda similarity: similarity.chapter_cos)
 
     def met(self, value: float) -> bool:
         """Whether a figure reaches the target."""

@@ -1,9 +1,11 @@
 """What is scored: a plan, whole or one source of its noise, and what comes back (design section 5)."""
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..plan import Plan
-from .score import Score
+from .score import Score, Similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,20 @@ class Failure:
 
 
 Result = Score | Failure
+
+
+def weighted(result: Result, weights: Mapping[str, float], figure: Callable[[Similarity], float]) -> float:
+    """A figure of the outputs, averaged by weight (spec B.1, A.9); -inf for a failed trial or a NaN.
+
+    weights: by output name; empty means 1 for each output, else a name without one does not count.
+    """
+    if isinstance(result, Failure):
+        return -math.inf
+    total = weight_sum = 0.0
+    for output in result.outputs:
+        weight = weights.get(output.name, 0.0 if weights else 1.0)
+        if weight:
+            total += weight * figure(output.similarity)
+            weight_sum += weight
+    value = total / weight_sum if weight_sum else math.nan
+    return value if math.isfinite(value) else -math.inf

@@ -1,5 +1,6 @@
 """The lines around every screen: the session above, the keys below, and one when it is too small."""
 
+from ...engine.text import counted
 from ..figures import STALE, cosine, decibel, duration, share, verdict
 from ..glyphs import Glyphs
 from ..keys import Key
@@ -53,7 +54,7 @@ def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook)
     if score.top1_int8 is not None:
         line.append((f"{gap}top-1 float {share(score.top1_float)} int8 {share(score.top1_int8)}", "plain"))
     if score.dead:
-        line.append((f"{gap}!! {score.dead} dead part{'s' if score.dead > 1 else ''}", "bad"))
+        line.append((f"{gap}!! {counted(score.dead, 'dead part')}", "bad"))
     return line
 
 
