@@ -16,6 +16,7 @@ from ...errors import QuantdeckError
 from ...graph.model import Graph
 from ...hw.chip import get_chip
 from ...hw.memo import Memo
+from ...ops_c.memory import reuse_memory
 from ...plan import Mode, Plan
 from ...text import visible
 from ..score import Score
@@ -40,7 +41,7 @@ NETWORKS, SCORES = 16, 4096
 NOTES = 100
 """Notes that are collected at most."""
 
-GROUP = 4
+GROUP = 8
 """Samples that run together where memory allows."""
 
 
@@ -90,6 +91,7 @@ class TrialEvaluator:
         threads: int = 1,
         post_process: PostProcess | None = None,
     ) -> None:
+        reuse_memory()
         self.graph = graph
         self._count = len(samples.groups)
         self._by_chip = reference == "chip"

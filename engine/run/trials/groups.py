@@ -21,7 +21,7 @@ from .network import Network
 Array = NDArray[Any]
 Kept = Callable[[Key, "Stack"], None]
 
-TOGETHER_BYTES = 4 << 20
+TOGETHER_BYTES = 1 << 20
 """Inputs and outputs of one sample, as float32, up to which a step takes all samples at once."""
 
 _KERNELS = frozenset(
