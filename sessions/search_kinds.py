@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..engine.calib.threshold_search import METHODS as THRESHOLD_METHODS
-from ..engine.calib.threshold_search import Benchmark, threshold_search
 from ..engine.hw.chip import get_chip
 from ..engine.mix.cost_forwards import Budget
 from ..engine.mix.ledger_measure import Measuring
@@ -17,6 +15,8 @@ from ..engine.mix.qtable_search import LayerSearch
 from ..engine.mix.run_qtable import CumulativeSearch, run_qtable
 from ..engine.mix.search_qtable import TRANSFORMER_SKIPS, search_qtable
 from ..engine.mix.sensitive_layer import sensitive_layer
+from ..engine.mix.threshold_search import METHODS as THRESHOLD_METHODS
+from ..engine.mix.threshold_search import Benchmark, threshold_search
 from ..engine.mix.trial import Objective, Point, Result, Search, StopReason
 from ..engine.plan import Mode, Plan, Threshold
 from .search_inputs import Inputs

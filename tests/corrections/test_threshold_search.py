@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from quantdeck.engine.calib.threshold_search import Benchmark, threshold_search
 from quantdeck.engine.errors import QuantdeckError
+from quantdeck.engine.mix.threshold_search import Benchmark, threshold_search
 from quantdeck.engine.mix.trial import Failure, Objective, run_search
 from quantdeck.engine.plan import Plan, Threshold
 from quantdeck.engine.run.score import OutputScore, Score, Similarity

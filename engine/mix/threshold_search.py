@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import QuantdeckError
-from ..mix.trial import Objective, Outcome, Point, Ranked, Result, Search, StopReason, Trial
 from ..plan import Plan
 from ..run.score import Similarity
 from ..run.trial import weighted
+from .trial import Objective, Outcome, Point, Ranked, Result, Search, StopReason, Trial
 
 METHODS = ("kl", "max", "percentile9999_abs", "mse")
 """Tried in this order; kl is tuned, the others are not. Ties go to the earlier one."""
