@@ -15,6 +15,8 @@ from .files import KINDS, kind_of
 SEED = 1684
 LARGEST_LIST = 1 << 28  # bytes
 
+OTHER_PICTURES = (".webp", ".gif", ".tif", ".tiff", ".heic", ".avif", ".jp2", ".ppm", ".tga")
+
 Item = TypeVar("Item")
 Bad = tuple[str, str]  # a file and the reason why it cannot be a sample
 
@@ -56,24 +58,31 @@ def select_dataset(folder: Path) -> Selection:
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
         raise QuantdeckError(f"{source} {what}; give the folder that holds the samples")
-    known = sorted(path for path in _walk(str(folder)) if kind_of(path))
+    everything = sorted(_walk(str(folder)))
+    known = [path for path in everything if kind_of(path)]
     found = [path for path in known if not os.path.basename(path).startswith("._")]
     bad = tuple((path, "is a folder") for path in found if os.path.isdir(path))
     paths = [path for path in found if not os.path.isdir(path)] if bad else found
     if not paths:
         raise QuantdeckError(f"{source} holds no sample; known kinds are {KINDS}")
-    left = len(known) - len(found)
-    note = (
-        f"{left} files named ._* are no samples and left out" if left > 1 else "1 file named ._* is left out"
-    )
+    counts = {"named ._*": len(known) - len(found), "of other picture formats": _others(everything)}
     return Selection(
         entries=tuple((path,) for path in paths),
         kind=_single_kind(paths, source),
         source=source,
-        notes=(note,) if left else (),
+        notes=tuple(
+            f"{count} files {what} are left out" if count > 1 else f"1 file {what} is left out"
+            for what, count in counts.items()
+            if count
+        ),
         shuffled=True,
         bad=bad,
     )
+
+
+def _others(paths: Sequence[str]) -> int:
+    """How many files look like pictures that cannot be samples; known kinds are the original's (spec A.2)."""
+    return sum(path.lower().endswith(OTHER_PICTURES) for path in paths)
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -121,6 +121,13 @@ def test_twins_of_macos_are_left_out_and_told(tmp_path: Path) -> None:
     assert "2 files named ._*" in select_samples(NET, dataset=tmp_path).notes[0]
 
 
+def test_pictures_that_cannot_be_samples_are_counted(tmp_path: Path) -> None:
+    pictures(tmp_path, 1)
+    for name in ("b.webp", "C.TIFF", "notes.txt"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    assert select_dataset(tmp_path).notes == ("2 files of other picture formats are left out",)
+
+
 def test_links_that_loop_end_and_pictures_are_found_once(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     pictures(folder / "inner", 3)
