@@ -2,10 +2,14 @@
 
 import io
 import math
+import os
 import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import IO
 
 import numpy as np
@@ -99,11 +103,29 @@ def _header(stream: IO[bytes], size: int) -> ArrayHeader:
     return ArrayHeader(tuple(int(length) for length in shape), dtype)
 
 
-def load_arrays(path: str, kind: str) -> dict[str, Array]:
-    """Arrays of a checked file by name ("" for the one of an npy file).
+def load_arrays(path: str, kind: str) -> Mapping[str, Array]:
+    """Arrays of a checked file by name ("" for the one of an npy file); they cannot be written to.
 
+    The last file stays in memory as long as it does not change: its rows are asked for one by one.
     Errors: QuantdeckError when the file is no longer what was checked.
     """
+    try:
+        seen = os.stat(path)
+        stamp = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+    except OSError:
+        stamp = (0, 0, 0)
+    return _load(path, kind, stamp)
+
+
+@lru_cache(1)
+def _load(path: str, kind: str, stamp: tuple[int, int, int]) -> Mapping[str, Array]:
+    found = _read(path, kind)
+    for array in found.values():
+        array.flags.writeable = False
+    return MappingProxyType(found)
+
+
+def _read(path: str, kind: str) -> dict[str, Array]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
