@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NO_NUMBER = re.compile(r"[-+]?(nan|inf|infinity)", re.IGNORECASE)
 _INT4, _ASYMMETRIC = "#int4_th", "#asym_op"
 _SECTIONS = (_INT4, _ASYMMETRIC, "#weight_scale", "#weight_scale_fp8")
+_COLUMNS = "# op_name    threshold    min    max"
 _NOTE = "# names written with \\u{HEX} are escaped, TPU-MLIR would not find: "
 
 
@@ -95,7 +96,7 @@ def table_header(
     if tune_num:
         lines.append(f"tune number: {tune_num}")
     lines += [visible(note) for note in notes]
-    return (*(f"# {line}" for line in lines), "###", "# op_name    threshold    min    max")
+    return (*(f"# {line}" for line in lines), "###", _COLUMNS)
 
 
 # ---------------------------------------------------------------- writing
@@ -149,10 +150,11 @@ def read_table(path: Path | str) -> CalibrationTable:
     """Read a table of ours or of TPU-MLIR, with all its sections.
 
     Errors: QuantdeckError naming the file and line of a row that is not ``name number number number``, that
-    holds NaN or an infinity, or that has a negative threshold; and for a file without any row.
+    holds NaN or an infinity, or that has a negative threshold; and for a file without any row, unless its header
+    says that it is the table of a model without float tensors.
     """
     table = parse_table(read_lines(path, "calibration table"), visible(str(path)))
-    if not table.rows:
+    if not table.rows and _COLUMNS not in table.header:
         raise QuantdeckError(
             f"{visible(str(path))}: no row of the form 'name threshold min max'; give a calibration table."
         )

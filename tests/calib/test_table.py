@@ -188,3 +188,12 @@ def test_the_originals_tables_come_out_as_they_are(shared: Path) -> None:
     assert len(tables) > 40
     for path in tables:
         assert format_table(read_table(path)) == path.read_text()
+
+
+def test_a_table_of_a_model_without_float_tensors_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "table"
+    write_table(file, CalibrationTable({}, ("###", "# op_name    threshold    min    max")))
+    assert read_table(file).rows == {}
+    file.write_text("# a text of something else\n")
+    with pytest.raises(QuantdeckError, match="no row of the form"):
+        read_table(file)
