@@ -65,6 +65,8 @@ def check_names(graph: Graph, names: Iterable[str], source: str = "The quantize 
         return
     near = nearest(unknown[0], known)
     hint = f"; the nearest are {one_of(near)}" if near else "; 'quantdeck layers' lists the names"
+    if unknown[0] in graph.merged:
+        hint = f"; it was merged into '{visible(graph.merged[unknown[0]])}', so name that one"
     more = f" (and {len(unknown) - 1} more names that it does not have)" if len(unknown) > 1 else ""
     raise QuantdeckError(f"{source}: the model has no layer called '{visible(unknown[0])}'{more}{hint}.")
 

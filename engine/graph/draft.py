@@ -1,10 +1,11 @@
 """The mutable network between the reader and the Graph: what importers add to and patterns rewrite."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from .merged import FileLayer
 from .vocabulary import Attributes
 
 Array = np.ndarray
@@ -121,7 +122,8 @@ class Draft:
     ``labels`` holds the name that a tensor gets in the Graph (spec A.12); patterns that fuse layers keep the
     tensor, and with it the label, of the last one; ``former`` holds the label of the layer that a ReLU was fused
     into. ``outputs`` are (name in the model, tensor). ``normalizations`` holds mean and beta of each output of a
-    BatchNormalization, ``varying`` the tensors whose shape may differ from sample to sample.
+    BatchNormalization, ``varying`` the tensors whose shape may differ from sample to sample, ``file`` what the nodes
+    of the file make.
     """
 
     inputs: list[str]
@@ -136,6 +138,7 @@ class Draft:
     former: dict[str, str] = field(default_factory=lambda: {})
     normalizations: dict[str, tuple[Array, Array]] = field(default_factory=lambda: {})
     notes: list[str] = field(default_factory=lambda: [])
+    file: Mapping[str, FileLayer] = field(default_factory=lambda: {})
     _indexed: _Index | None = None
     _ends: frozenset[str] | None = None
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..text import visible
 from .draft import Draft, DraftLayer
+from .merged import merged_layers
 from .model import Graph, Layer, Output, Tensor
 from .vocabulary import Opaque
 
@@ -35,7 +36,9 @@ def finish(draft: Draft, name: str) -> Graph:
     inputs = tuple(names[item] for item in draft.inputs)
     notes = tuple(dict.fromkeys([*draft.notes, *_opaque_notes(layers, frozenset(tensors))]))
     digest = graph_digest(inputs, outputs, layers, tensors, weights)
-    return Graph(name, inputs, outputs, layers, tensors, weights, digest, notes)
+    made = {item: names[layer.output] for layer in draft.layers for item in layer.outputs}
+    merged = merged_layers(draft.file, made, draft.aliases)
+    return Graph(name, inputs, outputs, layers, tensors, weights, digest, notes, merged)
 
 
 def _contiguous(array: Array) -> Array:

@@ -69,7 +69,8 @@ class Graph:
     ``layers`` are in topological order (the order of the text form). ``tensors`` holds every activation,
     ``weights`` every constant (float32, or the integer type where the meaning is integer). ``digest``
     covers structure, attributes and weights. ``notes`` are sentences that the user must be told: inputs
-    that nobody reads, opaque layers, a clean-up that was not used.
+    that nobody reads, opaque layers, a clean-up that was not used. ``merged`` leads from the names of layers of
+    the file that are no layers here to the layer that does their work.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Graph:
     weights: Mapping[str, Array]
     digest: str
     notes: tuple[str, ...] = field(default=())
+    merged: Mapping[str, str] = field(default_factory=lambda: {})
 
     @cached_property
     def _producers(self) -> dict[str, Layer]:

@@ -19,6 +19,7 @@ from .importers import SAME_SHAPE, import_node
 from .interface import Feed, fix_inputs, strip_inputs
 from .limits import fixed_shapes
 from .load import load_model, model_digest, opset_of
+from .merged import FileLayer, file_layers
 from .model import Graph
 from .nodes import Node
 from .opaque import add_opaque
@@ -44,6 +45,7 @@ class _Source:
     sample: Mapping[str, Array]
     found: Probe
     fixed: frozenset[str]
+    file: Mapping[str, FileLayer]
 
 
 def read_onnx(
@@ -62,6 +64,7 @@ def read_onnx(
     """
     path = Path(path)
     model = load_model(path)
+    file = file_layers(model)
     notes = check_not_quantized(model, path)
     if widen(model):
         notes.append("The model's half precision tensors are used as float32.")
@@ -81,7 +84,7 @@ def read_onnx(
         if cleaned is not model:
             model, found = cleaned, _probe(cleaned, sample, path)
     try:
-        graph = _converted(_Source(model, tuple(feeds), sample, found, fixed), path.stem, notes)
+        graph = _converted(_Source(model, tuple(feeds), sample, found, fixed, file), path.stem, notes)
     except UnsupportedModelError:
         raise
     except Exception as error:  # onnxruntime's exceptions have no public base class
@@ -158,6 +161,7 @@ def _draft(source: _Source, kept: frozenset[str], *, rules: bool) -> Draft:
         dtypes={name: str(value.dtype) for name, value in values.items()},
         weights=constants,
         varying=varying.possible,
+        file=source.file,
     )
     draft.shapes.update({feed.name: feed.shape for feed in source.feeds})
     draft.dtypes.update({feed.name: feed.dtype for feed in source.feeds})

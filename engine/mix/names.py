@@ -5,19 +5,26 @@ against the names that exist, so no quoting is needed unless two readings are po
 double quotes (a quote inside is doubled).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from math import isfinite
+from types import MappingProxyType
 
 from ..errors import QuantdeckError
 from ..text import one_of, visible
 
 
-def split_names(text: str, known: Collection[str], option: str) -> tuple[str, ...]:
+Merged = Mapping[str, str]
+"""Names that are no layers any more, and the layers that they were merged into (``Graph.merged``)."""
+NOTHING: Merged = MappingProxyType({})
+
+
+def split_names(text: str, known: Collection[str], option: str, merged: Merged = NOTHING) -> tuple[str, ...]:
     """Read ``a,b,c``; every name must be one of *known*.
 
-    Errors: QuantdeckError for an unknown name (with the nearest ones) and for a text with two readings.
+    Errors: QuantdeckError for an unknown name (with the nearest ones, or the layer that it was merged into) and
+    for a text with two readings.
     """
     pieces = _pieces(text, known)
     readings = _readings(pieces, frozenset(known), limit=2)
@@ -28,22 +35,25 @@ def split_names(text: str, known: Collection[str], option: str) -> tuple[str, ..
         )
     if readings:
         return readings[0]
-    raise unknown_name(_first_unknown(pieces, known), known, option)
+    raise _unread(text, known, option, merged)
 
 
-def split_weighted(text: str, known: Collection[str], option: str) -> tuple[tuple[str, float], ...]:
+def split_weighted(
+    text: str, known: Collection[str], option: str, merged: Merged = NOTHING
+) -> tuple[tuple[str, float], ...]:
     """Read ``a,b`` (weight 1 each) or ``a:0.3,b:0.7`` (spec A.9).
 
     A weight is what follows the last colon of an entry whose text as a whole is no name. Weights must be
     positive and either all be given, with a sum of 1 within 1e-6, or none.
     """
-    names = set(known)
-    readings = _weighted_readings(text.split(","), names) or _weighted_readings(_quoted(text), names)
-    if not readings:
+    entries = _weighted_entries(text, set(known))
+    if entries is None:
+        gone = _weighted_entries(text, {*known, *merged})
+        if gone is not None:
+            raise _merged_name(next(name for name, _ in gone if name not in known), merged, option)
         pieces = text.split(",")
-        unread = [piece for piece in pieces if _weighted(piece, names) is None]
+        unread = [piece for piece in pieces if _weighted(piece, known) is None]
         raise unknown_name(unread[0] if unread else text, known, option)
-    entries = readings[0]
     given = [weight for _, weight in entries if weight is not None]
     if given and len(given) != len(entries):
         raise QuantdeckError(f"{option}: give a weight to every name or to none, as in a:0.3,b:0.7")
@@ -52,16 +62,11 @@ def split_weighted(text: str, known: Collection[str], option: str) -> tuple[tupl
     return tuple((name, 1.0 if weight is None else weight) for name, weight in entries)
 
 
-def split_block(text: str, known: Collection[str], option: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def split_block(
+    text: str, known: Collection[str], option: str, merged: Merged = NOTHING
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Read ``s1,s2:e1,e2``: the starts and the ends of a block (spec A.13)."""
-    names = frozenset(known)
-    cuts = [index for index, character in enumerate(text) if character == ":"]
-    found = []
-    for cut in cuts:
-        starts = _readings(_pieces(text[:cut], names), names, limit=1)
-        ends = _readings(_pieces(text[cut + 1 :], names), names, limit=1)
-        if starts and ends:
-            found.append((starts[0], ends[0]))
+    found = _blocks(text, frozenset(known))
     if len(found) == 1:
         return found[0]
     if found:
@@ -69,11 +74,42 @@ def split_block(text: str, known: Collection[str], option: str) -> tuple[tuple[s
             f"{option}: '{visible(text)}' can be read in two ways; put each name that holds a colon or a comma "
             "in double quotes"
         )
-    if not cuts:
+    if ":" not in text:
         raise QuantdeckError(
             f"{option}: '{visible(text)}' has no colon; a block is written start,start:end,end"
         )
+    gone = _blocks(text, frozenset([*known, *merged]))
+    if gone:
+        starts, ends = gone[0]
+        raise _merged_name(next(name for name in (*starts, *ends) if name not in known), merged, option)
     raise unknown_name(_first_unknown(text.replace(":", ",").split(","), known), known, option)
+
+
+def _blocks(text: str, names: frozenset[str]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Each way to read a block, by the colon between its starts and its ends."""
+    found: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    for cut in (index for index, character in enumerate(text) if character == ":"):
+        starts = _readings(_pieces(text[:cut], names), names, limit=1)
+        ends = _readings(_pieces(text[cut + 1 :], names), names, limit=1)
+        if starts and ends:
+            found.append((starts[0], ends[0]))
+    return found
+
+
+def _unread(text: str, known: Collection[str], option: str, merged: Merged) -> QuantdeckError:
+    """What is wrong with a list that has no reading."""
+    both = frozenset([*known, *merged])
+    gone = _readings(_pieces(text, both), both, limit=1)
+    if gone:
+        return _merged_name(next(name for name in gone[0] if name not in known), merged, option)
+    return unknown_name(_first_unknown(_pieces(text, known), known), known, option)
+
+
+def _merged_name(name: str, merged: Merged, option: str) -> QuantdeckError:
+    return QuantdeckError(
+        f"{option}: '{visible(name)}' is no layer of its own, it was merged into '{visible(merged[name])}'; "
+        "name that one"
+    )
 
 
 def unknown_name(name: str, known: Collection[str], option: str) -> QuantdeckError:
@@ -134,6 +170,12 @@ def _known(text: str, known: Collection[str]) -> str | None:
         return text
     stripped = text.strip()
     return stripped if stripped in known else None
+
+
+def _weighted_entries(text: str, names: Collection[str]) -> tuple[tuple[str, float | None], ...] | None:
+    """The first reading of names with weights; None where there is none."""
+    readings = _weighted_readings(text.split(","), names) or _weighted_readings(_quoted(text), names)
+    return readings[0] if readings else None
 
 
 def _weighted_readings(

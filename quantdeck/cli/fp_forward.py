@@ -48,9 +48,9 @@ def _run(out: Console, values: dict[str, Any]) -> None:
     chip, fp_type = get_chip(values["chip"]), resolve_fp_type(values["chip"], values["fp_type"])
     graph = load_model(values["model"], values["input_shapes"])
     known = list(graph.by_name)
-    inputs = split_names(values["fpfwd_inputs"], known, "--fpfwd_inputs") if values["fpfwd_inputs"] else ()
-    outputs = (
-        split_names(values["fpfwd_outputs"], known, "--fpfwd_outputs") if values["fpfwd_outputs"] else ()
+    inputs, outputs = (
+        split_names(values[name], known, f"--{name}", graph.merged) if values[name] else ()
+        for name in ("fpfwd_inputs", "fpfwd_outputs")
     )
     blocks = _blocks(graph, [*values["fpfwd_blocks"], *values["more_blocks"]])
     if not (inputs or outputs or blocks):
@@ -72,10 +72,10 @@ def _blocks(graph: "Graph", texts: list[str]) -> list[Any]:
     found: list[Block] = []
     for text in texts:
         try:
-            found.append(Block(*split_block(text, known, "--fpfwd_blocks")))
+            found.append(Block(*split_block(text, known, "--fpfwd_blocks", graph.merged)))
         except QuantdeckError:
             parts = text.split()
             if len(parts) < 2:
                 raise
-            found += [Block(*split_block(part, known, "--fpfwd_blocks")) for part in parts]
+            found += [Block(*split_block(part, known, "--fpfwd_blocks", graph.merged)) for part in parts]
     return found

@@ -143,7 +143,7 @@ def compared_names(graph: "Graph", text: str) -> tuple[tuple[str, float], ...]:
 
     if not text.strip():
         return ()
-    return split_weighted(text, list(graph.by_name), "--global_compare_layers")
+    return split_weighted(text, list(graph.by_name), "--global_compare_layers", graph.merged)
 
 
 def start_rows(graph: "Graph", path: Path) -> list[list[Any]]:
