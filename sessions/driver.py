@@ -27,7 +27,8 @@ class Driver:
     total: estimate of its trials. layers: of the network; a plan with more than a quarter of them in float is
     a step of the search and no candidate. at: tensors that are compared in place of the outputs. better: told
     about every new best plan. check: raises what the user's samples hit (one that is gone is no failed trial).
-    expect: told which trials will be evaluated, one by one in this order. history: the figures of every set.
+    expect: told which trials will be evaluated, one by one in this order. cost: of a plan,
+    all int8 = 1. history: the figures of every set.
     """
 
     journal: Journal
@@ -41,6 +42,7 @@ class Driver:
     at: tuple[str, ...] = ()
     figure: Callable[[Result], float] | None = None
     expect: Callable[[Sequence[Trial]], None] = lambda trials: None
+    cost: Callable[[Plan], float | None] = lambda plan: None
     best: Best | None = None
     paid: int = 0
     history: list[list[float]] = field(default_factory=list[list[float]])
@@ -84,7 +86,8 @@ class Driver:
     def _pay(self, key: str, trial: Trial) -> Result:
         (result,) = self.evaluate([trial])
         self.check()
-        self.journal.put(key, trial, result, self._figure(result))
+        cost = None if trial.at or trial.source is not None else self.cost(trial.plan)
+        self.journal.put(key, trial, result, self._figure(result), cost)
         self.paid += 1
         return result
 

@@ -12,6 +12,7 @@ from ..engine.mix.trial import Failure, Result, Trial
 from ..engine.plan import Threshold
 from ..engine.run.arithmetic import ARITHMETIC_VERSION
 from .packing import pack, unpack
+from .proposals import Proposals
 from .records import score_from
 from .session import Session
 
@@ -55,6 +56,7 @@ class Journal:
         self._job = job
         row = session.row("SELECT coalesce(max(position), 0) FROM trial WHERE job = ?", job)
         self._position = int(row[0]) if row else 0
+        self._proposals = Proposals()
 
     def find(self, keys: Sequence[str]) -> dict[str, Result]:
         """Results of the keys that were paid for."""
@@ -77,12 +79,13 @@ class Journal:
                 found[row["key"]] = (unpack(row["body"]) if row["body"] else None, row["error"] or "")
         return found
 
-    def put(self, key: str, trial: Trial, result: Result, cos: float) -> None:
-        """Commit a result; the first one of a key stays."""
+    def put(self, key: str, trial: Trial, result: Result, cos: float, cost: float | None = None) -> None:
+        """Commit a result with what it is about; the first one of a key stays. *cost*: of its plan, int8 = 1."""
         failed = isinstance(result, Failure)
-        whole = not trial.at and trial.source is None
+        whole = trial.source is None and not (trial.at and trial.judges[0])
         self._commit(
             key,
+            self._about(key, trial, cost),
             float_layers=len(trial.plan.modes) if whole else None,
             cos=None if failed else _number(cos),
             sqnr=None if failed else _number(result.sqnr),
@@ -92,9 +95,19 @@ class Journal:
 
     def put_body(self, key: str, body: Any, *, cos: float | None = None) -> None:
         """Commit a result of another form."""
-        self._commit(key, float_layers=None, cos=cos, sqnr=None, body=pack(body), error=None)
+        self._commit(key, {}, float_layers=None, cos=cos, sqnr=None, body=pack(body), error=None)
 
-    def _commit(self, key: str, **columns: object) -> None:
+    def _about(self, key: str, trial: Trial, cost: float | None) -> dict[str, object]:
+        """The row of what was tried: a layer that is judged, or a plan that could be taken."""
+        row: dict[str, object] = {"key": key}
+        layer, method = trial.judges
+        if layer or method:
+            row |= {"layer": layer, "method": method}
+        if trial.source is None and (not (layer or method) or (method and not trial.plan.modes)):
+            row |= {"cost": cost, "body": self._proposals.packed(key, trial.plan)}
+        return row if len(row) > 1 else {}
+
+    def _commit(self, key: str, about: Mapping[str, object], **columns: object) -> None:
         self._position += 1
         row: dict[str, object] = {
             "key": key,
@@ -105,6 +118,8 @@ class Journal:
         }
         with self._session.write() as writer:
             writer.add("trial", row, ignore=True)
+            if about:
+                writer.add("tried", about, ignore=True)
 
 
 def _number(value: float) -> float | None:

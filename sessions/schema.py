@@ -185,6 +185,17 @@ CREATE TABLE edit (
 """
 
 
+_V4 = """
+CREATE TABLE tried (
+    key TEXT PRIMARY KEY,              -- trial.key
+    layer TEXT,                        -- what it is about, if not a proposal alone: a layer, a method
+    method TEXT,                       -- of the layer's threshold
+    cost REAL,                         -- a proposal's time, all int8 = 1
+    body BLOB                          -- a plan to take: zlib of JSON, whole or what differs from another's
+);
+"""
+
+
 class Connection(Protocol):
     """What a migration needs of a connection."""
 
@@ -205,7 +216,11 @@ def _edits(connection: Connection) -> None:
     connection.executescript(_V3)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _searches, _edits)
+def _tried(connection: Connection) -> None:
+    connection.executescript(_V4)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _searches, _edits, _tried)
 """Migration n leads from version n to n + 1 (PRAGMA user_version)."""
 
 VERSION = len(MIGRATIONS)

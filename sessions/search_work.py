@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import chdir, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from .post_process import PostProcessor
 from .report import Cancelled, Paused, Report
 from .search_corrections import corrected, equalized
 from .search_files import Files
-from .search_inputs import Inputs, Watched
+from .search_inputs import Inputs, Watched, search_graph
 from .search_kinds import Built, build
 from .search_spec import SearchSpec
 from .search_text import LOGS, end_line, log_text, loss_table, screen_lines, target_words
@@ -27,6 +28,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
+    from ..engine.plan import Plan
 
 
 def search(session: Session, values: Mapping[str, Any], report: Report) -> str:
@@ -153,6 +155,7 @@ class Search:
             check=feeds.check,
             at=tuple(name for name, _ in self._spec.compared),
             figure=built.figure,
+            cost=plan_cost(graph),
         )
 
     def _with_bias(
@@ -277,7 +280,7 @@ class Search:
         }
         if outcome is not None:
             found |= {
-                "outcome": pack(outcome_body(outcome)),
+                "outcome": pack({**outcome_body(outcome), "costs": self._costs(outcome)}),
                 "cos": _finite(outcome.cos),
                 "int8_cos": _finite(outcome.int8_cos),
                 "target": outcome.target,
@@ -286,6 +289,39 @@ class Search:
             }
         with self._session.write() as writer:
             writer.update("search", self._job, found, column="job")
+
+    def _costs(self, outcome: Outcome) -> list[float | None]:
+        """The cost of every point of the curve."""
+        graph = search_graph(self._session, self._spec)
+        cost = plan_cost(graph)
+        return [cost(point.plan) for point in outcome.curve]
+
+
+def plan_cost(graph: "Graph") -> "Callable[[Plan], float | None]":
+    """A plan's time on its chip, all int8 = 1; None where the chip's rates are not known.
+
+    The first plan that is asked for says which layers its chip cannot run in int8.
+    """
+    from ..engine.hw.chip import get_chip
+    from ..engine.hw.cost import CostModel
+
+    known: list[tuple[CostModel, float]] = []
+
+    def cost(plan: "Plan") -> float | None:
+        if not known:
+            program = get_chip(plan.chip).lower(graph, replace(plan, modes={}))
+            model = CostModel(graph, program, plan.fp_type)
+            known.append((model, model.seconds(())))
+        model, base = known[0]
+        return model.seconds(plan.modes) / base if base else None
+
+    def or_nothing(plan: "Plan") -> float | None:
+        try:
+            return cost(plan)
+        except QuantdeckError:
+            return None
+
+    return or_nothing
 
 
 def _finite(value: float) -> float | None:

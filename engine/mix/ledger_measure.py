@@ -63,8 +63,11 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     program = get_chip(start.chip).lower(graph, base)
     found = SourceMap.of(graph, program)
     floats = base.with_modes(dict.fromkeys(found.names, mode))
-    trials = [Trial(base, samples=setting.first, source=source) for source in found.sources]
-    floor, *results = yield [Trial(floats, samples=setting.most), *trials]
+    trials = [
+        Trial(base, samples=setting.first, source=source, judges=(source.name, ""))
+        for source in found.sources
+    ]
+    floor, *results = yield [Trial(floats, samples=setting.most, judges=("", "floor")), *trials]
     if isinstance(floor, Failure):
         raise QuantdeckError(f"the network fails with all layers in {mode}: {floor.message}")
     outputs = len(floor.outputs)

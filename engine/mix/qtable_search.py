@@ -44,7 +44,9 @@ def rank_layers(search: LayerSearch, int8_layers: Sequence[str] | None = None) -
         if not rows:
             continue
         plans = [floated(plan.with_thresholds({layer: row}), others, search.mode) for row in rows]
-        results = yield [Trial(item) for item in plans]
+        results = yield [
+            Trial(item, judges=(layer, method)) for item, method in zip(plans, methods, strict=True)
+        ]
         losses = [1 - search.objective.value(result) for result in results]
         winner = min(range(len(losses)), key=losses.__getitem__)
         plan = plan.with_thresholds({layer: rows[winner]})

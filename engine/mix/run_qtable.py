@@ -46,7 +46,7 @@ def run_qtable(search: CumulativeSearch) -> Search:
         if not _examined(search, layer, listed, relevant):
             continue
         plan = floated(search.start, tuple(listed), search.mode)
-        results = yield [Trial(plan, at=(layer.name,))]
+        results = yield [Trial(plan, at=(layer.name,), judges=(layer.name, ""))]
         cos = layer_objective.value(results[0])
         losses.append(Ranked(layer.name, layer.op, 1 - cos))
         if layer_objective.met(cos):

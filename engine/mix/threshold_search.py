@@ -51,7 +51,7 @@ def threshold_search(plans: Mapping[str, Plan], benchmark: Benchmark, objective:
     plans: by method, in the order of the trials. The outcome's ranking has a row a method with 1 - figure as
     loss, in the order of the trials; ``cos`` is the winner's chapter's cos, whatever the benchmark.
     """
-    results = yield [Trial(plan) for plan in plans.values()]
+    results = yield [Trial(plan, judges=(name, name)) for name, plan in plans.items()]
     figures = [benchmark.value(result) for result in results]
     cosines = [objective.value(result) for result in results]
     names = list(plans)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..plan import Plan
 from .score import Score, Similarity
@@ -29,13 +29,15 @@ class Trial:
 
     ``at`` names the tensors that are compared; () means the graph's outputs. ``samples``: only the first n
     samples, 0 for all. ``source``: not the plan is run but this one source of its noise alone, injected into
-    the float pass.
+    the float pass. ``judges``: the layer, and the method of its threshold, that the trial is about, where its
+    plan is no proposal to take; it says nothing about the result.
     """
 
     plan: Plan
     at: tuple[str, ...] = ()
     samples: int = 0
     source: Source | None = None
+    judges: tuple[str, str] = field(default=("", ""), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,10 +93,10 @@ class Interrupting:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, what) -> None:
         real, seen = Journal.put, iter(range(1, 10_000))
 
-        def put(journal, key, trial, result, cos):
+        def put(journal, key, trial, result, *figures):
             if next(seen) == at:
                 what()
-            real(journal, key, trial, result, cos)
+            real(journal, key, trial, result, *figures)
 
         monkeypatch.setattr(Journal, "put", put)
 
