@@ -14,7 +14,6 @@ from types import MappingProxyType
 from ..errors import QuantdeckError
 from ..text import one_of, visible
 
-
 Merged = Mapping[str, str]
 """Names that are no layers any more, and the layers that they were merged into (``Graph.merged``)."""
 NOTHING: Merged = MappingProxyType({})

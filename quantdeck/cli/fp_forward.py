@@ -75,7 +75,7 @@ def _blocks(graph: "Graph", texts: list[str]) -> list[Any]:
             found.append(Block(*split_block(text, known, "--fpfwd_blocks", graph.merged)))
         except QuantdeckError:
             parts = text.split()
-            if len(parts) < 2:
+            if len(parts) < 2 or not all(":" in part for part in parts):
                 raise
             found += [Block(*split_block(part, known, "--fpfwd_blocks", graph.merged)) for part in parts]
     return found
