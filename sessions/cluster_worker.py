@@ -25,7 +25,7 @@ from ..engine.text import visible
 from . import work
 from .locations import path_of
 from .report import Cancelled, Silent
-from .search_inputs import Watched, source
+from .search_inputs import Watched, scored_source
 from .search_spec import SearchSpec
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 KEPT = 2  # evaluators that a worker keeps, the last used ones
 _BENCH = "quantdeck_bench"  # attribute of the Worker object, so that the evaluators end with it
 _OPTIONS = (
-    "kind", "chip", "fp_type", "folder", "dataset", "data_list", "preprocess", "skip_bad", "input_shapes",
-    "equalize", "reference", "post_process", "post_process_digest", "memory",
+    "kind", "chip", "fp_type", "folder", "dataset", "data_list", "scored_list", "preprocess", "skip_bad",
+    "input_shapes", "equalize", "reference", "post_process", "post_process_digest", "memory",
 )  # fmt: skip
 _PACKAGES = ("quantdeck", "numpy", "onnxruntime", "opencv-python-headless")
 
@@ -153,7 +153,7 @@ class Scorer:
 
         _check_versions(recipe)
         spec = SearchSpec.from_dict(json.loads(recipe.spec))
-        self._folder = spec.folder if spec.data_list else None
+        self._folder = spec.folder if spec.data_list or spec.scored_list else None
         self._worker = worker
         self._left = False
         with self._there():
@@ -237,7 +237,7 @@ def read_inputs(recipe: Recipe, spec: SearchSpec) -> "tuple[Graph, Samples]":
 
     path = path_of(recipe.model)
     graph = work.load_model(path, spec.input_shapes)
-    samples = work.load_samples(graph, source(spec, recipe.number), Silent())
+    samples = work.load_samples(graph, scored_source(spec, recipe.number), Silent())
     if spec.equalize:
         from ..engine.calib.equalize import equalize
 
@@ -259,7 +259,7 @@ def _compare(wanted: Digests, **found: tuple[str, str]) -> None:
 
 def samples_text(spec: SearchSpec) -> str:
     """Where the samples come from, for sentences."""
-    return visible(spec.data_list or spec.dataset or "the search")
+    return visible(spec.scored_list or spec.data_list or spec.dataset or "the search")
 
 
 def plain(spec: SearchSpec) -> str:

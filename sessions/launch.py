@@ -107,7 +107,11 @@ def _unfinished(session: Session, spec: SearchSpec) -> Job | None:
     """A search of the same wishes that rests."""
     wishes: Mapping[str, Any] = spec.to_dict()
     for job in list_jobs(session):
-        if job.kind == "search" and job.state == "paused" and _plain(job.spec) == _plain(wishes):
+        if (
+            job.kind == "search"
+            and job.state == "paused"
+            and _plain(SearchSpec.from_dict(job.spec).to_dict()) == _plain(wishes)
+        ):
             return job
     return None
 

@@ -61,6 +61,14 @@ def source(spec: SearchSpec, number: int, *, tuning: bool = False) -> work.Sourc
     )
 
 
+def scored_source(spec: SearchSpec, number: int) -> work.Source:
+    """Where the samples come from that score candidates."""
+    found = source(spec, number)
+    if spec.scored_list is None:
+        return found
+    return replace(found, dataset=None, data_list=path_of(spec.scored_list))
+
+
 class Inputs:
     """Graph and samples of a search; thresholds are computed once and kept in the session."""
 
@@ -70,8 +78,14 @@ class Inputs:
         self.report = report
         self.graph = search_graph(session, spec)
         self._selected: dict[int, Samples] = {}
-        self.scored = self.select(self._scored_number())
+        self.scored = self._scored()
         self._begin(job)
+
+    def _scored(self) -> "Samples":
+        number = self._scored_number()
+        if self.spec.scored_list is None:
+            return self.select(number)
+        return work.load_samples(self.graph, scored_source(self.spec, number), self.report)
 
     def _scored_number(self) -> int:
         """Samples that score candidates; pareto confirms its end on some more."""

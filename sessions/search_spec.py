@@ -16,6 +16,7 @@ class SearchSpec:
     order in which they are tried. start: rows of the given calibration table. compared: names and weights.
     without_ops: types that stay as the start plan has them, untried. scheduler: the address of a Dask scheduler,
     "" for this machine alone.
+    scored_list: a list file of the samples that score candidates; None: those of the calibration do.
     outputs: option -> (path, text as typed). expected_cos None: nothing is asked for.
     """
 
@@ -26,6 +27,7 @@ class SearchSpec:
     dataset: str | None = None
     data_list: str | None = None
     tune_list: str | None = None
+    scored_list: str | None = None
     preprocess: Mapping[str, Any] | None = None
     skip_bad: bool = False
     input_shapes: Any = None

@@ -27,14 +27,6 @@ LOGS = {
 """Names of the logs (spec A.6)."""
 
 
-def target_words(target: float) -> str:
-    """A target in the chapter's cos, in words (1 - cosine is half of noise over signal: peers section 2)."""
-    raw = 2 * target - 1
-    noise = 2 * (1 - raw)
-    level = f"{-10 * math.log10(noise):.3g} dB" if noise > 0 else "no noise at all"
-    return f"raw cosine {raw:.10g}, chapter's cos {target:.10g}, {level}"
-
-
 def early_line(cos: float, target: float) -> str:
     """The chapter's words for a target that int8 meets at once."""
     return (

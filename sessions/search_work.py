@@ -14,7 +14,7 @@ from ..engine.text import counted, visible
 from . import records
 from .driver import Best, Driver
 from .journal import Journal, Scope
-from .outcomes import outcome_body
+from .outcomes import best_plan, outcome_body
 from .packing import pack, unpack
 from .post_process import PostProcessor
 from .report import Cancelled, Paused, Report
@@ -23,8 +23,9 @@ from .search_files import Files
 from .search_inputs import Inputs, Watched, search_graph
 from .search_kinds import Built, build
 from .search_spec import SearchSpec
-from .search_text import LOGS, end_line, log_text, loss_table, screen_lines, target_words
+from .search_text import LOGS, end_line, log_text, loss_table, screen_lines
 from .session import Session
+from .typed import target_words
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
@@ -245,20 +246,12 @@ class Search:
 
     def _take_best(self, inputs: Inputs) -> None:
         """A search that the user ends leaves the best plan so far."""
-        from ..engine.plan import Plan
-
         row = self._session.row("SELECT best FROM search WHERE job = ?", self._job)
-        if row is None or row["best"] is None:
+        plan = best_plan(self._session, self._job)
+        if plan is None or row is None or row["best"] is None:
             return
-        body = unpack(row["best"])
-        stored = Plan.from_json(body["plan"])
-        plan = Plan(
-            stored.chip,
-            stored.fp_type,
-            stored.thresholds,
-            {name: stored.modes[name] for name in body["layers"]},
-        )
-        outcome = Outcome(plan, body["cos"], body["cos"], self._objective.target, StopReason.USER)
+        cos = unpack(row["best"])["cos"]
+        outcome = Outcome(plan, cos, cos, self._objective.target, StopReason.USER)
         line = end_line(outcome)
         files = self._write(inputs, outcome, "")
         self._store(outcome, files, [line], "", reached=outcome.reached)

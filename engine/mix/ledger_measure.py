@@ -64,8 +64,7 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     found = SourceMap.of(graph, program)
     floats = base.with_modes(dict.fromkeys(found.names, mode))
     trials = [
-        Trial(base, samples=setting.first, source=source, judges=(source.name, ""))
-        for source in found.sources
+        Trial(base, samples=setting.first, source=source, judges=_about(source)) for source in found.sources
     ]
     floor, *results = yield [Trial(floats, samples=setting.most, judges=("", "floor")), *trials]
     if isinstance(floor, Failure):
@@ -85,6 +84,10 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
         if isinstance(result, Score):
             ledger = ledger.with_anchor(plan, result)
     return ledger
+
+
+def _about(source: Source) -> tuple[str, str]:
+    return (source.name if source.kind == "layer" else "", source.kind)
 
 
 def spread(names: Sequence[str]) -> list[tuple[str, ...]]:

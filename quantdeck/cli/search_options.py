@@ -10,6 +10,7 @@ import click
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+from ..sessions.typed import bytes_typed
 from .options import FILE, Kind, option
 
 if TYPE_CHECKING:
@@ -61,15 +62,10 @@ class Memory(Kind):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """A number of bytes."""
-        text = str(value).strip().upper().removesuffix("B").removesuffix("I")
-        factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:], 0)
-        try:
-            number = float(text[:-1] if factor else text) * (factor or 1)
-        except ValueError:
-            number = 0.0
-        if not 1 <= number < 1 << 60:
+        number = bytes_typed(str(value))
+        if number is None:
             self.fail(f"'{visible(str(value))}' is no amount of memory, such as 800M or 4G", param, ctx)
-        return int(number)
+        return number
 
 
 def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:

@@ -150,6 +150,6 @@ def test_39_what_is_no_target_is_refused_by_name(shell: Shell, command: str, tar
 )
 def test_39_the_target_in_words(target: str, words: str) -> None:
     """1 - raw cosine is half of noise over signal: raw 0.99 is 17 dB, 0.999 is 27 dB."""
-    from quantdeck.sessions.search_text import target_words
+    from quantdeck.sessions.typed import target_words
 
     assert target_words(float(target)) == words

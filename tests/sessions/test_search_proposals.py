@@ -1,5 +1,6 @@
 """Every plan that a search proposes can be read again from the journal, while it runs and after."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,3 +69,18 @@ def test_a_search_leaves_what_it_tried(desk: Desk, tmp_path: Path, kind: str) ->
     if kind != "pareto":  # its ranking is by the ledger
         for layer, _, loss, *_ in outcome["ranking"]:
             assert loss <= judged[layer] or kind == "run_qtable"
+
+
+def test_a_list_of_bad_cases_is_what_candidates_are_scored_on(desk: Desk, tmp_path: Path) -> None:
+    files = sorted(desk.samples.iterdir())[3:5]
+    listed = tmp_path / "bad.txt"
+    listed.write_text("".join(f"{file}\n" for file in files))
+    path = desk.session("listed")
+    spec = replace(desk.spec("search_qtable", tmp_path), scored_list=str(listed))
+    assert desk.run(path, desk.add(path, spec)).state == "done"
+    with open_session(path, readonly=True) as session:
+        used = json.loads(session.row("SELECT samples FROM search")[0])
+        body = unpack(session.row("SELECT body FROM trial WHERE float_layers = 0")[0])
+    assert used["scored"]["entries"] == [str(file) for file in files]
+    assert len(used["calibration"]["entries"]) == 6
+    assert body["samples"] == 2
