@@ -15,6 +15,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
 from ..engine.text import visible
 from . import records
+from .outcomes import best_plan
 from .session import Session
 from .store import open_session
 
@@ -38,10 +39,13 @@ def usual_name(session: Path, form: str) -> Path:
     return session.with_name(f"{session.stem}_{FORMS[form][1]}")
 
 
-def export(path: Path, wanted: Mapping[str, Path], *, replace: bool = False) -> None:
+def export(
+    path: Path, wanted: Mapping[str, Path], *, replace: bool = False, search: int | None = None
+) -> None:
     """Write forms of a session's current plan.
 
-    *replace*: files that are there may be written over. Errors: QuantdeckError when there is no plan yet, a file
+    *replace*: files that are there may be written over. *search*: number of a job; the plan is the one that this
+    search came to, the best so far while it runs. Errors: QuantdeckError when there is no plan yet, a file
     is there already, or a place cannot be written; nothing is written then.
     """
     for form, target in wanted.items():
@@ -51,7 +55,7 @@ def export(path: Path, wanted: Mapping[str, Path], *, replace: bool = False) -> 
                 "--force to write over it"
             )
     with open_session(path, readonly=True) as session:
-        found = records.get_plan(session)
+        found = records.get_plan(session) if search is None else _of_search(session, search)
         if found is None:
             raise QuantdeckError(f"the session {visible(str(path))} has no plan yet; calibrate it first")
         texts = {form: _WRITERS[form](session, *found) for form in wanted}
@@ -59,6 +63,15 @@ def export(path: Path, wanted: Mapping[str, Path], *, replace: bool = False) -> 
 
     for form, target in wanted.items():
         write_text(target, texts[form], FORMS[form][0])
+
+
+def _of_search(session: Session, job: int) -> tuple[int, Plan]:
+    """The plan of a search with its number, 0 for one that the session did not stand on yet."""
+    plan = best_plan(session, job)
+    if plan is None:
+        raise QuantdeckError(f"search {job} has scored no plan yet; ask again in a moment")
+    row = session.row("SELECT id FROM plan WHERE digest = ?", plan.digest)
+    return (int(row["id"]) if row else 0), plan
 
 
 def calibration_text(session: Session, _number: int, plan: Plan) -> str:

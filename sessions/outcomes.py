@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from ..engine.errors import QuantdeckError
 from ..engine.mix.trial import Outcome, Point, Ranked, StopReason
 from ..engine.plan import Plan
+from .packing import unpack
+from .session import Session
 
 
 def outcome_body(outcome: Outcome) -> dict[str, Any]:
@@ -32,3 +35,21 @@ def outcome_from(body: dict[str, Any]) -> Outcome:
         curve=tuple(Point(count, cos, Plan.from_json(plan)) for count, cos, plan in body["curve"]),
         lines=tuple(body["lines"]),
     )
+
+
+def best_plan(session: Session, job: int) -> Plan | None:
+    """The plan that a search came to: the best so far while it runs, its end's when it has ended.
+
+    None where nothing has been tried yet. Errors: QuantdeckError when the job is no search.
+    """
+    row = session.row("SELECT best, outcome FROM search WHERE job = ?", job)
+    if row is None:
+        raise QuantdeckError(f"the session has no search {job}; quantdeck jobs SESSION lists its jobs")
+    if row["outcome"] is not None:
+        return Plan.from_json(unpack(row["outcome"])["plan"])
+    if row["best"] is None:
+        return None
+    body = unpack(row["best"])
+    stored = Plan.from_json(body["plan"])
+    modes = {name: stored.modes[name] for name in body["layers"]}
+    return Plan(stored.chip, stored.fp_type, stored.thresholds, modes)

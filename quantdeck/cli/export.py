@@ -15,6 +15,12 @@ from .options import FILE, option
 @option("--quantize_table", type=FILE, help="Float layers, as the searches write them.")
 @option("--json", "json_", type=FILE, help="Model, plan, score and layers as JSON.")
 @option("--csv", "csv_", type=FILE, help="The layers as CSV.")
+@option(
+    "--search",
+    type=click.IntRange(1),
+    metavar="JOB",
+    help="The plan that this search came to, while it runs the best so far, in place of the session's.",
+)
 @option("--force", is_flag=True, help="Write over files that are there.")
 def export(
     session: Path,
@@ -22,6 +28,7 @@ def export(
     quantize_table: Path | None,
     json_: Path | None,
     csv_: Path | None,
+    search: int | None,
     force: bool,
 ) -> None:
     """Write what SESSION stands on now, edits of the workbench included.
@@ -37,6 +44,6 @@ def export(
     if not wanted:
         raise QuantdeckError(f"there is nothing to write; name a file with --{', --'.join(FORMS)}")
     with console() as out:
-        write(session, wanted, replace=force)
+        write(session, wanted, replace=force, search=search)
         for path in wanted.values():
             out.say(f"written: {visible(str(path))}")

@@ -8,9 +8,12 @@ import pytest
 from quantdeck.engine.calib.qtable import read_qtable
 from quantdeck.engine.calib.table import read_table
 from quantdeck.engine.errors import QuantdeckError
+from quantdeck.engine.mix.trial import Outcome, StopReason
 from quantdeck.engine.plan import Mode, Plan, Threshold
 from quantdeck.sessions import records
 from quantdeck.sessions.export import FORMS, export, usual_name
+from quantdeck.sessions.outcomes import outcome_body
+from quantdeck.sessions.packing import pack
 from quantdeck.sessions.store import create_session, open_session
 
 NAMES = ("b/conv", "=1+1", "a b\tc", "层")
@@ -71,3 +74,24 @@ def test_without_a_plan_there_is_nothing_to_export(tmp_path: Path) -> None:
         export(path, {"json": tmp_path / "x"})
     with open_session(path, readonly=True) as session:
         assert session.rev == 1
+
+
+def test_the_best_plan_of_a_search_so_far(session: Path, tmp_path: Path) -> None:
+    better = Plan(PLAN.chip, PLAN.fp_type, PLAN.thresholds, {"a b\tc": Mode.F16, "层": Mode.F16})
+    row = {"job": 7, "kind": "run_qtable", "samples": "{}"}
+    with open_session(session) as opened, opened.write() as writer:
+        writer.add("search", row)
+    with pytest.raises(QuantdeckError, match="scored no plan yet"):
+        export(session, {"quantize_table": tmp_path / "early"}, search=7)
+    with open_session(session) as opened, opened.write() as writer:
+        best = pack({"plan": better.to_json(), "cos": 0.99, "layers": ["层"]})
+        writer.update("search", 7, {"best": best}, column="job")
+    export(session, {"quantize_table": tmp_path / "running", "json": tmp_path / "json"}, search=7)
+    assert read_qtable(tmp_path / "running") == {"层": Mode.F16}
+    with open_session(session) as opened, opened.write() as writer:
+        outcome = Outcome(better, 1.0, 0.9, 0.99, StopReason.CONFIRMED)
+        writer.update("search", 7, {"outcome": pack(outcome_body(outcome)), "best": None}, column="job")
+    export(session, {"quantize_table": tmp_path / "ended"}, search=7)
+    assert read_qtable(tmp_path / "ended") == better.modes
+    with pytest.raises(QuantdeckError, match="no search 8"):
+        export(session, {"quantize_table": tmp_path / "other"}, search=8)
