@@ -28,11 +28,18 @@ _DIGITS = {"local_cos": 6, "local_sqnr": 2, "cos": 6, "sqnr": 2, "saturation": 5
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII, names exactly as they are.")
 @option("--wide", is_flag=True, help=f"Names in full, not cut to {LONGEST} columns.")
 @option("--input_shapes", type=Shapes(), help="Shapes of open inputs, as [[1,3,224,224]].")
-def layers(source: Path, sort: str, reverse: bool, as_json: bool, wide: bool, input_shapes: Any) -> None:
+@option("--why", metavar="LAYER", help="Why this layer of a SESSION hurts: the parts of its error, what its figures "
+        "say, and every repair with its predicted gain.")  # fmt: skip
+def layers(
+    source: Path, sort: str, reverse: bool, as_json: bool, wide: bool, input_shapes: Any, why: str | None
+) -> None:
     """Print the layers of a MODEL (ONNX), or of a SESSION with thresholds and scores of its current plan."""
     from ..sessions.recognise import reads_as_session
 
     with console() as out:
+        if why is not None:
+            out.result(_why(source, why, as_json))
+            return
         if reads_as_session(source):
             rows, notes = session_rows(source)
         else:
@@ -41,6 +48,18 @@ def layers(source: Path, sort: str, reverse: bool, as_json: bool, wide: bool, in
             out.say(note)
         rows = _sorted(rows, sort, reverse)
         out.result(json.dumps(plain(rows), indent=1) if as_json else table(rows, wide=wide))
+
+
+def _why(source: Path, layer: str, as_json: bool) -> str:
+    from ..sessions.recognise import reads_as_session
+    from .why import why
+
+    if not reads_as_session(source):
+        raise QuantdeckError(
+            f"--why needs a session with thresholds, and {visible(str(source))} is a model; "
+            "make one with quantdeck run_calibration ... --session FILE"
+        )
+    return why(source, layer, as_json=as_json)
 
 
 def model_rows(path: Path, input_shapes: Any = None) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
