@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
@@ -35,6 +36,9 @@ class Choice(Painted, can_focus=True):
         Binding("right,space", "step(1)", "Next", show=False),
     ]
 
+    class Changed(Message):
+        """Another value was chosen."""
+
     def __init__(self, choices: tuple[str, ...], value: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.choices = choices
@@ -54,6 +58,7 @@ class Choice(Painted, can_focus=True):
         """The next value, round the end."""
         self._index = (self._index + step) % len(self.choices)
         self.refresh()
+        self.post_message(self.Changed())
 
     def render_line(self, y: int) -> Strip:
         """The value between two arrows, brighter under the focus."""
@@ -70,6 +75,7 @@ class FormRow(Horizontal):
     def __init__(self, field: Field) -> None:
         super().__init__(id=f"row-{field.key}")
         self.field = field
+        self._hint, self._error = field.hint, ""
 
     def compose(self) -> ComposeResult:
         """Label, field, hint."""
@@ -94,8 +100,15 @@ class FormRow(Horizontal):
 
     def say(self, error: str) -> None:
         """What is wrong with the field, or its hint again."""
+        self._error = error
         hint = self.query_one(".hint", Lines)
-        hint.set_line([("! " + error, "bad")] if error else [(self.field.hint, "muted")])
+        hint.set_line([("! " + error, "bad")] if error else [(self._hint, "muted")])
+
+    def tell(self, hint: str, *, used: bool = True) -> None:
+        """Another hint; *used* False: the field plays no part now and is not shown."""
+        self._hint = hint
+        self.display = used
+        self.say(self._error)
 
     @property
     def said(self) -> str:
