@@ -27,4 +27,17 @@ def rescue_path(lost: Path) -> Path:
     """A new file's path beside one that was removed, or in the default folder."""
     folder = lost.parent if os.access(lost.parent, os.W_OK) else default_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{lost.stem}-rescued-{os.getpid()}{lost.suffix}"
+    return folder / _rescued_name(lost, os.getpid())
+
+
+def rescued_by(lost: Path, process: int) -> Path | None:
+    """The file that another process saved a removed one as; None where there is none yet."""
+    for folder in (lost.parent, default_folder()):
+        found = folder / _rescued_name(lost, process)
+        if found.exists():
+            return found
+    return None
+
+
+def _rescued_name(lost: Path, process: int) -> str:
+    return f"{lost.stem}-rescued-{process}{lost.suffix}"

@@ -173,13 +173,22 @@ class Session:
             finally:
                 copy.close()
 
+    @property
+    def lost(self) -> bool:
+        """Whether the path names another file than the open one by now, or none."""
+        return _identity(self.path) != self._identity
+
+    def place(self) -> Path | None:
+        """The present path of the open file; None where it was removed."""
+        return place_of(self._identity)
+
     def follow(self) -> str | None:
         """Notice that the file was renamed or removed while it is written, and go on in the right one.
 
         Renamed: everything goes into it and it is opened under its new name. Removed: what is known is saved
         as a new file, which is used from now on. Returns a sentence, or None when nothing happened.
         """
-        if self.readonly or _identity(self.path) == self._identity:
+        if self.readonly or not self.lost:
             return None
         with self._lock:
             old = self.path

@@ -36,9 +36,14 @@ class Console:
         self._err.write(f"{visible(sentence)}\n")
         self._err.flush()
 
+    @property
+    def terminal(self) -> bool:
+        """Whether somebody may read standard error as it comes."""
+        return self._err.isatty()
+
     def columns(self) -> int:
         """Width of the terminal behind standard error; 0 where there is none or it is unknown."""
-        if not self._err.isatty():
+        if not self.terminal:
             return 0
         try:
             found = os.get_terminal_size(self._err.fileno()).columns

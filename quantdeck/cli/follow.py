@@ -16,46 +16,90 @@ from .diagnostics import FAULT, INTERRUPTED, MENDABLE
 
 if TYPE_CHECKING:
     from ..sessions.jobs import Job
+    from ..sessions.report import Advance
     from ..sessions.session import Session
 
 POLL = 0.15  # seconds between looks at the job's row
 _HOW = "go on with quantdeck resume {0} {1}, watch with quantdeck attach {0} {1}"
 
 
-def follow(out: Console, path: Path, number: int) -> int:
+def follow(out: Console, path: Path, number: int, greeting: str = "") -> int:
     """Wait for a job's end, printing what it says and leaves; the exit status.
 
-    Ctrl-C asks whether to pause or to go on in the background (pause where nobody can be asked).
+    Ctrl-C asks whether to pause or to go on in the background (pause where nobody can be asked). A session that is
+    renamed or removed meanwhile is followed to where its worker goes on.
     """
-    tail = _Tail()
+    watcher = _Watcher(path, number)
     try:
+        if greeting:
+            out.say(greeting)
         with _terminated(), out.progress() as report:
-            job = _watch(path, number, report, tail)
+            job = watcher.wait(report)
     except KeyboardInterrupt:
-        return _interrupted(out, path, number)
-    return _ended(out, path, job)
+        return _interrupted(out, watcher.path, number)
+    return _ended(out, watcher.path, job)
 
 
-def _watch(path: Path, number: int, report: TerminalReport, tail: "_Tail") -> "Job":
-    """Show the row until the job rests."""
-    from ..sessions.jobs import close_dead, get_job
-    from ..sessions.store import open_session
+class _Watcher:
+    """Shows a job's row until the job rests. path: of the session, also after it has moved."""
 
-    stage, advance = "", None
-    with open_session(path, readonly=True) as session:
+    def __init__(self, path: Path, number: int) -> None:
+        self.path = path
+        self._number = number
+        self._tail = _Tail()
+        self._stage = ""
+        self._advance: Advance | None = None
+
+    def wait(self, report: TerminalReport) -> "Job":
+        """The job at rest. Errors: QuantdeckError when the session is gone and nobody saved it."""
+        from ..sessions.store import open_session
+
         while True:
-            session.follow()
-            job = get_job(session, number)
-            tail.tell(job, report)
-            if not job.active:
+            with open_session(self.path, readonly=True) as session:
+                job = self._until_rest(session, report)
+                if not session.lost:
+                    return job
+                self.path = self._found(session)
+            report.say(f"the session has moved; it goes on in {visible(str(self.path))}")
+
+    def _until_rest(self, session: "Session", report: TerminalReport) -> "Job":
+        """The row at its rest, or when the file was lost."""
+        from ..sessions.jobs import close_dead, get_job
+        from ..sessions.store import open_session
+
+        while True:
+            job = get_job(session, self._number)
+            self._tail.tell(job, report)
+            if session.lost or not job.active:
                 return job
-            if job.stage and job.stage != stage:
-                stage, advance = job.stage, report.stage(job.stage)
-            if advance is not None and job.total:
-                advance(job.done, job.total)
+            self._show(job, report)
             if not job.alive(time.time()):
                 with open_session(session.path) as writer:
                     close_dead(writer)
+            time.sleep(POLL)
+
+    def _show(self, job: "Job", report: TerminalReport) -> None:
+        if job.stage and job.stage != self._stage:
+            self._stage, self._advance = job.stage, report.stage(job.stage)
+        if self._advance is not None and job.total:
+            self._advance(job.done, job.total)
+
+    def _found(self, session: "Session") -> Path:
+        """Where a session goes on whose file was renamed, removed or replaced."""
+        from ..sessions.jobs import get_job
+        from ..sessions.moved import rescued_by
+
+        while True:
+            job = get_job(session, self._number)  # the open file can be read though it has no name any more
+            process = job.holder.pid if job.holder is not None else 0
+            found = session.place() or rescued_by(session.path, process)
+            if found is not None:
+                return found
+            if not job.alive(time.time()):
+                raise QuantdeckError(
+                    f"the session {visible(str(session.path))} was removed or replaced while job {job.id} worked on "
+                    f"it, and its process has ended; the job's log is {visible(job.log)}"
+                )
             time.sleep(POLL)
 
 
@@ -101,17 +145,14 @@ def _ended(out: Console, path: Path, job: "Job") -> int:
 
 
 def print_result(out: Console, path: Path, job: "Job") -> None:
-    """The chapter's lines on standard output, the files on standard error."""
+    """The files on standard error, then the chapter's lines on standard output, the target's at the very end."""
     from ..sessions.store import open_session
 
     with open_session(path, readonly=True) as session:
         lines, files = _stored(session, job.id)
-    if lines:
-        out.result(lines)
     for _, name in files:
         out.say(f"written: {name}")
-    if not lines:
-        out.result(visible(job.message))
+    out.result(lines or visible(job.message))
 
 
 def _stored(session: "Session", number: int) -> tuple[str, list[list[str]]]:
@@ -148,7 +189,7 @@ def _interrupted(out: Console, path: Path, number: int) -> int:
 
 def _asked(out: Console) -> str:
     """P to pause, g to go on; p where nobody can be asked."""
-    if not sys.stdin.isatty() or not out.columns():
+    if not sys.stdin.isatty() or not out.terminal:
         return "p"
     out.say("pause the job (p), or let it go on without this terminal (g)? [p]")
     try:

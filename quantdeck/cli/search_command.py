@@ -55,11 +55,10 @@ def run_job(out: Console, values: dict[str, Any], graph: "Graph", spec: "SearchS
 
     job = launch_search(values["model"], graph, spec, values["session"])
     shown = visible(str(job.path))
-    if job.resumed:
-        out.say(f"job {job.job} of {shown} goes on where it stopped")
-    else:
-        out.say(f"job {job.job} of the session {shown}")
+    goes_on = f"job {job.job} of {shown} goes on where it stopped"
+    greeting = goes_on if job.resumed else f"job {job.job} of the session {shown}"
     if values["detach"]:
+        out.say(greeting)
         out.result(f"{shown} {job.job}")
         return 0
-    return follow(out, job.path, job.job)
+    return follow(out, job.path, job.job, greeting)
