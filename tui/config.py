@@ -3,29 +3,55 @@
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+from ..sessions.typed import bytes_typed
+from .figures import number
 
 VARIABLE = "QUANTDECK_CONFIG"
 THEMES = ("dark", "light", "terminal")
 RATES = ("4", "2", "1", "0.5")
 COLORS = ("auto", "256", "16", "none")
+MOST_JOBS = 256  # as the command line takes
 GLYPHS = ("auto", "braille", "block", "ascii")
+
+
+def jobs_typed(text: str) -> bool:
+    """Whether a number of threads is typed."""
+    return 1 <= (number(text) or 0) <= MOST_JOBS
+
+
+def memory_typed(text: str) -> bool:
+    """Whether an amount of memory is typed."""
+    return bytes_typed(text) is not None
+
+
+TYPED: Mapping[str, tuple[Callable[[str], bool], str]] = {
+    "jobs": (jobs_typed, f"a number of threads from 1 to {MOST_JOBS}"),
+    "memory": (memory_typed, "an amount of memory, such as 800M or 4G"),
+}
+"""Settings that are typed: what they take, in a function and in words; empty is the usual."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What can be set. *rate*: looks a second at a session while a job runs. *keys*: by action, "layers.turn"."""
+    """What can be set.
+
+    *rate*: looks a second at a session while a job runs. *jobs*, *memory*: what the form of a search begins with,
+    empty for the usual ones. *keys*: by action, "layers.turn".
+    """
 
     theme: str = "dark"
     rate: str = "4"
     colors: str = "auto"
     glyphs: str = "auto"
+    jobs: str = ""
+    memory: str = ""
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -64,6 +90,12 @@ def _checked(body: Mapping[str, Any], path: Path) -> tuple[Config, str]:
                 kept[name] = str(body[name])
             else:
                 wrong.append(f"{name} is one of {', '.join(allowed)}")
+    for name, (check, said) in TYPED.items():
+        text = str(body.get(name, ""))
+        if not text or check(text):
+            kept[name] = text
+        else:
+            wrong.append(f"{name} is {said}")
     from .keys import rebindable
 
     keys: dict[str, str] = {}
@@ -81,8 +113,9 @@ def _checked(body: Mapping[str, Any], path: Path) -> tuple[Config, str]:
 def write_config(config: Config, path: Path | None = None) -> Path:
     """Write the settings, whole or not at all. Errors: QuantdeckError naming the file."""
     path = path or config_path()
-    names = ("theme", "rate", "colors", "glyphs")
-    lines = [f"{name} = {json.dumps(getattr(config, name))}" for name in names]
+    names = ("theme", "rate", "colors", "glyphs", *TYPED)
+    given = {name: str(getattr(config, name)) for name in names}
+    lines = [f"{name} = {json.dumps(text)}" for name, text in given.items() if text]
     if config.keys:
         lines += [
             "",

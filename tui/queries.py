@@ -1,12 +1,10 @@
-"""What the screens beside the layers read of a session: plans, samples, searches, jobs; sqlite3 only."""
+"""What the screens beside the layers read of a session: plans, samples, jobs; sqlite3 only."""
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..sessions.packing import unpack
 from .reader import SessionReader
 
 
@@ -86,99 +84,6 @@ def decibels(signal: float, noise: float) -> float:
     if noise == 0:
         return math.inf
     return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPoint:
-    """A whole plan that a search tried; *plan*: its JSON where the session keeps it."""
-
-    floats: int
-    cos: float
-    plan: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchView:
-    """A search: what it looks for, what it tried, what it found."""
-
-    job: int
-    kind: str
-    target: float | None
-    trials: int
-    failed: int
-    best_cos: float | None
-    best_floats: int | None
-    best_plan: str
-    points: tuple[SearchPoint, ...]
-    ranking: tuple[tuple[str, str, float], ...]
-    reason: str
-    lines: str
-    files: tuple[tuple[str, str], ...]
-
-
-def search(reader: SessionReader, job: int) -> SearchView | None:
-    """A search by its job; the points are those of its outcome, or its trials while it runs."""
-    wanted = reader.one("SELECT spec FROM job WHERE id = ? AND kind = 'search'", job)
-    if wanted is None:
-        return None
-    spec: dict[str, Any] = json.loads(wanted[0])
-    row: Any = reader.one(
-        "SELECT target, best, cos, float_layers, reason, outcome, lines, files FROM search WHERE job = ?",
-        job,
-    )
-    row = row or (None,) * 8
-    count, failed = reader.one(
-        "SELECT count(*), coalesce(sum(error IS NOT NULL), 0) FROM trial WHERE job = ?", job
-    )
-    outcome: dict[str, Any] = unpack(row[5]) if row[5] else {}
-    best: dict[str, Any] = unpack(row[1]) if row[1] else {}
-    plan = outcome.get("plan") or best_plan(best)
-    target = row[0] if row[0] is not None else spec.get("expected_cos")
-    return SearchView(
-        job=job,
-        kind=str(spec.get("kind", "")),
-        target=target,
-        trials=count,
-        failed=failed,
-        best_cos=row[2],
-        best_floats=row[3],
-        best_plan=plan,
-        points=_points(outcome.get("curve", ()), reader, job, plan, row[3], row[2]),
-        ranking=tuple((one[0], one[1], one[2]) for one in outcome.get("ranking", ())),
-        reason=row[4] or "",
-        lines=row[6] or "",
-        files=tuple((one[0], one[1]) for one in json.loads(row[7] or "[]")),
-    )
-
-
-def best_plan(body: dict[str, Any]) -> str:
-    """A running search's best plan as text; its modes in the plan's own canonical order."""
-    return str(body.get("plan", ""))
-
-
-def _points(
-    curve: Sequence[Any], reader: SessionReader, job: int, plan: str, floats: int | None, cos: float | None
-) -> tuple[SearchPoint, ...]:
-    found = {(one[0], one[1]): str(one[2]) for one in curve}
-    if not found:
-        rows = reader.rows(
-            "SELECT float_layers, cos, min(position) FROM trial WHERE job = ? AND float_layers IS NOT NULL"
-            " AND cos IS NOT NULL GROUP BY float_layers, cos ORDER BY min(position)",
-            job,
-        )
-        tried = {(row[0], row[1]): "" for row in rows}  # as they came: a new one moves no other
-        if plan and floats is not None and cos is not None:
-            tried[floats, cos] = plan
-        return tuple(SearchPoint(key[0], key[1], text) for key, text in tried.items())
-    if plan and floats is not None and cos is not None:
-        found[floats, cos] = plan
-    return tuple(SearchPoint(key[0], key[1], text) for key, text in sorted(found.items()))
-
-
-def searches(reader: SessionReader) -> tuple[tuple[int, str, str], ...]:
-    """The session's searches, newest first: job, title, state."""
-    rows = reader.rows("SELECT id, title, state FROM job WHERE kind = 'search' ORDER BY id DESC")
-    return tuple((row[0], row[1], row[2]) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from .keys import bindings
 from .messages import Answered, SessionChanged
 from .outlook import Outlook
 from .reader import SessionReader
-from .request import calibration_of, cancel, create, default_folder, pause, resume, search, start
+from .request import calibration_of, cancel, create, default_folder, pause, resume, start
 from .screens.base import DeckScreen
 from .screens.layers import LayersScreen
 from .screens.new_session import NewSessionScreen
@@ -251,11 +251,19 @@ class Workbench(App[None]):
         else:
             self.push_screen(make_place(name))
 
-    def show_search_form(self, kind: str = "search_qtable", extra: str = "") -> None:
-        """The form of a search."""
+    def show_search_form(self, kind: str = "", extra: str = "", listed: Path | None = None) -> None:
+        """The form of a search, the newest one's again unless a kind is given; *listed*: bad cases to score on."""
         from .screens.search_form import SearchFormScreen
 
-        self.push_screen(SearchFormScreen(kind, extra))
+        self.push_screen(SearchFormScreen(kind, extra, listed))
+
+    def show_stage(self, stage: str) -> None:
+        """The form that does a stage of the flow."""
+        if stage == "calibrate":
+            self.show_calibrate()
+        else:
+            kind = "search_qtable" if stage == "float" else "search_threshold"
+            self.show_search_form(kind, stage)
 
     def show_calibrate(self) -> None:
         """Calibrate the open session."""
@@ -392,10 +400,6 @@ class Workbench(App[None]):
     def start_job(self, kind: str, spec: Mapping[str, object]) -> None:
         """Start a job on the open session in a process of its own."""
         self._ask_jobs(lambda path: start(path, kind, spec))
-
-    def start_search(self, values: Mapping[str, str]) -> None:
-        """Start a search with the answers of its form."""
-        self._ask_jobs(lambda path: search(path, values))
 
     def control(self, what: str, job: int) -> None:
         """Pause, resume or cancel a job."""

@@ -11,6 +11,7 @@ from quantdeck.tui.keys import KEYS, RESERVED, clash, rebindable
 from quantdeck.tui.messages import RowChosen
 from quantdeck.tui.queries import decibels
 from quantdeck.tui.screens.layers import LayersScreen
+from quantdeck.tui.screens.settings import SETTINGS
 from quantdeck.tui.widgets.choice_line import ChoiceLine
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.workbench import Workbench
@@ -246,17 +247,26 @@ async def test_keys_and_theme_are_changed_and_kept(
     async with app.run_test(size=L) as pilot:
         await press(pilot, "7", "enter", "2")
         assert app.theme == "quantdeck-light"
-        place = list(rebindable()).index("layers.undo") + 4
+        place = list(rebindable()).index("layers.undo") + len(SETTINGS)
         table = app.screen.query_one(LineTable)
         table.go(place)
         await press(pilot, "enter", "m", "enter")
         assert "taken by Layers: Mark" in said(app)
-        await press(pilot, "enter", "z", "enter")
-        assert "Undo: z" in said(app)
-        await press(pilot, "1", "space", "z")
+        await press(pilot, "enter", *"f7", "enter")
+        assert "Undo: f7" in said(app)
+        table.go(len(SETTINGS) - 1)
+        await press(pilot, "enter", *"much", "enter")
+        assert "much is not an amount of memory" in said(app)
+        await press(pilot, "enter", *"2G", "enter", "up", "enter", "3", "enter")
+        assert "jobs of a search: 3" in said(app)
+        await press(pilot, "1", "space", "f7")
         assert not plan(session).modes
+        await press(pilot, "3", "n")
+        values = app.screen.query_one("Form").values()  # type: ignore[attr-defined]
+        assert (values["jobs"], values["memory"]) == ("3", "2G")
     config, wrong = read_config(path)
-    assert (config.theme, dict(config.keys), wrong) == ("light", {"layers.undo": "z"}, "")
+    assert (config.theme, dict(config.keys), wrong) == ("light", {"layers.undo": "f7"}, "")
+    assert (config.jobs, config.memory) == ("3", "2G")
 
 
 def test_a_broken_or_wrong_config_is_named_and_the_rest_is_used(tmp_path: Path) -> None:

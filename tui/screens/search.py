@@ -9,13 +9,14 @@ from textual.timer import Timer
 from ...engine.errors import QuantdeckError
 from ...engine.text import counted
 from ...sessions.faults import explained
+from ...sessions.typed import target_words
 from .. import figures
 from ..columns import blank
 from ..messages import RowChosen, RowMoved, SessionChanged, SortAsked
-from ..queries import SearchView, search, searches
+from ..search_view import SearchPoint, SearchView, plan_of, search, searches
 from ..snapshots import JobView
 from ..widgets.cells import Part
-from ..widgets.curve import Curve
+from ..widgets.curve import LAYERS, TIME, Curve
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
@@ -27,6 +28,11 @@ PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells not
 def loss(value: object) -> str:
     """A loss of cosine."""
     return f"{value:.2e}" if isinstance(value, float) else ""
+
+
+def times(value: object) -> str:
+    """A cost beside that of all int8."""
+    return f"{value:.3f}x" if isinstance(value, float) else ""
 
 
 class SearchScreen(PlaceScreen):
@@ -41,6 +47,7 @@ class SearchScreen(PlaceScreen):
         self._job: int | None = None
         self._found: SearchView | None = None
         self._ranked = False
+        self._by_time = False
         self._pause: Timer | None = None  # runs for a moment after the screen was drawn
         self._missed = False  # whether something changed meanwhile
 
@@ -52,6 +59,7 @@ class SearchScreen(PlaceScreen):
         points = (
             Column("floats", "float layers", 14, str, priority=0),
             Column("cos", "cos", 10, blank(figures.cosine), right=True, priority=1, descending=True),
+            Column("cost", "time", 9, times, right=True, priority=3),
             Column("plan", "", 30, priority=2, tone="muted"),
         )
         yield LineTable(points, id="points", empty="Nothing tried yet: n starts a search.", names=False)
@@ -60,6 +68,7 @@ class SearchScreen(PlaceScreen):
             Column("op", "op", 10, shown, priority=2),
             Column("rank", "rank", 5, right=True, priority=1),
             Column("loss", "loss", 10, loss, right=True, priority=0, descending=True),
+            Column("method", "best method", 16, shown, priority=3),
         )
         yield LineTable(ranking, id="ranking", empty="No ranking yet.")
         yield Lines(id="status")
@@ -124,37 +133,51 @@ class SearchScreen(PlaceScreen):
 
     def _show(self, found: SearchView | None) -> None:
         points = found.points if found else ()
-        said = "no search yet: n starts one" if found is None else "nothing tried yet"
-        curve = [(one.floats, one.cos) for one in points]
-        self.query_one(Curve).set_points(curve, found.target if found else None, said)
-        table = self.query_one("#points", LineTable)
-        table.load(
-            TableModel(
-                {
-                    "floats": [one.floats for one in points],
-                    "cos": [one.cos for one in points],
-                    "plan": [self._about(one.plan, found) for one in points],
-                }
-            ),
-            keep=True,
-        )
+        best = found.best if found else None
+        columns: dict[str, list[object]] = {
+            "floats": [one.floats for one in points],
+            "cos": [one.cos for one in points],
+            "cost": [one.cost for one in points],
+            "plan": [self._about(one, best == at) for at, one in enumerate(points)],
+        }
+        self.query_one("#points", LineTable).load(TableModel(columns), keep=True)
         ranking = found.ranking if found else ()
-        self.query_one("#ranking", LineTable).load(
-            TableModel(
-                {
-                    "layer": [row[0] for row in ranking],
-                    "op": [row[1] for row in ranking],
-                    "rank": list(range(1, len(ranking) + 1)),
-                    "loss": [row[2] for row in ranking],
-                }
-            ),
-            keep=True,
-        )
+        rows: dict[str, list[object]] = {
+            "layer": [one.layer for one in ranking],
+            "op": [one.op for one in ranking],
+            "rank": list(range(1, len(ranking) + 1)),
+            "loss": [one.loss for one in ranking],
+            "method": [one.method for one in ranking],
+        }
+        self.query_one("#ranking", LineTable).load(TableModel(rows), keep=True)
+        self._draw_curve()
 
-    def _about(self, plan: str, found: SearchView | None) -> str:
-        if not plan:
-            return ""
-        return "the best, Enter takes it" if found and plan == found.best_plan else "Enter takes it"
+    @staticmethod
+    def _about(point: SearchPoint, best: bool) -> str:
+        take = "Enter takes it" if point.known else ""
+        return ", ".join(filter(None, ("the best" if best else "", take)))
+
+    def _draw_curve(self) -> None:
+        """Cos against float layers or against time, the point under the cursor lit."""
+        found = self._found
+        points = [(self._cost(one), one.cos) for one in found.points] if found else []
+        said = "no search yet: n starts one" if found is None else "nothing tried yet"
+        if points and all(cost is None for cost, _ in points):
+            said = "the time of these plans is not known; c shows float layers"
+        known = [(cost, cos) for cost, cos in points if cost is not None]
+        axis = TIME if self._by_time else LAYERS
+        curve = self.query_one(Curve)
+        curve.set_points(known, found.target if found else None, said, axis)
+        self._light()
+
+    def _cost(self, point: SearchPoint) -> float | None:
+        return point.cost if self._by_time else float(point.floats)
+
+    def _light(self) -> None:
+        table, found = self.query_one("#points", LineTable), self._found
+        point = found.points[table.row] if found and table.row is not None else None
+        cost = self._cost(point) if point else None
+        self.query_one(Curve).choose((cost, point.cos) if point and cost is not None else None)
 
     def _draw_head(self, job: JobView | None, found: SearchView | None) -> None:
         glyphs = self.deck.glyphs
@@ -185,11 +208,16 @@ class SearchScreen(PlaceScreen):
             second.append((f" with {counted(found.best_floats or 0, 'float layer')}", "accent"))
         if found.target is not None:
             second.append((f"{gap}target {found.target:g}", "plain"))
-        third: list[Part] = [(f" {glyphs.show(job.message or found.reason or job.stage)}", "muted")]
+        said = job.message or found.reason or job.stage
+        if found.target is not None and not job.message:
+            said += f"{gap}target: {target_words(found.target)}"
+        third: list[Part] = [(f" {glyphs.show(said)}", "muted")]
         self.query_one("#head", Lines).set_lines([first, second, third])
 
     def on_row_moved(self, event: RowMoved) -> None:
-        """Nothing follows the cursor here."""
+        """The point under the cursor is lit on the curve."""
+        if event.table == "points":
+            self._light()
 
     def on_sort_asked(self, event: SortAsked) -> None:
         """Sort by the column under the column cursor."""
@@ -199,12 +227,13 @@ class SearchScreen(PlaceScreen):
         """Take the plan of a point as the session's."""
         if self._found is None or event.table != "points":
             return
-        point = self._found.points[event.row]
-        if not point.plan:
-            self.say("this plan is known when the search has ended; the best so far can be taken now", "weak")
+        point, feed = self._found.points[event.row], self.deck.feed
+        text = plan_of(feed.reader, point) if feed is not None else ""
+        if not text:
+            self.say("the session does not hold this plan; it is known when the search has ended", "weak")
             return
         label = f"{self._found.kind}: {counted(point.floats, 'float layer')}"
-        if self.deck.edit(lambda editor: editor.take_text(point.plan, label)):
+        if self.deck.edit(lambda editor: editor.take_text(text, label)):
             self.say(f"taken: {label}; u in the layers undoes", "accent")
 
     # actions
@@ -246,6 +275,11 @@ class SearchScreen(PlaceScreen):
         self.query_one("#ranking").display = self._ranked
         self.query_one("#points").display = not self._ranked
         self.table.focus()
+
+    def action_axis(self) -> None:
+        """Float layers or time below the curve."""
+        self._by_time = not self._by_time
+        self._draw_curve()
 
     def action_older(self) -> None:
         """The search before, round the end."""

@@ -1,59 +1,139 @@
 """Start a search as a job of the session."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from ...engine.errors import QuantdeckError
 from ..keys import bindings
-from ..search_form import check_search, search_fields
-from ..widgets.form import Form
+from ..request import search
+from ..search_form import KINDS, OPTIONS, Preset, check_search, hints, search_fields, used
+from ..search_view import last_spec
+from ..widgets.form import Choice, Form
 from ..widgets.painted import Lines
 from .base import DeckScreen
+from .picker import Picker
 
 
 class SearchFormScreen(DeckScreen):
-    """A short form; F5 starts."""
+    """A form that shows the fields of the search that is chosen; F5 starts."""
 
     AREAS: ClassVar[tuple[str, ...]] = ("search_form",)
     BINDINGS: ClassVar[list[BindingType]] = bindings("search_form")
     TITLE_TEXT = "new search"
     TYPING = True
 
-    def __init__(self, kind: str, extra: str = "") -> None:
+    def __init__(self, kind: str = "", extra: str = "", listed: Path | None = None) -> None:
+        """*kind*: the search, "" for the last one's; *extra*: equalize or bias; *listed*: a list of bad cases."""
         super().__init__()
-        self._kind, self._extra = kind, extra
+        self._kind, self._extra, self._listed = kind, extra, listed
 
     def body(self) -> ComposeResult:
         """The fields."""
         yield Lines(classes="heading")
-        yield Form(search_fields(self._kind, self._extra))
+        yield Form(search_fields(preset=self._preset()))
         yield Lines(id="status")
+
+    def _preset(self) -> Preset:
+        feed, view, config = self.deck.feed, self.deck.view, self.deck.config
+        last = last_spec(feed.reader) if feed is not None else {}
+        kind = self._kind or str(last.get("kind", ""))
+        return Preset(
+            kind=kind if kind in KINDS else "search_qtable",
+            extra=self._extra,
+            listed=str(self._listed or ""),
+            method=str(view.settings.get("method", "kl")) if view else "kl",
+            jobs=config.jobs,
+            memory=config.memory,
+            last=last,
+        )
 
     def on_mount(self) -> None:
         """Begin at the kind."""
         super().on_mount()
         said = "A search goes on without the workbench; every trial is kept in the session."
         self.query_one(".heading", Lines).set_line([(said, "muted")])
-        self.query_one(Form).row("kind").control.focus()
+        self._follow()
+        self.form.row("kind").control.focus()
+
+    @property
+    def form(self) -> Form:
+        """The fields."""
+        return self.query_one(Form)
+
+    def _follow(self) -> None:
+        """Fields that play a part in the search, and what is chosen in words."""
+        values = self.form.values()
+        shown, said = used(values), hints(values)
+        for field in self.form.fields:
+            self.form.row(field.key).tell(said.get(field.key, field.hint), used=shown.get(field.key, True))
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        """Another search has other fields."""
+        self._follow()
+
+    def on_input_changed(self) -> None:
+        """The target in words follows the typing."""
+        self._follow()
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next field."""
         self.focus_next()
 
+    def action_pick(self) -> None:
+        """Choose the file of the field."""
+        field = self.form.focused_field()
+        if field is None or not field.pick:
+            self.say("F2 chooses files, in the fields 'only samples of' and 'post process'")
+            return
+        typed = Path(self.form.values()[field.key] or ".").expanduser()
+        ends = (".py",) if field.key == "post_process" else ()
+        picker = Picker(field.label, (typed if typed.exists() else Path.cwd()).absolute(), suffixes=ends)
+
+        def take(path: Path | None) -> None:
+            if path is not None:
+                self.form.set_value(field.key, str(path))
+
+        self.deck.push_screen(picker, take)
+
     def action_submit(self) -> None:
         """Check the fields and start the job."""
-        form = self.query_one(Form)
-        values = form.values()
+        values = self.form.values()
         errors = check_search(values)
-        form.show_errors(errors)
+        self.form.show_errors(errors)
         if errors:
-            self.say(f"{len(errors)} to mend", "weak")
+            labels = ", ".join(field.label for field in self.form.fields if field.key in errors)
+            self.say(f"{len(errors)} to mend: {labels}", "weak")
         elif self.deck.busy:
             self.say("a job is at work on this session; pause or cancel it first", "weak")
-        else:
-            self.deck.start_search(values)
+        elif self.deck.view is not None:
+            path = self.deck.view.path
+            self.say("starting", "accent")
+            self.run_worker(lambda: self._start(path, values), thread=True, group="jobs", exclusive=True)
+
+    def _start(self, path: Path, values: Mapping[str, str]) -> None:
+        """In a thread: the engine's packages are imported for it."""
+        try:
+            search(path, values)
+        except QuantdeckError as error:
+            self.deck.call_from_thread(self._fail, str(error))
+            return
+        self.deck.call_from_thread(self._started)
+
+    def _fail(self, sentence: str) -> None:
+        """The sentence, and a mark at the field whose option it names."""
+        if self.is_current:
+            field = next((key for option, key in OPTIONS.items() if option in sentence), None)
+            self.form.show_errors({field: "see below"} if field else {})
+            self.say(sentence, "bad")
+
+    def _started(self) -> None:
+        if self.is_current:
             self.deck.pop_screen()
+            self.deck.catch_up()
 
     def action_back(self) -> None:
         """Without starting anything."""

@@ -1,5 +1,6 @@
-"""Theme, refresh rate, colours, glyphs and keys; they are kept in a file of the user's."""
+"""Theme, refresh rate, colours, glyphs, jobs, memory and keys; they are kept in a file of the user's."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ from textual.binding import BindingType
 
 from ...engine.errors import QuantdeckError
 from ...engine.text import visible
-from ..config import COLORS, GLYPHS, RATES, THEMES, config_path, write_config
+from ..config import COLORS, GLYPHS, RATES, THEMES, TYPED, config_path, write_config
 from ..keys import AREAS, clash, rebindable
 from ..messages import ChoiceDone, PromptDone, RowChosen, RowMoved
 from ..widgets.choice_line import ChoiceLine, Option
@@ -18,11 +19,13 @@ from ..widgets.prompt import Prompt
 from ..widgets.table_model import Column, TableModel
 from .place import PlaceScreen, place_bindings
 
-SETTINGS = {
+SETTINGS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "theme": ("theme", THEMES, "at once"),
     "rate": ("looks a second while a job runs", RATES, "at once; fewer for a slow line"),
     "colors": ("colours", COLORS, "at the next start; --colors goes before it"),
     "glyphs": ("signs of curves", GLYPHS, "at the next start; --glyphs goes before it"),
+    "jobs": ("jobs of a search", (), "threads that the form begins with; empty: all cores but one"),
+    "memory": ("memory of a search", (), "as 2G, for activations; empty: a quarter of the machine's"),
 }
 
 
@@ -66,7 +69,10 @@ class SettingsScreen(PlaceScreen):
 
     def _load(self) -> None:
         config = self.deck.config
-        rows = [(title, str(getattr(config, name)), about) for name, (title, _, about) in SETTINGS.items()]
+        rows = [
+            (title, str(getattr(config, name)) or "usual", about)
+            for name, (title, _, about) in SETTINGS.items()
+        ]
         for name, key in rebindable().items():
             rows.append((f"{AREAS[key.area]}: {key.title}", config.keys.get(name) or key.display, key.detail))
         columns: dict[str, list[object]] = {
@@ -80,7 +86,9 @@ class SettingsScreen(PlaceScreen):
     def on_row_chosen(self, event: RowChosen) -> None:
         """Choose a value, or type a key."""
         name = self.names[event.row]
-        if name in SETTINGS:
+        if name in TYPED:
+            self.query_one(Prompt).ask(name, SETTINGS[name][0], str(getattr(self.deck.config, name)))
+        elif name in SETTINGS:
             title, values, _ = SETTINGS[name]
             options = [Option(str(place), value, value) for place, value in enumerate(values, 1)]
             self.query_one("#status").display = False
@@ -99,6 +107,9 @@ class SettingsScreen(PlaceScreen):
         """Keep the key, unless it is taken or belongs to multiplexers."""
         if not event.kept:
             return
+        if event.purpose in TYPED:
+            self._type(event.purpose, event.text.strip())
+            return
         key, name = event.text.strip(), event.purpose
         keys = {other: one for other, one in self.deck.config.keys.items() if other != name}
         wrong = clash(name, key, keys) if key else ""
@@ -108,10 +119,18 @@ class SettingsScreen(PlaceScreen):
         self.deck.configure(replace(self.deck.config, keys={**keys, **({name: key} if key else {})}))
         self._write(f"{rebindable()[name].title}: {key or rebindable()[name].display}")
 
+    def _type(self, name: str, text: str) -> None:
+        """Keep what was typed, if it means something."""
+        check, wanted = TYPED[name]
+        if text and not check(text):
+            self.say(f"{text} is not {wanted}", "bad")
+        else:
+            self._keep(name, text)
+
     def _keep(self, name: str, value: str) -> None:
         changed = {name: value}
         self.deck.configure(replace(self.deck.config, **changed))  # type: ignore[arg-type]
-        self._write(f"{SETTINGS[name][0]}: {value}")
+        self._write(f"{SETTINGS[name][0]}: {value or 'usual'}")
 
     def _write(self, said: str) -> None:
         self._load()

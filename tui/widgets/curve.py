@@ -1,7 +1,8 @@
-"""Similarity against the number of float layers, with the target, on the braille canvas."""
+"""Similarity against what it costs (float layers, or time on the chip), with the target, on the braille canvas."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from .. import figures
@@ -9,20 +10,46 @@ from .canvas import Canvas, Grid
 
 LEFT = 9  # cells of the axis on the left
 
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The axis below: where it begins, how its ends are written, what it counts; *whole*: in steps of one."""
+
+    title: str
+    start: float = 0.0
+    show: Callable[[float], str] = "{:.0f}".format
+    whole: bool = True
+
+
+LAYERS = Axis("float layers")
+TIME = Axis("x the time of int8", 1.0, "{:.2f}".format, whole=False)
+
 
 class Curve(Canvas):
-    """Points of a search; the best so far at each number of float layers is joined."""
+    """Points of a search; the best so far at each cost is joined, the chosen one is lit."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._points: tuple[tuple[int, float], ...] = ()
+        self._points: tuple[Place, ...] = ()
         self._target: float | None = None
         self._empty = ""
+        self._axis = LAYERS
+        self._chosen: Place | None = None
 
-    def set_points(self, points: Sequence[tuple[int, float]], target: float | None, empty: str = "") -> None:
-        """Show points (float layers, cos) and the wanted cos; *empty* is said when there are none."""
-        self._points, self._target, self._empty = tuple(points), target, empty
+    def set_points(
+        self, points: Sequence[Place], target: float | None, empty: str = "", axis: Axis = LAYERS
+    ) -> None:
+        """Show points (cost, cos) and the wanted cos; *empty* is said when there are none."""
+        self._points, self._target, self._empty, self._axis = tuple(points), target, empty, axis
         self._draw()
+
+    def choose(self, point: Place | None) -> None:
+        """Light one of the points."""
+        if point != self._chosen:
+            self._chosen = point
+            self._draw()
 
     def on_resize(self) -> None:
         """Draw for the new size."""
@@ -36,7 +63,7 @@ class Curve(Canvas):
         if not self._points:
             write(grid, max(0, (width - len(self._empty)) // 2), height // 2, self._empty, "muted")
         else:
-            draw(grid, self._points, self._target, self.glyphs.rule)
+            draw(grid, self._points, self._target, self.glyphs.rule, self._axis, self._chosen)
         self.show(grid)
 
 
@@ -46,38 +73,73 @@ def steps(low: float, high: float) -> tuple[float, float]:
     return math.floor(low / size) * size, math.ceil(high / size) * size
 
 
-def draw(grid: Grid, points: Sequence[tuple[int, float]], target: float | None, rule: str) -> None:
+def draw(
+    grid: Grid,
+    points: Sequence[Place],
+    target: float | None,
+    rule: str,
+    axis: Axis = LAYERS,
+    chosen: Place | None = None,
+) -> None:
     """Axis, target line, points, and the line of the best so far."""
     body, wide, high = grid.height - 2, grid.raster.wide, grid.raster.high
     values = [cos for _, cos in points] + ([target] if target is not None else [])
     low, top = steps(min(values), max(values))
     top = max(top, low + 1e-9)
-    most = max(1, *(count for count, _ in points))
+    most = _end(axis, max(cost for cost, _ in points))
     columns, rows = (grid.width - LEFT) * wide - 1, body * high - 1
 
-    def place(count: float, cos: float) -> tuple[int, int]:
-        x = LEFT * wide + round(count / most * columns)
+    def place(cost: float, cos: float) -> tuple[int, int]:
+        x = LEFT * wide + round((cost - axis.start) / (most - axis.start) * columns)
         return x, round((top - cos) / (top - low) * rows)
 
-    best: dict[int, float] = {}
-    for count, cos in points:
-        x, y = place(count, cos)
+    best: dict[float, float] = {}
+    for cost, cos in points:
+        x, y = place(cost, cos)
         for step in range(2):
             grid.dot(x + step, y)
-        best[count] = max(cos, best.get(count, -1.0))
-    _joined(grid, [place(count, cos) for count, cos in sorted(best.items())])
+        best[cost] = max(cos, best.get(cost, -1.0))
+    _joined(grid, [place(cost, cos) for cost, cos in _front(best)])
     if target is not None:
-        y = place(0, target)[1] // high
+        y = place(axis.start, target)[1] // high
         for x in range(LEFT, grid.width):
             if grid.empty(x, y):
                 grid.write(x, y, rule, "accent")
-        write(grid, LEFT + 1, max(0, y - 1), "target", "accent")
+        write(grid, LEFT + 1, y - 1 if y else y + 1, "target", "accent")
     for x in range(LEFT, grid.width):
         grid.write(x, body, rule, "muted")
+    if chosen in points:
+        _light(grid, *place(*chosen), body)
     write(grid, 0, 0, figures.cosine(top), "muted")
     write(grid, 0, body - 1, figures.cosine(low), "muted")
-    write(grid, LEFT, body + 1, "0 float layers", "muted")
-    write(grid, grid.width - len(str(most)), body + 1, str(most), "muted")
+    write(grid, LEFT, body + 1, f"{axis.show(axis.start)} {axis.title}", "muted")
+    end = axis.show(most)
+    write(grid, grid.width - len(end), body + 1, end, "muted")
+
+
+def _end(axis: Axis, most: float) -> float:
+    """The right end: a whole number, or one in round steps, so that it seldom moves."""
+    if axis.whole:
+        return max(axis.start + 1, most)
+    return max(axis.start + 0.05, math.ceil(most * 20) / 20)
+
+
+def _front(best: dict[float, float]) -> list[Place]:
+    """The points that no cheaper one beats, by cost."""
+    found: list[Place] = []
+    for cost in sorted(best):
+        if not found or best[cost] > found[-1][1]:
+            found.append((cost, best[cost]))
+    return found
+
+
+def _light(grid: Grid, x: int, y: int, body: int) -> None:
+    """The cell of the chosen point, and a mark on the axis below it."""
+    column, row = x // grid.raster.wide, y // grid.raster.high
+    for beside in (column, column + 1):
+        if 0 <= beside < grid.width and row < body:
+            grid.tint(beside, row, "good")
+    grid.write(min(column, grid.width - 1), body, "^", "good")
 
 
 def _joined(grid: Grid, places: Sequence[tuple[int, int]]) -> None:

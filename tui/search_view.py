@@ -1,0 +1,174 @@
+"""What the search screen reads of a session: searches with their trials, rankings and plans; sqlite3 only."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..sessions.packing import unpack
+from ..sessions.proposals import plan_text
+from .reader import SessionReader
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPoint:
+    """A whole plan that a search tried. *cost*: its time on the chip, all int8 = 1; *key*: of its trial."""
+
+    floats: int
+    cos: float
+    cost: float | None = None
+    key: str = ""
+    plan: str = ""  # its JSON, where it is known without asking for the key
+
+    @property
+    def known(self) -> bool:
+        """Whether its plan can be taken."""
+        return bool(self.key or self.plan)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedLayer:
+    """A layer, the cos that it costs alone in int8, and the method that costs least."""
+
+    layer: str
+    op: str
+    loss: float
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search: what it looks for, what it tried, what it found."""
+
+    job: int
+    kind: str
+    strategy: str
+    target: float | None
+    trials: int
+    failed: int
+    best_cos: float | None
+    best_floats: int | None
+    points: tuple[SearchPoint, ...]
+    ranking: tuple[RankedLayer, ...]
+    reason: str
+
+    @property
+    def best(self) -> int | None:
+        """The place among the points of the best plan so far."""
+        wanted = self.best_floats, self.best_cos
+        return next((at for at, one in enumerate(self.points) if (one.floats, one.cos) == wanted), None)
+
+
+def search(reader: SessionReader, job: int) -> SearchView | None:
+    """A search by its job; points and ranking are those of its outcome, or of its trials while it runs."""
+    wanted = reader.one("SELECT spec FROM job WHERE id = ? AND kind = 'search'", job)
+    if wanted is None:
+        return None
+    spec: dict[str, Any] = json.loads(wanted[0])
+    row: Any = (
+        reader.one("SELECT target, best, cos, float_layers, reason, outcome FROM search WHERE job = ?", job)
+        or (None,) * 6
+    )
+    count, failed = reader.one(
+        "SELECT count(*), coalesce(sum(error IS NOT NULL), 0) FROM trial WHERE job = ?", job
+    )
+    outcome: dict[str, Any] = unpack(row[5]) if row[5] else {}
+    points = _curve(outcome) or _tried(reader, job)
+    return SearchView(
+        job=job,
+        kind=str(spec.get("kind", "")),
+        strategy=str(spec.get("strategy", "")),
+        target=row[0] if row[0] is not None else spec.get("expected_cos"),
+        trials=count,
+        failed=failed,
+        best_cos=row[2],
+        best_floats=row[3],
+        points=_with_best(points, row[3], row[2], outcome, row[1]),
+        ranking=_ranked(outcome) or _judged(reader, job),
+        reason=row[4] or "",
+    )
+
+
+def _curve(outcome: dict[str, Any]) -> list[SearchPoint]:
+    """The points of a search that has ended, by their number of float layers."""
+    curve: list[Any] = outcome.get("curve", [])
+    costs: list[float | None] = outcome.get("costs") or [None] * len(curve)
+    found = {
+        (one[0], one[1]): SearchPoint(one[0], one[1], cost, plan=one[2])
+        for one, cost in zip(curve, costs, strict=True)
+    }
+    return [found[key] for key in sorted(found)]
+
+
+def _tried(reader: SessionReader, job: int) -> list[SearchPoint]:
+    """The plans that a running search tried, in the order in which they came: a new one moves no other."""
+    rows = reader.rows(
+        "SELECT t.float_layers, t.cos, p.cost, p.body IS NOT NULL, t.key, min(t.position) FROM trial t"
+        " LEFT JOIN tried p ON p.key = t.key WHERE t.job = ? AND t.float_layers IS NOT NULL AND t.cos IS NOT NULL"
+        " AND (p.key IS NULL OR p.body IS NOT NULL) GROUP BY t.float_layers, t.cos ORDER BY min(t.position)",
+        job,
+    )
+    return [SearchPoint(row[0], row[1], row[2], row[4] if row[3] else "") for row in rows]
+
+
+def _with_best(
+    points: list[SearchPoint], floats: int | None, cos: float | None, outcome: dict[str, Any], best: Any
+) -> tuple[SearchPoint, ...]:
+    """The best plan of a session that was made before trials kept theirs."""
+    if floats is None or cos is None:
+        return tuple(points)
+    text = str(outcome.get("plan") or (unpack(best).get("plan", "") if best else ""))
+    place = next((at for at, one in enumerate(points) if (one.floats, one.cos) == (floats, cos)), None)
+    if place is None:
+        return (*points, SearchPoint(floats, cos, plan=text))
+    old = points[place]
+    if not old.known:
+        points[place] = SearchPoint(floats, cos, old.cost, plan=text)
+    return tuple(points)
+
+
+def _ranked(outcome: dict[str, Any]) -> tuple[RankedLayer, ...]:
+    return tuple(
+        RankedLayer(one[0], one[1], one[2], one[3] if len(one) > 3 else "")
+        for one in outcome.get("ranking", ())
+    )
+
+
+def _judged(reader: SessionReader, job: int) -> tuple[RankedLayer, ...]:
+    """The layers that were judged so far, the most costly first, each by its best method's last figure."""
+    rows = reader.rows(
+        "SELECT p.layer, p.method, t.cos, l.op FROM trial t JOIN tried p ON p.key = t.key"
+        " LEFT JOIN layer l ON l.name = p.layer WHERE t.job = ? AND p.layer <> '' AND t.cos IS NOT NULL"
+        " ORDER BY t.position",
+        job,
+    )
+    found: dict[str, dict[str, RankedLayer]] = {}
+    for layer, method, cos, op in rows:
+        found.setdefault(layer, {})[method] = RankedLayer(layer, op or "", 1 - cos, method or "")
+    least = [min(by.values(), key=lambda one: one.loss) for by in found.values()]
+    return tuple(sorted(least, key=lambda one: -one.loss))
+
+
+def plan_of(reader: SessionReader, point: SearchPoint) -> str:
+    """The plan of a point as JSON; empty when the session does not hold it."""
+    if point.plan:
+        return point.plan
+
+    def find(key: str) -> bytes | None:
+        row = reader.one("SELECT body FROM tried WHERE key = ?", key)
+        return row[0] if row else None
+
+    blob = find(point.key) if point.key else None
+    return plan_text(blob, find) if blob else ""
+
+
+def searches(reader: SessionReader) -> tuple[tuple[int, str, str], ...]:
+    """The session's searches, newest first: job, title, state."""
+    rows = reader.rows("SELECT id, title, state FROM job WHERE kind = 'search' ORDER BY id DESC")
+    return tuple((row[0], row[1], row[2]) for row in rows)
+
+
+def last_spec(reader: SessionReader) -> dict[str, Any]:
+    """What the newest search was asked for."""
+    row = reader.one("SELECT spec FROM job WHERE kind = 'search' ORDER BY id DESC LIMIT 1")
+    found: dict[str, Any] = json.loads(row[0]) if row else {}
+    return found
