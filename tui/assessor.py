@@ -1,30 +1,33 @@
 """The process beside the screen that scores and predicts plans: ``python -m quantdeck.tui.assessor SESSION``.
 
 It holds the network, its samples and the noise ledger, so that an edit is predicted at once and confirmed in the
-time of a run. It reads numbers of plans from standard input, one a line, and answers with JSON lines; the newest
-plan is the only one that counts. Scores go into the session. It ends with its standard input.
+time of a run, and a layer that is looked at is explained. It reads questions (asked.py) from standard input, one a
+line, and answers with JSON lines; the newest plan and the newest layer are the only ones that count. Scores go into
+the session. It ends with its standard input.
 """
 
 import json
 import os
-import queue
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
+from .asked import Asked, Question
 
 if TYPE_CHECKING:
+    from ..engine.hw.cost import CostModel
     from ..engine.mix.ledger import Ledger
     from ..engine.mix.trial import Result, Trial
     from ..engine.plan import Plan
-    from ..engine.run.score import Score
+    from ..engine.run.score import LayerScore, Score
+    from ..sessions.reasons import Reasons
 
 NICE = 10
-END = -1  # in place of a plan's number
 GRACE = 10.0  # seconds for the end
 CHUNK = 4  # trials of the ledger between two looks at what is asked
 
@@ -36,7 +39,7 @@ class Superseded(Exception):
 class Assessor:
     """One session's network."""
 
-    def __init__(self, path: Path, asked: "queue.Queue[int]") -> None:
+    def __init__(self, path: Path, asked: Asked) -> None:
         from ..engine.run.evaluator import Evaluator
         from ..engine.run.trials.evaluator import TrialEvaluator
         from ..sessions.journal import Journal, Scope
@@ -58,17 +61,27 @@ class Assessor:
         self._found: list[Result] = []
         self._tried = ""  # thresholds whose ledger is being measured, or cannot be
         self._anchors: list[tuple[Plan, Score]] = []
+        self._current: tuple[int, Plan] | None = None
+        self._figures: Mapping[str, LayerScore] = {}  # of the current plan
+        self._looked: str | None = None  # the layer that is looked at
+        self._reasons: Reasons | None = None
+        self._found_out = False  # whether more is known than the reasons were made of
+
+    def answer(self, question: Question) -> None:
+        """Answer a question."""
+        if question.layer is None:
+            self.assess(question.plan)
+        else:
+            self.look(question.plan, question.layer)
 
     def assess(self, number: int) -> None:
         """Predict, score at the outputs, then at every layer; each is told or stored as soon as it is known."""
         from ..engine.mix.trial import Failure, Trial
-        from ..sessions.records import get_plan, put_layer_scores, put_score
+        from ..sessions.records import put_score
 
-        found = get_plan(self._session, number)
-        if found is None:
+        plan = self._turn_to(number)
+        if plan is None:
             return
-        plan = found[1]
-        self._current = (number, plan)
         self._predict(number, plan)
         tell(number, "checking")
         (score,) = self._trials([Trial(plan)])
@@ -78,8 +91,68 @@ class Assessor:
         self._learn(plan, score)
         tell(number, "scored")
         if self._session.row("SELECT 1 FROM layer_score WHERE plan = ? LIMIT 1", number) is None:
-            put_layer_scores(self._session, number, self._layers.layer_scores(plan, self._progress))
+            self._score_layers(number, plan)
         tell(number, "checked")
+
+    def look(self, number: int, layer: str) -> None:
+        """Tell what is known of a layer under a plan, and again with its samples once they are."""
+        plan = self._turn_to(number)
+        if plan is None or layer not in self._graph.by_name:
+            return
+        self._looked = layer
+        self._show(number, plan)
+        if not self._figures:
+            self._score_layers(number, plan)
+            self._show(number, plan)
+
+    def _turn_to(self, number: int) -> "Plan | None":
+        """Make a plan of the session the one that everything is about."""
+        from ..sessions.records import get_plan
+
+        if self._current is None or self._current[0] != number:
+            found = get_plan(self._session, number)
+            if found is None:
+                return None
+            self._current, self._figures = found, {}
+        return self._current[1]
+
+    def _score_layers(self, number: int, plan: "Plan") -> None:
+        from ..sessions.records import put_layer_scores
+
+        scores = self._layers.layer_scores(plan, self._progress)
+        self._figures, self._found_out = {one.layer: one for one in scores}, True
+        if self._session.row("SELECT 1 FROM layer_score WHERE plan = ? LIMIT 1", number) is None:
+            put_layer_scores(self._session, number, scores)
+
+    def _show(self, number: int, plan: "Plan") -> None:
+        from .closeup import closeup, worst_samples
+
+        layer = self._graph.by_name[self._looked or ""]
+        figures = self._figures.get(layer.name)
+        names = [self._samples.label(index) for index in range(len(self._samples))]
+        worst = worst_samples(names, figures.accumulated) if figures is not None else None
+        tell(number, "layer", insight=closeup(number, layer, self._why(plan), worst).to_dict())
+
+    def _why(self, plan: "Plan") -> "Reasons":
+        """The evidence about a plan, gathered once for it and for what the ledger knows by then."""
+        from ..sessions.reasons import Reasons
+
+        if self._reasons is None or self._reasons.evidence.plan != plan or self._found_out:
+            self._reasons = Reasons.of(self._session, plan, graph=self._graph, ledger=self._ledger_of(plan))
+            self._found_out = False
+        return self._reasons
+
+    @cached_property
+    def _costs(self) -> "CostModel | None":
+        """What plans cost on the session's chip; None for a chip without rates."""
+        from ..engine.hw.cost import CostModel
+
+        assert self._current is not None
+        plan = self._current[1]
+        try:
+            return CostModel(self._graph, self._layers.lower(replace(plan, modes={})), plan.fp_type)
+        except QuantdeckError:
+            return None
 
     def close(self) -> None:
         """Put everything into the session's main file and let it go."""
@@ -87,7 +160,7 @@ class Assessor:
         self._session.close()
 
     def _progress(self, _done: int, _total: int) -> None:
-        if not self._asked.empty():
+        if self._asked.newer:
             raise Superseded
 
     # the ledger, measured while nothing is asked
@@ -97,6 +170,8 @@ class Assessor:
         from ..engine.mix.ledger_measure import Measuring, measure, thresholds_digest
         from ..engine.plan import Mode
 
+        if self._current is None:
+            return False
         number, plan = self._current
         wanted = thresholds_digest(plan)
         if self._ledger is not None and self._ledger.thresholds == wanted:
@@ -117,6 +192,9 @@ class Assessor:
                 self._measuring, self._ledger = None, stop.value
                 self._teach()
                 self._gains(number, plan)
+                self._predict(number, plan)
+                if self._looked is not None:
+                    self._show(number, plan)
         return True
 
     def _results(self, trials: "Sequence[Trial]") -> "list[Result]":
@@ -133,41 +211,64 @@ class Assessor:
 
     def _learn(self, plan: "Plan", score: "Score") -> None:
         self._anchors = [*[pair for pair in self._anchors if pair[0] != plan][-20:], (plan, score)]
-        if self._ledger is not None:
+        if self._ledger is not None and self._current is not None:
             self._teach()
             self._gains(*self._current)
 
     def _teach(self) -> None:
         assert self._ledger is not None
+        self._found_out = True
         for plan, score in self._anchors:
             if replace(plan, modes={}).digest == self._ledger.thresholds:
                 self._ledger = self._ledger.with_anchor(plan, score)
 
+    def _ledger_of(self, plan: "Plan") -> "Ledger | None":
+        """The ledger if it is that of the plan's thresholds."""
+        known = self._ledger is not None and self._ledger.thresholds == replace(plan, modes={}).digest
+        return self._ledger if known else None
+
     def _predict(self, number: int, plan: "Plan") -> None:
-        if self._ledger is not None and self._ledger.thresholds == replace(plan, modes={}).digest:
-            found = self._ledger.predict(plan)
+        """The plan's cost, and its figures where the ledger knows its thresholds."""
+        costs = self._costs
+        if costs is not None:
+            base, found = costs.seconds(()), costs.plan(tuple(plan.modes))
+            total = found.seconds or 1.0
+            shares = {one.layer: one.seconds / total for one in found.layers}
+            tell(number, "cost", seconds=found.seconds, ratio=found.seconds / (base or 1.0), shares=shares)
+        ledger = self._ledger_of(plan)
+        if ledger is not None:
+            found_by = ledger.predict(plan)
             tell(
-                number, "predicted", sqnr=found.sqnr, low=found.low, high=found.high, cos=found.cosine,
-                cos_low=found.worst.cosine_low, cos_high=found.worst.cosine_high,
+                number, "predicted", sqnr=found_by.sqnr, low=found_by.low, high=found_by.high,
+                cos=found_by.cosine, cos_low=found_by.worst.cosine_low, cos_high=found_by.worst.cosine_high,
             )  # fmt: skip
 
     def _gains(self, number: int, plan: "Plan") -> None:
-        """What each layer would gain, alone, in the other mode: dB at the worst output, with its error."""
-        assert self._ledger is not None
-        floats = self._ledger.map.restricted(plan.modes)
-        now = self._ledger.predict_floats(floats).sqnr
+        """What each layer alone makes of the worst output, and would gain in the other mode: dB with its error."""
+        from .closeup import output_noise
+
+        ledger = self._ledger_of(plan)
+        if ledger is None:
+            return
+        floats = ledger.map.restricted(plan.modes)
+        now = ledger.predict_floats(floats).sqnr
         gains: dict[str, list[float]] = {}
-        for name in self._ledger.map.names:
-            if not self._asked.empty():
+        for name in ledger.map.names:
+            if self._asked.newer:
                 return
-            then = self._ledger.predict_floats(floats ^ {name})
+            then = ledger.predict_floats(floats ^ {name})
             gains[name] = [then.sqnr - now, (then.high - then.low) / 2]
-        tell(number, "gains", gains=gains)
+        tell(number, "gains", gains=gains, outputs=output_noise(ledger))
 
 
 def tell(number: int, state: str, **values: Any) -> None:
     """One answer."""
     print(json.dumps({"plan": number, "state": state, **values}), file=_ANSWERS, flush=True)
+
+
+def failed(question: Question, said: str) -> None:
+    """Why a question has no answer; a layer that cannot be looked at says nothing about its plan."""
+    tell(question.plan, "failed" if question.layer is None else "unseen", said=said)
 
 
 _ANSWERS = sys.stdout
@@ -177,35 +278,30 @@ def main(arguments: list[str]) -> int:
     """Serve until standard input ends."""
     if hasattr(os, "nice"):
         os.nice(NICE)
-    asked: queue.Queue[int] = queue.Queue()
+    asked = Asked()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
     assessor: Assessor | None = None
-    number = asked.get()
-    while True:
-        while not asked.empty() and number != END:
-            number = asked.get()
-        if number == END:
-            if assessor is not None:
-                assessor.close()
-            return 0
+    while (question := asked.take()) is not None:
         try:
             assessor = assessor or Assessor(Path(arguments[0]), asked)
-            assessor.assess(number)
-            while asked.empty() and assessor.idle():
+            assessor.answer(question)
+            while not asked.waiting and assessor.idle():
                 pass
         except Superseded:
             pass
         except QuantdeckError as error:
-            tell(number, "failed", said=str(error))
+            failed(question, str(error))
         except Exception as error:
-            tell(number, "failed", said=f"a fault of the program ({type(error).__name__}: {error})")
-        number = asked.get()
+            failed(question, f"a fault of the program ({type(error).__name__}: {error})")
+    if assessor is not None:
+        assessor.close()
+    return 0
 
 
-def _listen(asked: "queue.Queue[int]") -> None:
+def _listen(asked: Asked) -> None:
     for line in sys.stdin:
-        asked.put(int(line))
-    asked.put(END)
+        asked.put(Question.from_line(line))
+    asked.close()
     threading.Timer(GRACE, os._exit, (0,)).start()
 
 

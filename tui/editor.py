@@ -91,6 +91,10 @@ class Editor:
         found = self.session.rows("SELECT tensor, value, min, max FROM threshold WHERE method = ?", method)
         return {row[0]: Threshold(row[1], row[2], row[3], method) for row in found if row[0] in wanted}
 
+    def set_row(self, tensor: str, row: tuple[float, float, float], method: str, label: str) -> int:
+        """Give a tensor a threshold with its range: value, min, max."""
+        return self.apply(self.plan().with_thresholds({tensor: Threshold(*row, method)}), label)
+
     def set_threshold(self, layers: Iterable[str], tensors: Iterable[str], text: str) -> int:
         """Give tensors a threshold as it was typed."""
         value = typed_threshold(text)

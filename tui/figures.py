@@ -79,6 +79,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def milliseconds(seconds: float) -> str:
+    """A short time with three significant digits."""
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} us"
+
+
 def number(text: str) -> int | None:
     """A whole number typed by the user, or None."""
     stripped = text.strip()

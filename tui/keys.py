@@ -32,6 +32,7 @@ AREAS = {
     "start": "Sessions",
     "place": "The screens of a session",
     "layers": "Layers",
+    "detail": "In the detail of a layer",
     "flow": "Flow",
     "search": "Search",
     "search_form": "New search",
@@ -183,6 +184,27 @@ KEYS: tuple[Key, ...] = (
     Key("layers", "L,shift+l", "log", "Log", "The log of the newest job", 0, "L"),
     Key("layers", "r", "reload", "Read again", "Read the whole session again and sort anew", 0),
     Key("layers", "escape", "back", "Back", "Close the detail, then the filter, then the session", 8, "Esc"),
+    Key("layers", "a", "repair('0')", "Best repair", "Apply the first repair of the detail", 0),
+    Key("layers", "d", "repair('1')", "Second repair", "Apply the second repair of the detail", 0),
+    Key("layers", "v", "repair('2')", "Third repair", "Apply the third repair of the detail", 0),
+    Key("layers", "z", "repair('3')", "Fourth repair", "Apply the fourth repair of the detail", 0),
+    Key(
+        "layers",
+        "tab",
+        "other_part",
+        "Table/detail",
+        "Give the keys to the detail, or back to the table",
+        0,
+        "Tab",
+    ),
+    Key("detail", "up,k", "up", "Up", "One line up", 0, "up k"),
+    Key("detail", "down,j", "down", "Down", "One line down", 0, "down j"),
+    Key("detail", "pageup", "page_up", "Page up", "One page up", 0, "PgUp"),
+    Key("detail", "pagedown", "page_down", "Page down", "One page down", 0, "PgDn"),
+    Key("detail", "home,g", "first", "Beginning", "The first line", 0, "Home g"),
+    Key("detail", "end,G,shift+g", "last", "End", "The last line", 0, "End G"),
+    Key("detail", "left,h", "step('-1')", "Layer above", "The layer above in the table", 0, "left h"),
+    Key("detail", "right,l", "step('1')", "Layer below", "The layer below in the table", 0, "right l"),
     Key("flow", "enter", "choose", "Run", "Run the stage, or open its form", 1, "Enter"),
     Key("flow", "L,shift+l", "log", "Log", "The log of the newest job", 2, "L"),
     Key("flow", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
@@ -244,6 +266,9 @@ KEYS: tuple[Key, ...] = (
     Key("help", "escape", "back", "Back", "Back", 1, "Esc"),
 )
 
+REPAIR_KEYS = ("a", "d", "v", "z")
+"""The keys of the repairs, as the detail names them."""
+
 SHOWN_ONLY = {"none"}
 """Actions that a widget below takes itself; they stand in help only."""
 
@@ -295,6 +320,8 @@ def together(area: str, other: str) -> bool:
     """Whether the keys of two areas hold at the same time."""
     if area == other or "app" in (area, other):
         return True
+    if "detail" in (area, other):
+        return bool({area, other} & {"layers", "place"})
     if "table" in (area, other):
         return not {area, other} & {"form", "calibrate", "search_form", "picker"}
     return "place" in (area, other) and bool({area, other} & set(PLACED))

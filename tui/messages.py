@@ -30,6 +30,13 @@ class RowChosen(Message):
 
 
 @dataclass
+class LayerStep(Message):
+    """Show the layer *step* rows further in the table."""
+
+    step: int
+
+
+@dataclass
 class SortAsked(Message):
     """Sort by the column under the column cursor."""
 

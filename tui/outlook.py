@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .insight import Insight
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """State of the newest question: "" nothing asked, checking, scored, checked, failed.
 
-    sqnr, low, high: predicted, in dB, with a 90 % interval. gains: by layer, predicted dB and its error when the
-    layer alone changes between int8 and float.
+    sqnr, low, high, cos: predicted; in dB with a 90 % interval, and the raw cosine. cost: predicted seconds of one
+    sample on the chip; ratio: over those of all int8; shares: each layer's part. gains: by layer, predicted dB and its
+    error when the layer alone changes between int8 and float. outputs: by layer, SQNR in dB at the worst output with
+    nothing but this layer in int8. insight: the close-up of the layer that is looked at; unseen: why there is none.
     """
 
     plan: int | None = None
@@ -18,8 +22,21 @@ class Outlook:
     sqnr: float | None = None
     low: float | None = None
     high: float | None = None
+    cos: float | None = None
     said: str = ""
+    cost: float | None = None
+    ratio: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict[str, float])
     gains: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    outputs: Mapping[str, float] = field(default_factory=dict[str, float])
+    insight: Insight | None = None
+    unseen: str = ""
+
+    def asking(self, plan: int, state: str = "checking") -> "Outlook":
+        """The outlook when *plan* is asked about: of another one only layers' figures stay, as a first guess."""
+        if plan == self.plan:
+            return replace(self, state=state, said="")
+        return Outlook(plan, state, gains=self.gains, outputs=self.outputs, shares=self.shares)
 
     def after(self, answer: Mapping[str, Any]) -> "Outlook":
         """The outlook after one more answer; answers about other plans say nothing."""
@@ -27,7 +44,16 @@ class Outlook:
             return self
         state = str(answer.get("state", ""))
         if state == "predicted":
-            return replace(self, sqnr=answer["sqnr"], low=answer["low"], high=answer["high"])
+            return replace(
+                self, sqnr=answer["sqnr"], low=answer["low"], high=answer["high"], cos=answer.get("cos")
+            )
+        if state == "cost":
+            return replace(self, cost=answer["seconds"], ratio=answer["ratio"], shares=dict(answer["shares"]))
         if state == "gains":
-            return replace(self, gains={name: (pair[0], pair[1]) for name, pair in answer["gains"].items()})
+            gains = {name: (pair[0], pair[1]) for name, pair in answer["gains"].items()}
+            return replace(self, gains=gains, outputs=dict(answer.get("outputs", {})))
+        if state == "layer":
+            return replace(self, insight=Insight.from_dict(answer["insight"]), unseen="")
+        if state == "unseen":
+            return replace(self, unseen=str(answer.get("said", "")))
         return replace(self, state=state, said=str(answer.get("said", "")))

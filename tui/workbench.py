@@ -332,22 +332,35 @@ class Workbench(App[None]):
 
     def assess(self) -> None:
         """Have the current plan predicted and, where its figures are stale, scored."""
-        view = self.view
-        if (
-            view is None
-            or view.plan is None
-            or not self._assesses
-            or self.feed is None
-            or self.feed.reader.frozen
-        ):
-            return
+        plan = self._assessable
+        if plan is not None:
+            self.outlook = self.outlook.asking(plan)
+            self._assessor().ask(plan)
+            self._redraw_bars()
+
+    def look_at(self, layer: str) -> bool:
+        """Have a layer explained under the current plan; whether anybody can."""
+        plan = self._assessable
+        if plan is None:
+            return False
+        if self.outlook.plan != plan:
+            self.outlook = self.outlook.asking(plan, "")
+        self._assessor().ask(plan, layer)
+        return True
+
+    @property
+    def _assessable(self) -> int | None:
+        """The current plan's number where a process may say something about it."""
+        allowed = self._assesses and self.feed is not None and not self.feed.reader.frozen
+        return self.view.plan if allowed and self.view is not None else None
+
+    def _assessor(self) -> "Assess":
         if self._assess is None:
             from .assess import Assess
 
-            self._assess = Assess(view.path, self._answer)
-        self.outlook = Outlook(view.plan, "checking", gains=self.outlook.gains)
-        self._assess.ask(view.plan)
-        self._redraw_bars()
+            assert self.feed is not None
+            self._assess = Assess(self.feed.view.path, self._answer)
+        return self._assess
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
         """From the thread that listens to the assessing process."""
@@ -358,12 +371,11 @@ class Workbench(App[None]):
         outlook = self.outlook.after(event.answer)
         if outlook == self.outlook:
             return
-        gained, self.outlook = outlook.gains != self.outlook.gains, outlook
+        before, self.outlook = self.outlook, outlook
         self._redraw_bars()
-        if gained:
-            for screen in self.screen_stack:
-                if isinstance(screen, LayersScreen):
-                    screen.show_gains()
+        for screen in self.screen_stack:
+            if isinstance(screen, LayersScreen):
+                screen.show_outlook(before)
 
     def _redraw_bars(self) -> None:
         if isinstance(self.screen, DeckScreen):

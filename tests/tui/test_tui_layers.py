@@ -7,7 +7,6 @@ from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.screens.log import LogScreen
 from quantdeck.tui.screens.start import StartScreen
 from quantdeck.tui.widgets.detail import DetailPane
-from quantdeck.tui.widgets.histogram import Histogram
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.widgets.painted import Lines
 from quantdeck.tui.workbench import Workbench
@@ -122,11 +121,17 @@ async def test_on_a_small_screen_the_detail_takes_the_tables_place(stored: Path,
         await pilot.pause(0.05)
         assert app.screen.query_one(DetailPane).display
         assert not table(app).display
-        facts = said(app, "facts")
-        assert "1x96x112x112" in facts
-        assert "in the plan" in facts
-        assert "kl_tune" in facts
-        assert "features.0/depthwise/Clip_output_0_Clip" in said(app, "rule")
+        detail = app.screen.query_one(DetailPane)
+        assert detail.has_focus
+        for wanted in ("1x96x112x112", "in the plan", "kl_tune", "from Conv"):
+            assert wanted in detail.text
+        assert "features.0/depthwise/Clip_output_0_Clip" in detail.render_line(0).text
+        await press(pilot, "pagedown")
+        assert detail.top > 0
+        await press(pilot, "right")
+        assert table(app).cursor == 2
+        assert detail.top == 0
+        assert "features.0/project/Conv_output_0_Conv" in detail.render_line(0).text
         await press(pilot, "escape")
         assert table(app).display
         assert table(app).has_focus
@@ -137,16 +142,18 @@ async def test_on_a_large_screen_the_detail_follows_the_cursor(stored: Path, dec
     async with app.run_test(size=L) as pilot:
         await press(pilot, "down", "down", "down")
         await pilot.pause(0.3)
-        assert "features.0/Add_output_0_Add" in said(app, "rule")
-        histogram = app.screen.query_one(Histogram)
-        assert histogram.tensor is not None
-        assert histogram.chosen == "kl_tune"
-        drawn = "\n".join(histogram.render_line(y).text for y in range(histogram.size.height))
+        detail = app.screen.query_one(DetailPane)
+        assert "features.0/Add_output_0_Add" in detail.render_line(0).text
+        drawn = "\n".join(detail.render_line(y).text for y in range(detail.size.height))
+        letters = drawn.partition("activation")[2].splitlines()[8]
         for letter in "Kkmxpgl":
-            assert letter in drawn
-        assert "from Conv" in said(app, "thresholds")
-        await press(pilot, "enter")
-        assert not app.screen.query_one(DetailPane).display
+            assert letter in letters
+        assert "from Conv" in drawn
+        await press(pilot, "tab")
+        assert detail.has_focus
+        await press(pilot, "tab", "enter")
+        assert not detail.display
+        assert table(app).has_focus
 
 
 async def test_changed_figures_come_into_their_cells_and_rows_stay(session: Path, deck: MakeDeck) -> None:
@@ -228,9 +235,7 @@ async def test_a_session_before_any_calibration(tmp_path: Path, deck: MakeDeck) 
         assert "no plan yet" in said(app, "header")
         await press(pilot, "w", "enter")
         await pilot.pause(0.05)
-        assert "no histogram yet" in "".join(
-            app.screen.query_one(Histogram).render_line(y).text for y in range(20)
-        )
+        assert "no histogram yet" in app.screen.query_one(DetailPane).text
 
 
 async def test_too_small_a_screen_shows_one_line_and_q_still_quits(stored: Path, deck: MakeDeck) -> None:

@@ -4,13 +4,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.timer import Timer
+from textual.containers import Container
 
 from ...engine.errors import QuantdeckError
 from ...sessions.faults import explained
 from ..columns import layer_columns
 from ..keys import bindings
 from ..messages import PromptChanged, PromptDone, RowChosen, RowMoved, SessionChanged, SortAsked
+from ..outlook import Outlook
 from ..reach import Wiring
 from ..widgets.cells import Part
 from ..widgets.choice_line import ChoiceLine
@@ -19,13 +20,11 @@ from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.prompt import Prompt, matcher
 from ..widgets.table_model import TableModel
-from .layer_edits import LayerEdits
-
-REST = 0.2  # seconds the cursor rests before the detail follows: moving costs two rows, not a screen
+from .layer_detail import PREDICTED, LayerDetail
 
 
-class LayersScreen(LayerEdits):
-    """The layer table; the detail below it, or in its place on a small screen."""
+class LayersScreen(LayerDetail):
+    """The layer table with the detail of the layer under its cursor."""
 
     AREAS: ClassVar[tuple[str, ...]] = ("place", "layers")
     BINDINGS: ClassVar[list[BindingType]] = bindings("place", "layers")
@@ -40,14 +39,16 @@ class LayersScreen(LayerEdits):
         self._ranks = False  # whether the ranking was asked for and is still to come
         self._told: int | None = None  # the row that the line of state speaks of
         self._said: tuple[int | None, str, str] = (None, "", "")  # at which row, sentence, tone
-        self._rest: Timer | None = None
 
     def body(self) -> ComposeResult:
         """Table, detail, prompt and a line of state."""
-        yield LineTable(
-            layer_columns(self.deck.glyphs), id="layers", empty="No layer matches; Esc shows all."
-        )
-        yield DetailPane(id="detail")
+        with Container(id="parts"):
+            yield LineTable(
+                layer_columns(self.deck.glyphs, ranked=bool(self.deck.outlook.outputs)),
+                id="layers",
+                empty="No layer matches; Esc shows all.",
+            )
+            yield DetailPane(id="detail")
         yield Prompt()
         yield ChoiceLine()
         yield Lines(id="status")
@@ -57,18 +58,6 @@ class LayersScreen(LayerEdits):
         super().on_mount()
         self._load()
         self.table.focus()
-
-    @property
-    def detail(self) -> DetailPane:
-        """The detail pane."""
-        return self.query_one(DetailPane)
-
-    @property
-    def detail_shown(self) -> bool:
-        """Whether the detail can be seen."""
-        if self.has_class("-tall"):
-            return not self.detail.has_class("-closed")
-        return self.detail.has_class("-open")
 
     # what the session tells
 
@@ -88,9 +77,8 @@ class LayersScreen(LayerEdits):
         ordered = before.sorted_by
         self.wiring, self.fixed = layers.wiring, layers.fixed
         self._rows = {str(name): row for row, name in enumerate(layers.columns["name"])}
-        gains = self.deck.outlook.gains
-        columns = {**layers.columns, "gain": [gains.get(str(name)) for name in layers.columns["name"]]}
-        model = TableModel(columns)
+        nothing = [None] * len(self._rows)
+        model = TableModel({**layers.columns, **dict.fromkeys(PREDICTED, nothing)})
         if keep and not resort and before.size == model.size:
             model.arrange_as(before)
             table.load(model, keep=True)
@@ -101,6 +89,7 @@ class LayersScreen(LayerEdits):
                 table.sort(*ordered)
         if keep and row is not None:
             table.go_row(row, place)
+        self._fill_predicted()
         self._draw_status()
         self._show_detail_later()
 
@@ -122,12 +111,10 @@ class LayersScreen(LayerEdits):
             for key, value in figures.items():
                 table.set(row, key, value)
 
-    def show_gains(self) -> None:
-        """What the ledger predicts of each layer."""
-        gains = self.deck.outlook.gains
-        for name, row in self._rows.items():
-            self.table.set(row, "gain", gains.get(name))
-        if self._ranks:
+    def show_outlook(self, before: Outlook) -> None:
+        """What the assessing process has told; a ranking that was waited for."""
+        super().show_outlook(before)
+        if self._ranks and self.deck.outlook.gains:
             self._ranks = False
             self._rank()
 
@@ -164,14 +151,9 @@ class LayersScreen(LayerEdits):
 
     # actions
 
-    def action_detail(self) -> None:
-        """Show or hide the detail."""
-        self.detail.toggle_class("-closed" if self.has_class("-tall") else "-open")
-        self._arrange()
-
     def action_back(self) -> None:
         """Close the detail, then the filter, then the session."""
-        if self.has_class("-short") and self.detail.has_class("-open"):
+        if self.instead and self.detail.has_class("-open"):
             self.detail.remove_class("-open")
             self._arrange()
         elif self.table.marks:
@@ -214,8 +196,8 @@ class LayersScreen(LayerEdits):
         self._draw_status()
 
     def action_worst(self) -> None:
-        """Worst accumulated SQNR first."""
-        self.table.sort("sqnr", False)
+        """Most noise at the outputs first, where that is known; until then the worst accumulated SQNR."""
+        self.table.sort("output" if self.deck.outlook.outputs else "sqnr", False)
         self.table.go(0)
         self._draw_status()
 
@@ -327,37 +309,8 @@ class LayersScreen(LayerEdits):
         self._told = table.row
         self.set_status([parts])
 
-    def _arrange(self) -> None:
-        """On a small screen detail and table take each other's place."""
-        self.table.set_class(self.detail_shown and not self.has_class("-tall"), "-behind")
-        if not self.table.has_class("-behind"):
-            self.table.focus()
-        self.call_after_refresh(self._show_detail)
-
     def on_resize(self, event: "object") -> None:
         """Table and detail by the new size."""
         super().on_resize(event)  # type: ignore[arg-type]
         if self.is_mounted:
             self._arrange()
-
-    def _show_detail_later(self) -> None:
-        if self._rest is not None:
-            self._rest.stop()
-        self._rest = self.set_timer(REST, self._show_detail)
-
-    def _show_detail(self) -> None:
-        feed, table = self.deck.feed, self.table
-        if feed is None or not self.detail_shown:
-            return
-        row = table.row
-        if row is None:
-            self.detail.show(None, {}, self.deck.glyphs)
-            return
-        figures = {key: values[row] for key, values in table.model.values.items()}
-        try:
-            with explained(feed.view.path):
-                layer = feed.reader.layer(str(figures["name"]))
-        except QuantdeckError as error:
-            self.say(str(error), "bad")
-            return
-        self.detail.show(layer, figures, self.deck.glyphs)

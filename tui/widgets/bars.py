@@ -1,7 +1,9 @@
 """The lines around every screen: the session above, the keys below, and one when it is too small."""
 
+from rich.cells import cell_len
+
 from ...engine.text import counted
-from ..figures import STALE, cosine, decibel, duration, share, verdict
+from ..figures import STALE, cosine, decibel, duration, milliseconds, share, verdict
 from ..glyphs import Glyphs
 from ..keys import Key
 from ..outlook import Outlook
@@ -36,21 +38,35 @@ def header_lines(
 
 
 def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook) -> list[Part]:
-    gap = f" {glyphs.dot} "
+    """Plan and score; what does not fit goes: first the figures that are stale, then most of the plan's label."""
     if view.plan is None:
         return [(" no plan yet: calibrate (c)", "muted")]
-    label = cut_middle(glyphs.show(view.plan_label), max(16, width // 4), glyphs.cut)
-    line: list[Part] = [(f" {label}", "muted")]
-    if view.score is None:
-        return line + _outlook_parts(view, gap, outlook)
+    gap = f" {glyphs.dot} "
+    if outlook.plan != view.plan:
+        outlook = Outlook()
+    tail = _outlook_parts(view, gap, outlook)
+    line: list[Part] = []
+    for room, old in ((width // 4, True), (width // 4, False), (12, False)):
+        label = cut_middle(glyphs.show(view.plan_label), max(12, room), glyphs.cut)
+        known = _known_parts(view, gap) if old or not view.stale or outlook.sqnr is None else []
+        line = [(f" {label}", "muted"), *known, *tail]
+        if sum(cell_len(text) for text, _ in line) <= width:
+            break
+    return line
+
+
+def _known_parts(view: SessionView, gap: str) -> list[Part]:
+    """The newest score, marked where it is another plan's."""
     score, old = view.score, STALE if view.stale else ""
+    if score is None:
+        return []
     tone, sign = verdict(score.sqnr)
-    line.append((f"{gap}cos {old}{cosine(score.cos)}{gap}SQNR ", "plain"))
+    line: list[Part] = [(f"{gap}cos {old}{cosine(score.cos)}{gap}SQNR ", "plain")]
     line.append(
         (f"{old}{decibel(score.sqnr)} dB {'' if old else sign.strip()}".rstrip(), "plain" if old else tone)
     )
-    if view.stale:
-        return line + _outlook_parts(view, gap, outlook)
+    if old:
+        return line
     if score.top1_int8 is not None:
         line.append((f"{gap}top-1 float {share(score.top1_float)} int8 {share(score.top1_int8)}", "plain"))
     if score.dead:
@@ -59,15 +75,23 @@ def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook)
 
 
 def _outlook_parts(view: SessionView, gap: str, outlook: Outlook) -> list[Part]:
-    """What is expected of a plan without a score of its own: the prediction, and whether it is being checked."""
-    if view.plan is None:
-        return []
-    state = outlook.state if outlook.plan == view.plan else ""
-    parts: list[Part] = []
-    if state and outlook.sqnr is not None:
-        low, high = decibel(outlook.low), decibel(outlook.high)
-        parts.append((f"{gap}predicted {decibel(outlook.sqnr)} dB ({low} to {high})", "accent"))
-    said = {"checking": "stale, checking", "failed": "stale, not checked"}.get(state, "stale: e scores it")
+    """What is expected: cost always, the rest of a plan without a score of its own; and whether it is being checked."""
+    told: list[str] = []
+    open_still = view.score is None or view.stale
+    if open_still and outlook.sqnr is not None:
+        told.append(
+            f"{decibel(outlook.sqnr)} dB ({decibel(outlook.low)} to {decibel(outlook.high)})"
+            + (f" cos {cosine(outlook.cos)}" if outlook.cos is not None else "")
+        )
+    if outlook.cost is not None:
+        more = (outlook.ratio or 1.0) - 1
+        told.append(milliseconds(outlook.cost) + (f" (+{share(more)})" if more >= 5e-4 else ""))
+    parts: list[Part] = [(f"{gap}predicted {', '.join(told)}", "accent")] if told else []
+    if not open_still:
+        return parts
+    said = {"checking": "stale, checking", "failed": "stale, not checked"}.get(
+        outlook.state, "stale: e scores it"
+    )
     return [*parts, (gap + said, "weak")]
 
 

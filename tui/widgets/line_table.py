@@ -79,6 +79,12 @@ class LineTable(Painted, can_focus=True):
             self.marks.clear()
         self._again()
 
+    def use_columns(self, columns: tuple[Column, ...]) -> None:
+        """Other widths and priorities for the same columns."""
+        if [column.width for column in columns] != [column.width for column in self.columns]:
+            self.columns = columns
+            self._again()
+
     def mark(self, rows: Iterable[int], marked: bool = True) -> None:
         """Mark rows, or take their marks away."""
         rows = set(rows)

@@ -1,0 +1,198 @@
+"""The detail of the layer under the cursor on the layers screen: shown, asked for, and its repairs applied."""
+
+from typing import Any
+
+from textual.timer import Timer
+
+from ...engine.errors import QuantdeckError
+from ...sessions.faults import explained
+from ..columns import layer_columns, noise_parts, ranks
+from ..editor import Editor
+from ..insight import Insight, Repair
+from ..messages import LayerStep
+from ..outlook import Outlook
+from ..widgets.detail import DetailPane
+from ..widgets.sections import Subject, gain_text
+from .layer_edits import LayerEdits
+
+REST = 0.2  # seconds the cursor rests before the detail follows: moving costs two rows, not a screen
+LOOKING = 0.5  # and before more is found out about the layer
+PREDICTED = ("gain", "output", "rank", "cost")  # columns that the assessing process fills
+
+
+class LayerDetail(LayerEdits):
+    """Beside the table on a wide screen, below it on a tall one, in its place on a small one."""
+
+    _rows: dict[str, int]
+    _rest: Timer | None = None
+    _looking: Timer | None = None
+    _asked: tuple[int | None, str] = (None, "")  # the plan and the layer whose close-up was asked for
+
+    @property
+    def detail(self) -> DetailPane:
+        """The detail pane."""
+        return self.query_one(DetailPane)
+
+    @property
+    def instead(self) -> bool:
+        """Whether the detail takes the table's place."""
+        return self.has_class("-short") and not self.has_class("-wide")
+
+    @property
+    def detail_shown(self) -> bool:
+        """Whether the detail can be seen."""
+        return self.detail.has_class("-open") if self.instead else not self.detail.has_class("-closed")
+
+    # what is predicted
+
+    def predicted_columns(self, names: list[str]) -> dict[str, list[Any]]:
+        """The columns that the assessing process fills, for layers in graph order."""
+        outlook = self.deck.outlook
+        parts = noise_parts(outlook.outputs, names, [self._mode_of(name) for name in names])
+        places = ranks(parts)
+        return {
+            "gain": [outlook.gains.get(name) for name in names],
+            "output": [parts.get(name) for name in names],
+            "rank": [places.get(name) for name in names],
+            "cost": [outlook.shares.get(name) for name in names],
+        }
+
+    def _mode_of(self, layer: str) -> str:
+        row = self._rows.get(layer)
+        return str(self.table.model.values["mode"][row] or "INT8") if row is not None else "INT8"
+
+    def show_outlook(self, before: Outlook) -> None:
+        """What the assessing process has told since *before*."""
+        outlook = self.deck.outlook
+        if (outlook.gains, outlook.outputs, outlook.shares) != (before.gains, before.outputs, before.shares):
+            self._fill_predicted()
+        if (outlook.insight, outlook.unseen) != (before.insight, before.unseen):
+            self._show_detail()
+
+    def _fill_predicted(self) -> None:
+        names = list(self._rows)
+        if not names:
+            return
+        if self.deck.outlook.outputs:
+            self.table.use_columns(layer_columns(self.deck.glyphs, ranked=True))
+        for key, values in self.predicted_columns(names).items():
+            for row, value in enumerate(values):
+                self.table.set(row, key, value)
+
+    # the pane
+
+    def action_detail(self) -> None:
+        """Show or hide the detail."""
+        self.detail.toggle_class("-open" if self.instead else "-closed")
+        self._arrange()
+
+    def action_other_part(self) -> None:
+        """Give the keys to the detail, or back to the table."""
+        if not self.detail_shown:
+            self.action_detail()
+        if self.detail.has_focus and not self.instead:
+            self.table.focus()
+        else:
+            self.detail.focus()
+
+    def on_layer_step(self, event: LayerStep) -> None:
+        """The layer above or below, asked for in the detail."""
+        self.table.go(self.table.cursor + event.step)
+        self._show_detail()
+        self._look_later()
+
+    def _arrange(self) -> None:
+        """On a small screen detail and table take each other's place."""
+        behind = self.detail_shown and self.instead
+        self.table.set_class(behind, "-behind")
+        if behind:
+            self.detail.focus()
+        elif not self.detail_shown or not self.detail.has_focus:
+            self.table.focus()
+        self.call_after_refresh(self._show_detail)
+        self._look_later()
+
+    def _show_detail_later(self) -> None:
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(REST, self._show_detail)
+        self._look_later()
+
+    def _show_detail(self) -> None:
+        feed, table = self.deck.feed, self.table
+        if feed is None or not self.detail_shown:
+            return
+        row = table.row
+        if row is None:
+            self.detail.show(None)
+            return
+        figures = {key: values[row] for key, values in table.model.values.items()}
+        name = str(figures["name"])
+        try:
+            with explained(feed.view.path):
+                layer = feed.reader.layer(name)
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
+        if layer is None:
+            self.detail.show(None)
+            return
+        asks = self._asked == (feed.view.plan, name)
+        unseen = self.deck.outlook.unseen if asks else ""
+        self.detail.show(Subject(layer, figures, self._insight(name), unseen, asks))
+
+    def _insight(self, layer: str) -> Insight | None:
+        """The close-up of a layer under the current plan."""
+        found, view = self.deck.outlook.insight, self.deck.view
+        known = found is not None and view is not None and (found.plan, found.layer) == (view.plan, layer)
+        return found if known else None
+
+    # looking closer
+
+    def _look_later(self) -> None:
+        if self._looking is not None:
+            self._looking.stop()
+        self._looking = self.set_timer(LOOKING, self._look_at)
+
+    def _look_at(self) -> None:
+        """Have the layer that is shown explained, unless a job needs the machine."""
+        view, table = self.deck.view, self.table
+        if view is None or table.row is None or not self.detail_shown or self.deck.busy:
+            return
+        name = str(table.model.value(table.row, "name"))
+        if self._asked == (view.plan, name) or self._insight(name) is not None:
+            return
+        if self.deck.look_at(name):
+            self._asked = (view.plan, name)
+            self._show_detail()
+
+    # repairs
+
+    def action_repair(self, place: str) -> None:
+        """Apply a repair of the layer under the cursor."""
+        table, view = self.table, self.deck.view
+        if table.row is None or view is None:
+            return
+        insight = self._insight(str(table.model.value(table.row, "name")))
+        if insight is None:
+            self.say(
+                "its repairs are not known yet; the detail (Enter) shows them as soon as they are", "weak"
+            )
+        elif int(place) >= len(insight.repairs):
+            self.say("there is no such repair; the detail (Enter) lists what is predicted to help", "weak")
+        else:
+            self._repair(insight.repairs[int(place)])
+
+    def _repair(self, repair: Repair) -> None:
+        label = f"{repair.title}: {self._named(repair.layers)}"
+        if repair.kind == "stage":
+            self.deck.show_stage(repair.value)
+            return
+
+        def step(editor: Editor) -> object:
+            if repair.row is not None:
+                return editor.set_row(repair.layers[0], repair.row, repair.value, label)
+            return editor.set_modes(repair.layers, repair.value, label)
+
+        if self.deck.edit(step):
+            self.say(f"{label}; predicted {gain_text(repair)}; u undoes", "accent")
