@@ -180,7 +180,8 @@ class Inputs:
             tune = work.load_samples(graph, source(spec, 0, tuning=True), self.report)
         key = digest_of(
             "calibration", ARITHMETIC_VERSION, graph.digest, self.calibration.digest, method, sorted(methods),
-            tune_num, tune.digest if tune else "", spec.bins, spec.exact, spec.find_lower_th,
+            tune_num, tune.digest if tune else "", spec.bins, spec.exact,
+            spec.find_lower_th, spec.tune_steps, spec.min_tuned_diff,
         )  # fmt: skip
         known = find_calibration(self.session, key)
         if known is None:
@@ -199,6 +200,7 @@ class Inputs:
         tune: "Samples | None",
     ) -> tuple[Rows, list[str]]:
         from ..engine.calib.calibrate import calibrate
+        from ..engine.calib.tune import TuneRule
 
         names = ", ".join((method, *methods))
         done = calibrate(
@@ -210,7 +212,7 @@ class Inputs:
             tune_num=tune_num,
             tune_samples=tune,
             exact=self.spec.exact,
-            find_lower_th=self.spec.find_lower_th,
+            tuning=TuneRule(self.spec.find_lower_th, self.spec.tune_steps, self.spec.min_tuned_diff),
             progress=self.report.stage(f"calibrating with {names}"),
         )
         rows = {name: dict(found) for name, found in done.by_method.items()}

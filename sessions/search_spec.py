@@ -38,6 +38,8 @@ class SearchSpec:
     bins: int = 2048
     exact: bool = False
     find_lower_th: bool = False
+    tune_steps: int = 21
+    min_tuned_diff: float = 0.01
     method: str = "kl"
     methods: Sequence[str] = ()
     expected_cos: float | None = None

@@ -57,6 +57,9 @@ class Settings:
     chip: str = "bm1684x"
     fp_type: str = "auto"
     input_shapes: InputShapes | None = field(default=None)
+    find_lower_th: bool = False
+    tune_steps: int = 21
+    min_tuned_diff: float = 0.01
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in a session's settings."""
@@ -68,6 +71,9 @@ class Settings:
             "tune_list": path_text(self.tune.path) if self.tune else None,
             "exact": self.exact,
             "input_shapes": self.input_shapes,
+            "find_lower_th": self.find_lower_th,
+            "tune_steps": self.tune_steps,
+            "min_tuned_diff": self.min_tuned_diff,
         }
 
 
@@ -129,6 +135,7 @@ def calibrate_graph(
     Errors: QuantdeckError for settings that do not fit, or values that are not finite.
     """
     from ..engine.calib.calibrate import calibrate as run
+    from ..engine.calib.tune import TuneRule
     from ..engine.hw.chip import get_chip, resolve_fp_type
 
     report = report or Silent()
@@ -143,6 +150,7 @@ def calibrate_graph(
         tune_num=settings.tune_num,
         tune_samples=tune,
         exact=settings.exact,
+        tuning=TuneRule(settings.find_lower_th, settings.tune_steps, settings.min_tuned_diff),
         progress=report.stage(f"calibrating with {settings.method}"),
     )
     for sentence in calibration.warnings:
@@ -317,6 +325,9 @@ def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
         chip=str(spec.get("chip") or (state["chip"] if state else "bm1684x")),
         fp_type=str(spec.get("fp_type") or (state["fp_type"] if state else "auto")),
         input_shapes=known.get("input_shapes"),
+        find_lower_th=bool(known.get("find_lower_th")),
+        tune_steps=int(known.get("tune_steps", 21)),
+        min_tuned_diff=float(known.get("min_tuned_diff", 0.01)),
     )
 
 

@@ -15,7 +15,7 @@ from .methods.rules import rows
 from .sample import FLOOR
 from .statistics import TensorStatistics, collect, find_tops
 from .table import rounded
-from .tune import tune
+from .tune import USUAL, TuneRule, tune
 
 Progress = Callable[[int, int], None]
 
@@ -76,7 +76,7 @@ def calibrate(
     tune_num: int = 5,
     tune_samples: SampleSource | None = None,
     exact: bool = False,
-    find_lower_th: bool = False,
+    tuning: TuneRule = USUAL,
     progress: Progress | None = None,
 ) -> Calibration:
     """Thresholds of every calibrated tensor of *graph*.
@@ -98,7 +98,7 @@ def calibrate(
         source = samples if tune_samples is None else tune_samples
         used = min(tune_num, source.formed)
         by_method[f"{chosen}_tune"] = _tuned(
-            graph, source, used, by_method[chosen], statistics, find_lower_th, steps
+            graph, source, used, by_method[chosen], statistics, tuning, steps
         )
     thresholds = by_method.get(f"{chosen}_tune", by_method[chosen])
     steps.finish()
@@ -157,7 +157,7 @@ def _tuned(
     used: int,
     found: Mapping[str, Threshold],
     statistics: Mapping[str, TensorStatistics],
-    find_lower: bool,
+    tuning: TuneRule,
     steps: "_Steps",
 ) -> dict[str, Threshold]:
     """The rows with tuned thresholds; masked and dead tensors stay as they are."""
@@ -174,7 +174,7 @@ def _tuned(
         movable,
         limits,
         layer_runner,
-        find_lower=find_lower,
+        rule=tuning,
         progress=steps.share(len(graph.layers)),
     )
     return _rounded(

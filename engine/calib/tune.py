@@ -6,6 +6,7 @@ candidate; weights stay as they are, as in the original.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,10 +15,24 @@ from numpy.typing import NDArray
 from ..graph.model import Graph, Layer
 
 Array = NDArray[Any]
-STEPS = 21
 _FINE_STEPS = 10
-_LEAST_GAP = 0.01
 _LEVELS = 127.0
+
+
+@dataclass(frozen=True, slots=True)
+class TuneRule:
+    """How candidates are made (spec A.1.3).
+
+    find_lower: start at a third of the threshold and refine around the best (a lower threshold is still not
+    taken). steps: candidates beyond the start. least: a threshold nearer to its limit than this stays.
+    """
+
+    find_lower: bool = False
+    steps: int = 21
+    least: float = 0.01
+
+
+USUAL = TuneRule()
 
 
 class LayerRunner(Protocol):
@@ -35,16 +50,15 @@ def tune(
     limits: Mapping[str, float],
     make_runner: Callable[[Graph, Layer], LayerRunner],
     *,
-    find_lower: bool = False,
+    rule: TuneRule = USUAL,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
     """Tuned thresholds of the tensors that moved.
 
     feeds: the tuning samples. thresholds, limits: start and upper end by tensor. make_runner: a float
-    runner of one layer. find_lower: start at a third of the threshold and refine around the best (a lower
-    threshold is still not taken). progress: layers done, layers to do.
+    runner of one layer. progress: layers done, layers to do.
     """
-    visits = _visits(graph, thresholds, limits)
+    visits = _visits(graph, thresholds, limits, rule.least)
     needed = graph.ancestors(output for layer in visits for output in graph.by_name[layer].outputs)
     order = [layer for layer in graph.layers if layer.name in needed]
     live = _Live(graph, order, list(feeds))
@@ -54,7 +68,7 @@ def tune(
         live.compute(layer, runner)
         for tensor in visits.get(layer.name, ()):
             trial = _Trial(layer, runner, live.inputs(layer), live.values(layer.outputs[0]))
-            best = trial.best(thresholds[tensor], limits[tensor], find_lower)
+            best = trial.best(thresholds[tensor], limits[tensor], rule)
             if best is not None and best > tuned.get(tensor, thresholds[tensor]):
                 tuned[tensor] = best
         live.release(layer)
@@ -64,7 +78,7 @@ def tune(
 
 
 def _visits(
-    graph: Graph, thresholds: Mapping[str, float], limits: Mapping[str, float]
+    graph: Graph, thresholds: Mapping[str, float], limits: Mapping[str, float], least: float
 ) -> dict[str, list[str]]:
     """Which tensors are tried at which layer: those not tried before, else the layer's first input again."""
     tried: set[str] = set()
@@ -76,7 +90,7 @@ def _visits(
         able = [
             name
             for name in fresh or inputs[:1]
-            if name in thresholds and limits[name] - thresholds[name] > _LEAST_GAP
+            if name in thresholds and limits[name] - thresholds[name] > least
         ]
         if able and all(graph.tensors[name].is_float for name in layer.outputs[:1]):
             found[layer.name] = able
@@ -132,14 +146,13 @@ class _Trial:
         self._reference = [np.asarray(value, np.float32).reshape(-1) for value in reference]
         self._norms = [float(np.linalg.norm(value, 1)) for value in self._reference]
 
-    def best(self, start: float, limit: float, find_lower: bool) -> float | None:
+    def best(self, start: float, limit: float, rule: TuneRule) -> float | None:
         """The candidate with the smallest distance, the first one where several are equal."""
-        if not find_lower:
-            step = (limit - start) / STEPS
-            return self._first_best(start + step * index for index in range(STEPS + 1))
-        low = start / 3
-        step = (limit - low) / STEPS
-        coarse = self._first_best(low + step * index for index in range(STEPS + 1))
+        low = start / 3 if rule.find_lower else start
+        step = (limit - low) / rule.steps
+        coarse = self._first_best(low + step * index for index in range(rule.steps + 1))
+        if not rule.find_lower:
+            return coarse
         if coarse is None:
             return None
         low, high = max(coarse - step, low), min(coarse + step, limit)

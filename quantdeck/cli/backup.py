@@ -17,7 +17,13 @@ def backup(session: Path, target: Path) -> None:
     SQLite's own backup is used, so the copy holds every commit. (A plain copy of the file lacks at most the
     last 5 seconds of a running job, and nothing when no job runs.)
     """
+    from ..engine.errors import QuantdeckError
     from ..sessions.store import backup as copy
 
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise QuantdeckError(
+            f"TARGET {visible(str(target))}: there is no folder {visible(str(folder))}; make it first"
+        )
     copy(session, target)
     click.echo(f"{visible(str(target))}: {target.stat().st_size} bytes")

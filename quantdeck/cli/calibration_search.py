@@ -4,28 +4,33 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
 from .console import Console
+from .debug_keys import LISTS, METHODS, TUNING, DebugKeys, dump_lists, read_keys
+from .options import source_of
 from .search_command import check_session, load, outputs, run_job
-from .search_options import base_spec, debug_keys, method_list, refuse_keys
+from .search_options import base_spec, method_list
 
 if TYPE_CHECKING:
     from ..sessions.search_spec import SearchSpec
-
-_KEYS = ("find_lower_th",)
 
 
 def run_search(out: Console, values: dict[str, Any]) -> int:
     """Start the job and stay with it; the exit status."""
     from ..engine.calib.methods import resolve_method
+    from ..sessions.work import load_samples
 
-    keys = debug_keys(values["debug_cmd"])
-    refuse_keys(keys, _KEYS)
-    method = resolve_method(values["cali_method"])
+    keys = read_keys(values["debug_cmd"], (LISTS, *TUNING, *METHODS))
+    method = resolve_method(keys.method or values["cali_method"])
     methods = method_list(values["quantize_method_list"])
     found = _outputs(values)
     check_session(values)
     _tell_ignored(out, values)
     graph = load(out, values)
-    spec = _spec(values, graph, method, methods, "find_lower_th" in keys, found)
+    spec = _spec(values, graph, method, methods, keys, found)
+    if keys.dump_lists:
+        with out.progress() as report:
+            dump_lists(
+                load_samples(graph, source_of(dict(values)), report), values["tune_list"], values["tune_num"]
+            )
     return run_job(out, values, graph, spec)
 
 
@@ -60,13 +65,13 @@ def _spec(
     graph: Any,
     method: str,
     methods: tuple[str, ...],
-    lower: bool,
+    keys: DebugKeys,
     found: dict[str, tuple[str, str]],
 ) -> "SearchSpec":
     from ..sessions.locations import path_text
     from ..sessions.search_spec import SearchSpec
 
-    search = values["search"]
+    search, rule = values["search"], keys.tuning()
     kind = "calibrate" if search == "False" else search
     wanted = values["expected_cos"]
     if wanted is None and (kind == "search_qtable" or values["bc"]):
@@ -79,7 +84,9 @@ def _spec(
         tune_num=values["tune_num"],
         bins=values["histogram_bin_num"],
         exact=values["exact"],
-        find_lower_th=lower,
+        find_lower_th=rule.find_lower,
+        tune_steps=rule.steps,
+        min_tuned_diff=rule.least,
         method=method,
         methods=methods,
         expected_cos=wanted,

@@ -10,24 +10,20 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import counted, visible
 from ..sessions.store import check_place
 from .console import Console, console
+from .debug_keys import CALIBRATION_HELP, LISTS, METHODS, TUNING, DebugKeys, dump_lists, read_keys
 from .options import FILE, check_output, option, preprocess_of, preprocessing, samples, source_of, target
-from .search_options import Truth, debug_keys, refuse_keys, running, strategies, targets
+from .search_options import Truth, running, strategies, targets
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
     from ..sessions.work import Calibrated, Settings, Source
-
-_METHOD_KEYS = (
-    "use_kl", "use_mse", "use_max", "use_percentile9999", "use_aciq_gauss", "use_aciq_laplace",
-    "use_torch_observer_for_cali",
-)  # fmt: skip
 
 
 @click.command("run_calibration")
 @click.argument("model", type=FILE)
 @samples
 @option("--cali_method", default="use_kl", help="kl, mse, max, percentile9999, aciq_gauss, aciq_laplace or "
-        "torch_observer, with or without use_ in front. [use_kl]")  # fmt: skip
+        "observer, with or without use_ in front. [use_kl]")  # fmt: skip
 @option("--methods", default="", help="More methods, with commas between, stored in the session beside it.")
 @option(
     "--tune_num",
@@ -49,7 +45,7 @@ _METHOD_KEYS = (
 @option(
     "--debug_cmd",
     default="",
-    help="Keys with ; between: dump_list (writes selected_image_list.txt), find_lower_th, use_METHOD.",
+    help=CALIBRATION_HELP,
 )
 @option("--search", type=Truth("search_threshold", "search_qtable"), default="False",
         help="search_threshold: the best method for the whole table; search_qtable: the best method of every layer, "
@@ -98,15 +94,16 @@ def run_calibration(**values: Any) -> int:
 def _run(out: Console, values: dict[str, Any]) -> None:
     from ..sessions import work
 
-    settings, dump = _settings(values)
+    keys = read_keys(values["debug_cmd"], (LISTS, *TUNING, *METHODS))
+    settings = _settings(values, keys)
     source = source_of(values)
     with out.progress() as report:
         graph = work.load_model(values["model"], settings.input_shapes)
         for note in graph.notes:
             report.say(note)
         found = work.load_samples(graph, source, report)
-        if dump:
-            _dump_lists(found, settings)
+        if keys.dump_lists:
+            dump_lists(found, values["tune_list"], settings.tune_num)
         if values["session"] is not None:
             done = _in_session(values, graph, found, source, settings, report)
         else:
@@ -120,18 +117,17 @@ def _run(out: Console, values: dict[str, Any]) -> None:
     )
 
 
-def _settings(values: dict[str, Any]) -> tuple["Settings", bool]:
-    """The settings that the options state, and whether the lists of samples are wanted."""
+def _settings(values: dict[str, Any], keys: DebugKeys) -> "Settings":
+    """The settings that the options state."""
     from ..engine.calib.methods import resolve_method
     from ..engine.hw.chip import resolve_fp_type
     from ..sessions.work import Settings, Source
 
-    method, dump = _debug(values["debug_cmd"], values["cali_method"])
     resolve_fp_type(values["chip"], values["fp_type"])
-    tune = values["tune_list"]
+    tune, rule = values["tune_list"], keys.tuning()
     preprocess = preprocess_of(dict(values)) if tune is not None else None
     return Settings(
-        method=resolve_method(method),
+        method=resolve_method(keys.method or values["cali_method"]),
         methods=tuple(resolve_method(name) for name in values["methods"].split(",") if name),
         bins=values["histogram_bin_num"],
         tune_num=values["tune_num"],
@@ -140,30 +136,10 @@ def _settings(values: dict[str, Any]) -> tuple["Settings", bool]:
         chip=values["chip"],
         fp_type=values["fp_type"],
         input_shapes=values["input_shapes"],
-    ), dump
-
-
-def _debug(text: str, method: str) -> tuple[str, bool]:
-    """Method and dump_list of --debug_cmd (spec A.1.3); what has no meaning here is refused."""
-    keys = debug_keys(text)
-    refuse_keys(keys, ("dump_list", "find_lower_th", *_METHOD_KEYS))
-    chosen = [key for key in _METHOD_KEYS if key in keys]
-    return (chosen[0] if chosen else method), "dump_list" in keys
-
-
-def _dump_lists(found: "Samples", settings: "Settings") -> None:
-    lines = [",".join(entry) for entry in found.entries]
-    tune = lines[: settings.tune_num]
-    if settings.tune is not None and settings.tune.data_list is not None:
-        tune = settings.tune.data_list.read_text("utf-8", "surrogateescape").splitlines()[: settings.tune_num]
-    for name, rows in (("selected_image_list.txt", lines), ("selected_tune_image_list.txt", tune)):
-        text = "".join(row + "\n" for row in rows)
-        try:
-            Path(name).write_text(text, "utf-8", "surrogateescape")
-        except OSError as error:
-            raise QuantdeckError(
-                f"--debug_cmd dump_list: {name} cannot be written ({error.strerror})"
-            ) from error
+        find_lower_th=rule.find_lower,
+        tune_steps=rule.steps,
+        min_tuned_diff=rule.least,
+    )
 
 
 def _side_tables(

@@ -6,14 +6,13 @@ from typing import Any
 import click
 
 from .console import Console, console
+from .debug_keys import read_keys
 from .options import FILE, few_samples, option, preprocessing
 from .search_command import check_session, load, outputs, run_job
 from .search_options import (
     base_spec,
     check_quantize,
     chip_needed,
-    debug_keys,
-    refuse_keys,
     running,
     start_rows,
     strategies,
@@ -46,7 +45,7 @@ def run_qtable(**values: Any) -> int:
     float. A target out of reach ends with status 3 and the best plan written.
     """
     check_quantize(values["quantize"])
-    refuse_keys(debug_keys(values["debug_cmd"]), ())
+    read_keys(values["debug_cmd"], ())
     with console() as out:
         return _run(out, values)
 

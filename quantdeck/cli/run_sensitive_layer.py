@@ -5,15 +5,14 @@ from typing import Any
 import click
 
 from .console import Console, console
+from .debug_keys import TUNING, TUNING_HELP, read_keys
 from .options import FILE, few_samples, option, preprocessing
 from .search_command import check_session, load, outputs, run_job
 from .search_options import (
     base_spec,
     check_quantize,
     chip_needed,
-    debug_keys,
     output,
-    refuse_keys,
     running,
     start_rows,
     strategies,
@@ -37,7 +36,7 @@ from .search_options import (
 @option("--tune_list", type=FILE, help="List file of the samples to tune on. [the calibration samples]")
 @option("--histogram_bin_num", type=click.IntRange(128, 1 << 20), default=2048, help="Bins of kl. [2048]")
 @option("--post_process", type=FILE, help="Python file with PostProcess(data): what is compared.")
-@option("--debug_cmd", default="", help="Keys with ; between: find_lower_th.")
+@option("--debug_cmd", default="", help=TUNING_HELP)
 @preprocessing
 @strategies
 @running
@@ -62,8 +61,7 @@ def _run(out: Console, values: dict[str, Any]) -> int:
     from ..sessions.search_spec import SearchSpec
 
     resolve_method(values["cali_method"])
-    keys = debug_keys(values["debug_cmd"])
-    refuse_keys(keys, ("find_lower_th",))
+    rule = read_keys(values["debug_cmd"], TUNING).tuning()
     folder = values["quantize_table"].absolute().parent
     found = outputs(quantize_table=values["quantize_table"], new_table=folder / NEW_TABLE,
                     log=folder / "SensitiveLayerSearcher")  # fmt: skip
@@ -77,7 +75,9 @@ def _run(out: Console, values: dict[str, Any]) -> int:
         inference_num=values["inference_num"],
         tune_num=values["tune_num"],
         tune_list=path_text(values["tune_list"]) if values["tune_list"] else None,
-        find_lower_th="find_lower_th" in keys,
+        find_lower_th=rule.find_lower,
+        tune_steps=rule.steps,
+        min_tuned_diff=rule.least,
         bins=values["histogram_bin_num"],
         expected_cos=0.99 if values["expected_cos"] is None else values["expected_cos"],
         max_float_layers=values["max_float_layers"],

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -168,23 +168,6 @@ def method_list(text: str) -> tuple[str, ...]:
     if not names:
         raise QuantdeckError("--quantize_method_list is empty; give methods with commas between, as KL,MSE")
     return names
-
-
-def debug_keys(text: str) -> dict[str, str]:
-    """--debug_cmd: keys with their values (spec A.1.3)."""
-    keys: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in text.split(";"))):
-        name, _, value = part.partition("=")
-        keys[name.strip().lower()] = value.strip()
-    return keys
-
-
-def refuse_keys(keys: dict[str, str], known: Sequence[str]) -> None:
-    """Keys that mean nothing here are refused by name."""
-    for key in keys:
-        if key not in known:
-            there = ", ".join(known) or "none for this command"
-            raise QuantdeckError(f"--debug_cmd {visible(key)}: no such key; there are {there}")
 
 
 def output(path: Path) -> tuple[str, str]:

@@ -3,7 +3,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from quantdeck.engine.calib.tune import tune
+from quantdeck.engine.calib.tune import TuneRule, tune
 from quantdeck.engine.graph.model import Graph, Layer, Output, Tensor
 from quantdeck.engine.graph.vocabulary import Add, Relu
 from quantdeck.engine.run.float_runner import layer_runner
@@ -88,10 +88,12 @@ def test_find_lower_refines_but_never_lowers() -> None:
     limit = max(float(np.abs(feed["x"]).max()) for feed in samples)
     start = limit * 0.999
     assert (
-        tune(graph, samples, {"x": start}, {"x": limit}, layer_runner, find_lower=True).get("x", start)
+        tune(graph, samples, {"x": start}, {"x": limit}, layer_runner, rule=TuneRule(find_lower=True)).get(
+            "x", start
+        )
         >= start
     )
-    finer = tune(graph, samples, {"x": 1.0}, {"x": limit}, layer_runner, find_lower=True)["x"]
+    finer = tune(graph, samples, {"x": 1.0}, {"x": limit}, layer_runner, rule=TuneRule(find_lower=True))["x"]
     assert 1.0 < finer <= limit
 
 
