@@ -12,6 +12,7 @@ from ..engine.mix.repairs import Evidence
 from ..engine.plan import Plan, Threshold
 from ..engine.text import visible
 from . import records
+from .ledgers import session_ledger
 from .session import Session
 from .work import session_graph
 
@@ -39,8 +40,8 @@ class Reasons:
         """Gather the evidence for *plan* (the session's own unless given).
 
         graph: the session's, where the caller has it at hand. ledger: of the plan's thresholds, where the caller has
-        measured one. Errors: QuantdeckError when the session is not calibrated, its model is gone, or its chip is not
-        simulated.
+        measured one; else the one that the session's journal knows. Errors: QuantdeckError when the session is not
+        calibrated, its model is gone, or its chip is not simulated.
         """
         found = records.get_plan(session)
         if found is None:
@@ -49,15 +50,15 @@ class Reasons:
                 "why a layer hurts"
             )
         plan = plan or found[1]
-        statistics = session_statistics(session)
+        statistics, graph = session_statistics(session), graph or session_graph(session)
         return cls(
             Evidence.of(
-                graph or session_graph(session),
+                graph,
                 plan,
                 statistics,
                 methods=session_methods(session),
                 arrived=_arrived(session, plan, statistics),
-                ledger=ledger,
+                ledger=ledger or session_ledger(session, graph, plan),
             )
         )
 

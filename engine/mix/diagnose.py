@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ..graph.model import Layer
 from ..text import visible
 from .error_parts import Parts, below_zero, beyond, channel_spread, heard, joined_parts, outlier_ratio, stored
-from .repairs import Action, Evidence, Repair, repairs
+from .repairs import SCATTER, Action, Evidence, Repair, repairs
 from .trial import Source
 
 SPREAD = 16.0
@@ -28,6 +28,8 @@ MOST = 0.5
 """Share of the error from which a part is called its cause."""
 CHEAP = 0.5
 """Share of the best gain with which a repair that keeps int8 is suggested before floating."""
+HALVED = 3.0
+"""dB: half of the error."""
 PLENTY = 6.0
 """dB: a best gain beyond it does not raise what is asked of a repair that keeps int8."""
 
@@ -61,12 +63,18 @@ class Diagnosis:
 
     @property
     def suggested(self) -> Repair | None:
-        """The repair that the figures point to: one that keeps int8 where it gains half as much as floating."""
-        if not self.repairs:
-            return None
-        best = self.repairs[0]
-        kept = [repair for repair in self.repairs if repair.action is not Action.FLOAT]
-        return kept[0] if kept and kept[0].gain >= CHEAP * min(best.gain, PLENTY) else best
+        """The repair that the figures point to; None where none gains more than runs scatter.
+
+        One that keeps int8 goes before floating where it gains half as much. A better threshold costs nothing: it is
+        suggested, too, where it halves the layer's own error while nothing shows at the outputs.
+        """
+        worth = [one for one in self.repairs if one.sure or (not one.at_outputs and one.gain >= SCATTER)]
+        kept = [one for one in worth if one.action is not Action.FLOAT]
+        if worth:
+            enough = CHEAP * min(worth[0].gain, PLENTY)
+            return kept[0] if kept and kept[0].gain >= enough else worth[0]
+        rows = [one for one in self.repairs if one.threshold is not None and one.own >= HALVED]
+        return rows[0] if rows else None
 
 
 def diagnose(evidence: Evidence, layer: Layer, *, repair: bool = True) -> Diagnosis:

@@ -25,6 +25,9 @@ from .trial import Source
 
 LEAST = 0.005
 """dB below which a repair is not worth a line."""
+SCATTER = 0.3
+"""dB by which two runs of nearly equal plans differ for no reason that anything predicts (measured on the zoo's
+networks): a smaller gain at the outputs may as well turn out as a loss."""
 BETTER = 0.05
 """dB that a typed threshold must bring beyond the best method's."""
 STEPS = 64
@@ -46,7 +49,8 @@ class Repair:
     """One edit, in words, with its predicted gain in dB.
 
     at_outputs: the gain is the ledger's, at the worst output; else it is an estimate from the layer alone, at its own
-    output (inf: nothing of the layer's own error would be left). layers: those that float, the pair that is
+    output (inf: nothing of the layer's own error would be left). own: dB by which the layer's own error falls (for
+    EQUALIZE the first layer's). layers: those that float, the pair that is
     equalized, or the layer. plan: what the session would stand on; None where the weights change, which is a run of
     its own. threshold: the new row, for METHOD and THRESHOLD.
     """
@@ -55,8 +59,14 @@ class Repair:
     layers: tuple[str, ...]
     gain: float
     at_outputs: bool
+    own: float
     plan: Plan | None = None
     threshold: Threshold | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether the gain is more than the scatter of runs; an estimate from the layer alone never is."""
+        return self.at_outputs and self.gain >= SCATTER
 
     @property
     def words(self) -> str:
@@ -180,13 +190,16 @@ def gain_at_layer(own: float, left: float, arrived: float) -> float:
     return 10 * math.log10(whole / rest) if rest > 0 else math.inf
 
 
-def _estimate(evidence: Evidence, layer: Layer, parts: Parts, left: float) -> tuple[float, bool]:
-    """Gain of an edit after which *left* of the layer's own error is there, and whether it is at the outputs."""
-    ledger = evidence.ledger
+def _corrected(
+    evidence: Evidence, layer: Layer, parts: Parts, left: float, action: Action, layers: tuple[str, ...]
+) -> Repair:
+    """A correction after which *left* of the layer's own error is there."""
+    ledger, own = evidence.ledger, gain_at_layer(parts.total, left, 0.0)
     if ledger is not None and parts.total > 0 and Source("layer", layer.name) in ledger.map.index:
         factors = {Source("layer", layer.name): left / parts.total}
-        return gain_at_outputs(ledger, evidence.floats, factors), True
-    return gain_at_layer(parts.total, left, evidence.arrived.get(layer.name, 0.0)), False
+        return Repair(action, layers, gain_at_outputs(ledger, evidence.floats, factors), True, own)
+    gain = gain_at_layer(parts.total, left, evidence.arrived.get(layer.name, 0.0))
+    return Repair(action, layers, gain, False, own)
 
 
 # -------------------------------------------------------------------- thresholds
@@ -217,12 +230,20 @@ def _thresholds(evidence: Evidence, layer: Layer, parts: Parts) -> Iterable[Repa
 def _with_row(evidence: Evidence, layer: Layer, parts: Parts, action: Action, row: Threshold) -> Repair:
     plan = evidence.plan.with_thresholds({layer.name: row})
     program = evidence.lower(plan)
+    left = evidence.parts(layer, program).total
     if evidence.ledger is None:
-        left = evidence.parts(layer, program).total
         gain = gain_at_layer(parts.total, left, evidence.arrived.get(layer.name, 0.0))
     else:
         gain = gain_at_outputs(evidence.ledger, evidence.floats, _touched(evidence, program))
-    return Repair(action, (layer.name,), gain, evidence.ledger is not None, plan, row)
+    return Repair(
+        action,
+        (layer.name,),
+        gain,
+        evidence.ledger is not None,
+        gain_at_layer(parts.total, left, 0.0),
+        plan,
+        row,
+    )
 
 
 def _touched(evidence: Evidence, program: Program) -> dict[Source, float]:
@@ -280,35 +301,37 @@ def _neighbours(evidence: Evidence, layer: Layer) -> tuple[str, ...]:
 def _floated(evidence: Evidence, layer: Layer, parts: Parts, layers: tuple[str, ...]) -> Repair:
     plan = evidence.plan.with_modes(dict.fromkeys(layers, Mode(evidence.plan.fp_type)))
     ledger, floats = evidence.ledger, evidence.floats
+    left = evidence.parts(layer, evidence.lower(plan)).total
+    own = gain_at_layer(parts.total, left, 0.0)
     if ledger is not None:
         then = ledger.predict_floats(floats | ledger.map.restricted(layers)).sqnr
         before = ledger.predict_floats(floats).sqnr
         gain = then - before if math.isfinite(before) else 0.0
-        return Repair(Action.FLOAT, layers, gain, True, plan)
-    left = evidence.parts(layer, evidence.lower(plan)).total
+        return Repair(Action.FLOAT, layers, gain, True, own, plan)
     gain = gain_at_layer(parts.total, left, evidence.arrived.get(layer.name, 0.0))
-    return Repair(Action.FLOAT, layers, gain, False, plan)
+    return Repair(Action.FLOAT, layers, gain, False, own, plan)
 
 
 # -------------------------------------------------------------------- corrections
 
 
 def _corrections(evidence: Evidence, layer: Layer, parts: Parts) -> Iterable[Repair]:
-    """Corrections of weights; they concern the layer's own error."""
+    """Corrections of weights; they concern the layer's own error.
+
+    A constant shift counts as much as any other error here; a network that averages its last maps feels it more, so
+    that correcting a bias gains at least this much there.
+    """
     if evidence.program.modes.get(layer.name) != "INT8":
         return
     if layer.op == "Conv" and len(layer.inputs) > 2 and parts.shift > 0:
-        gain, at_outputs = _estimate(evidence, layer, parts, parts.total - parts.shift)
-        yield Repair(Action.BIAS, (layer.name,), gain, at_outputs)
+        left = parts.total - parts.shift
+        yield _corrected(evidence, layer, parts, left, Action.BIAS, (layer.name,))
     for pair in evidence.pairs:
-        if layer.name not in (pair.first, pair.second):
-            continue
-        first = evidence.graph.by_name[pair.first]
-        own = evidence.parts(first)
-        factor = equalizing_factor(evidence, pair)
-        left = own.weights + own.clipping + own.rounding * factor
-        gain, at_outputs = _estimate(evidence, first, own, left)
-        yield Repair(Action.EQUALIZE, (pair.first, pair.second), gain, at_outputs)
+        if layer.name in (pair.first, pair.second):
+            first = evidence.graph.by_name[pair.first]
+            own = evidence.parts(first)
+            left = own.weights + own.clipping + own.rounding * equalizing_factor(evidence, pair)
+            yield _corrected(evidence, first, own, left, Action.EQUALIZE, (pair.first, pair.second))
 
 
 def equalizing_factor(evidence: Evidence, pair: Pair) -> float:

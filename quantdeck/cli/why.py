@@ -2,16 +2,16 @@
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.mix.repairs import SCATTER
 from ..engine.text import visible
 from .tables import figure, plain, render, short
 
 if TYPE_CHECKING:
     from ..engine.mix.diagnose import Diagnosis
-    from ..engine.mix.repairs import Repair
 
 PARTS = (
     ("weights", "rounding of its weights"),
@@ -34,7 +34,7 @@ def why(path: Path, layer: str, *, as_json: bool) -> str:
 
 def as_plain(found: "Diagnosis") -> dict[str, Any]:
     """Everything that is known; a repair's plan is left to what it edits."""
-    body = asdict(found)
+    body = asdict(replace(found, repairs=()))
     body["parts"]["total"] = found.parts.total
     body["repairs"] = [
         {
@@ -42,6 +42,7 @@ def as_plain(found: "Diagnosis") -> dict[str, Any]:
             "words": one.words,
             "layers": list(one.layers),
             "gain": one.gain,
+            "own": one.own,
             "at": "outputs" if one.at_outputs else "layer",
             "threshold": None if one.threshold is None else [one.threshold.value, one.threshold.method],
         }
@@ -81,10 +82,22 @@ def as_text(found: "Diagnosis") -> str:
 def _repairs(found: "Diagnosis") -> list[str]:
     if not found.repairs:
         return ["no repair is predicted to gain anything"]
-    rows = [("*" if one is found.suggested else "", visible(one.words), _gain(one)) for one in found.repairs]
-    where = "at the outputs" if found.repairs[0].at_outputs else "at this layer, an estimate from it alone"
-    return [render(("", "repair", "predicted gain"), rows, (False, False, True)), f"gains are {where}"]
+    rows = [
+        ("*" if one is found.suggested else "", visible(one.words), _gain(one.own), _gain(one.gain))
+        for one in found.repairs
+    ]
+    at_outputs = found.repairs[0].at_outputs
+    heads = ("", "repair", "its own error", "at the outputs" if at_outputs else "at this layer")
+    ends = (
+        "gains are predicted, with the noise ledger"
+        if at_outputs
+        else "gains are estimated from this layer alone"
+    )
+    return [
+        render(heads, rows, (False, False, True, True)),
+        f"{ends}; less than {SCATTER} dB is within the scatter of runs",
+    ]
 
 
-def _gain(one: "Repair") -> str:
-    return "all of its own" if math.isinf(one.gain) else f"{one.gain:+.2f} dB"
+def _gain(value: float) -> str:
+    return "all" if math.isinf(value) else f"{value:+.2f} dB"

@@ -1,0 +1,100 @@
+"""A noise ledger from the trials that a session's journal holds: the workbench and pareto searches paid for them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..engine.mix.ledger_measure import Measuring, measure
+from ..engine.mix.trial import Result, Trial
+from ..engine.plan import Mode, Plan
+from .journal import Journal, Scope, trial_key
+from .search_spec import SearchSpec
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..engine.graph.model import Graph
+    from ..engine.mix.ledger import Ledger
+
+FIRST, THEN = 4, 16
+"""Samples of both rounds where there are enough (peers section 3); every smaller number is looked for, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a ledger may have been measured: scope of its trials, compared tensors, samples."""
+
+    scope: Scope
+    at: tuple[str, ...]
+    measuring: Measuring
+
+
+def session_ledger(session: Session, graph: "Graph", plan: Plan) -> "Ledger | None":
+    """The ledger of *plan*'s thresholds on *graph*, measured on as many samples as there are; None where none was.
+
+    Nothing is run. Errors: QuantdeckError when the chip is not simulated.
+    """
+    journal = Journal(session, 0)
+    for place in _measured_places(session, journal, graph, plan):
+        found = _answered(journal, graph, plan, place)
+        if found is not None:
+            return found
+    return None
+
+
+def _measured_places(session: Session, journal: Journal, graph: "Graph", plan: Plan) -> Iterable[Place]:
+    """Places whose all-float trial is known, most samples first."""
+    if session.row("SELECT 1 FROM trial LIMIT 1") is None:
+        return
+    floats, *_ = next(measure(graph, plan, mode=Mode(plan.fp_type)))
+    keys = {
+        trial_key(place.scope, replace(floats, at=place.at, samples=place.measuring.most)): place
+        for place in _places(session, graph)
+    }
+    known = journal.find(list(keys))
+    yield from sorted(
+        (place for key, place in keys.items() if key in known), key=lambda place: -place.measuring.most
+    )
+
+
+def _places(session: Session, graph: "Graph") -> Iterable[Place]:
+    for scope, at in dict.fromkeys([*_screen_scopes(session, graph), *_search_scopes(session, graph)]):
+        for most in range(1, THEN + 1):
+            two = most > FIRST
+            yield Place(scope, at, Measuring(FIRST if two else most, most if two else 0))
+
+
+def _screen_scopes(session: Session, graph: "Graph") -> Iterable[tuple[Scope, tuple[str, ...]]]:
+    """What the workbench measures: against float32, on the samples that it scores."""
+    for row in session.rows("SELECT DISTINCT samples_digest FROM score"):
+        yield Scope(graph.digest, row[0], reference="float32"), ()
+
+
+def _search_scopes(session: Session, graph: "Graph") -> Iterable[tuple[Scope, tuple[str, ...]]]:
+    """What pareto searches measured at the network's own outputs, or at tensors compared in their place."""
+    rows = session.rows(
+        "SELECT j.spec, s.samples FROM search s JOIN job j ON j.id = s.job ORDER BY s.job DESC LIMIT 50"
+    )
+    for row in rows:
+        spec = SearchSpec.from_dict(json.loads(row["spec"]))
+        if spec.strategy == "pareto" and not spec.post_process:
+            digest = json.loads(row["samples"])["scored"]["digest"]
+            at = tuple(str(name) for name, _ in spec.compared)
+            yield Scope(graph.digest, digest, spec.post_process_digest, spec.reference), at
+
+
+def _answered(journal: Journal, graph: "Graph", plan: Plan, place: Place) -> "Ledger | None":
+    """The ledger as the journal's trials make it; None where one is missing."""
+    steps = measure(graph, plan, mode=Mode(plan.fp_type), measuring=place.measuring)
+    try:
+        trials: Sequence[Trial] = next(steps)
+        while True:
+            keys = [trial_key(place.scope, replace(trial, at=place.at)) for trial in trials]
+            known = journal.find(keys)
+            if len(known) < len(set(keys)):
+                return None
+            answers: list[Result] = [known[key] for key in keys]
+            trials = steps.send(answers)
+    except StopIteration as stop:
+        found: Ledger = stop.value
+        return found
