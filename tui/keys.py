@@ -233,6 +233,8 @@ KEYS: tuple[Key, ...] = (
     Key("samples", "m", "mark", "Mark", "Mark a bad case, or take the mark away", 1),
     Key("samples", "w", "write", "Write list", "The marked samples as a list for --data_list", 2),
     Key("samples", "y", "copy", "Copy path", "Copy the sample's path", 3),
+    Key("samples", "f", "failed", "Mark failed", "Mark every sample that fails the target, and no other", 2),
+    Key("samples", "n", "search", "Search on them", "A search scored on the marked samples alone", 2),
     Key("samples", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
     Key("export", "enter", "choose", "Write", "Write the file; asks before it writes over one", 1, "Enter"),
     Key("export", "f", "target", "Other file", "Name another file", 2),

@@ -172,3 +172,12 @@ def last_spec(reader: SessionReader) -> dict[str, Any]:
     row = reader.one("SELECT spec FROM job WHERE kind = 'search' ORDER BY id DESC LIMIT 1")
     found: dict[str, Any] = json.loads(row[0]) if row else {}
     return found
+
+
+def last_target(reader: SessionReader) -> float | None:
+    """The newest search's target in the chapter's cos; None where none had one."""
+    row = reader.one(
+        "SELECT json_extract(spec, '$.expected_cos') FROM job WHERE kind = 'search'"
+        " AND json_extract(spec, '$.expected_cos') IS NOT NULL ORDER BY id DESC LIMIT 1"
+    )
+    return float(row[0]) if row else None

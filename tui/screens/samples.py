@@ -1,4 +1,7 @@
-"""The samples with the similarity of the worst output on each, the worst first; bad cases become a list file."""
+"""The samples with the similarity of the worst output on each, the worst first; bad cases become a list file.
+
+A sample fails whose cosine lies below the target of the session's newest search, as that was written: (1 + cosine) / 2.
+"""
 
 from pathlib import Path
 from typing import ClassVar
@@ -7,19 +10,27 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from ...engine.errors import QuantdeckError
-from ...engine.text import visible
+from ...engine.text import counted, visible
 from ...sessions.faults import explained
 from .. import figures
 from ..columns import blank, sqnr_cell
 from ..messages import PromptDone, RowMoved, SessionChanged, SortAsked
 from ..queries import SampleEntry, samples
+from ..search_view import last_target
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.prompt import Prompt
 from ..widgets.table_model import Column, TableModel
 from .place import PlaceScreen, place_bindings
 
-KEYS = ("entry", "number", "cos", "sqnr", "note")
+KEYS = ("entry", "number", "cos", "sqnr", "verdict", "note")
+TARGET = 0.99
+"""Where no search was told one: what the searches' form begins with."""
+
+
+def judged(cos: float | None, target: float) -> str:
+    """Whether a sample's raw cosine reaches a target in the chapter's cos."""
+    return "" if cos is None else "pass" if (1 + cos) / 2 >= target else "FAIL"
 
 
 class SamplesScreen(PlaceScreen):
@@ -32,7 +43,7 @@ class SamplesScreen(PlaceScreen):
     def __init__(self) -> None:
         super().__init__()
         self._entries: tuple[SampleEntry, ...] = ()
-        self._said = ""
+        self._target = TARGET
 
     def body(self) -> ComposeResult:
         """The table and a line of state."""
@@ -41,6 +52,7 @@ class SamplesScreen(PlaceScreen):
             Column("number", "#", 5, blank(str), right=True, priority=3),
             Column("cos", "cos", 9, blank(figures.cosine), right=True, priority=1),
             Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(self.deck.glyphs)),
+            Column("verdict", "target", 6, str, priority=2),
             Column("note", "skipped because", 26, lambda note: self.deck.glyphs.show(str(note)), priority=2),
         )
         yield LineTable(columns, id="samples", empty="No samples.")
@@ -79,10 +91,14 @@ class SamplesScreen(PlaceScreen):
         try:
             with explained(view.path):
                 self._entries = samples(feed.reader, plan)
+                self._target = last_target(feed.reader) or TARGET
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
-        columns: dict[str, list[object]] = {key: [getattr(one, key) for one in self._entries] for key in KEYS}
+        columns: dict[str, list[object]] = {
+            key: [getattr(one, key) for one in self._entries] for key in KEYS if key != "verdict"
+        }
+        columns["verdict"] = [judged(one.cos, self._target) for one in self._entries]
         if view.stale:
             columns["sqnr"] = [figures.Stale(v) if isinstance(v, float) else v for v in columns["sqnr"]]
             columns["cos"] = [figures.Stale(v) if isinstance(v, float) else v for v in columns["cos"]]
@@ -99,9 +115,31 @@ class SamplesScreen(PlaceScreen):
 
     def _draw(self) -> None:
         scored = sum(one.cos is not None for one in self._entries)
-        text = f"{self.table.position_text} {self.deck.glyphs.dot} {scored} scored"
-        marked = f" {self.deck.glyphs.dot} {len(self.table.marks)} marked" if self.table.marks else ""
-        self.say(text + marked)
+        failed = sum(judged(one.cos, self._target) == "FAIL" for one in self._entries)
+        parts = [self.table.position_text, f"{failed} of {scored} scored ones fail cos {self._target:g}"]
+        if self.table.marks:
+            parts.append(f"{len(self.table.marks)} marked, n searches on them")
+        self.say(f" {self.deck.glyphs.dot} ".join(parts))
+
+    def action_failed(self) -> None:
+        """Mark every sample that fails, and no other."""
+        table = self.table
+        failed = [row for row, one in enumerate(self._entries) if judged(one.cos, self._target) == "FAIL"]
+        table.mark(range(len(self._entries)), False)
+        table.mark(failed, True)
+        self._draw()
+        if not failed:
+            self.say(f"no sample fails cos {self._target:g}", "good")
+
+    def action_search(self) -> None:
+        """A search whose candidates are scored on the marked samples alone."""
+        view = self.deck.view
+        if not self.table.marks:
+            self.say("mark samples first (m, or f for all that fail)", "weak")
+        elif view is not None:
+            target = view.path.with_name(f"{view.path.stem}_bad_cases.txt")
+            if self._write(target, replace=True):
+                self.deck.show_search_form(listed=target)
 
     def action_mark(self) -> None:
         """Mark or unmark a sample."""
@@ -130,13 +168,17 @@ class SamplesScreen(PlaceScreen):
         if not event.kept or not event.text.strip():
             return
         target = Path(event.text.strip()).expanduser()
+        if self._write(target, replace=False):
+            count = counted(len(self.table.marks), "sample")
+            self.say(f"{count} in {visible(str(target))}: --data_list {visible(str(target))}", "good")
+
+    def _write(self, target: Path, *, replace: bool) -> bool:
+        """Write the marked samples, one a line; False when that was not possible."""
         names = [self._entries[row].entry for row in sorted(self.table.marks)]
         try:
-            with target.open("x", encoding="utf-8", errors="surrogateescape") as file:
+            with target.open("w" if replace else "x", encoding="utf-8", errors="surrogateescape") as file:
                 file.writelines(f"{name}\n" for name in names)
         except OSError as error:
             self.say(f"{visible(str(target))}: {error.strerror}", "bad")
-            return
-        self.say(
-            f"{len(names)} samples in {visible(str(target))}: --data_list {visible(str(target))}", "good"
-        )
+            return False
+        return True
