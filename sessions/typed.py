@@ -14,9 +14,14 @@ def bytes_typed(text: str) -> int | None:
     return int(number) if 1 <= number < 1 << 60 else None
 
 
-def target_words(target: float) -> str:
-    """A target in the chapter's cos, in words (1 - cosine is half of noise over signal: peers section 2)."""
+def target_words(target: float, *, short: bool = False) -> str:
+    """A target in the chapter's cos, in words; *short*: without saying it again.
+
+    1 - cosine is half of noise over signal (peers section 2).
+    """
     raw = 2 * target - 1
     noise = 2 * (1 - raw)
     level = f"{-10 * math.log10(noise):.3g} dB" if noise > 0 else "no noise at all"
+    if short:
+        return f"raw cosine {raw:.10g}, {level}"
     return f"raw cosine {raw:.10g}, chapter's cos {target:.10g}, {level}"

@@ -16,13 +16,13 @@ from .figures import number
 from .widgets.form import Field
 
 KINDS = {
-    "search_qtable": "rank layers by the output, float the worst",
-    "run_qtable": "walk from the input, float what falls below",
-    "run_sensitive_layer": "rank layers and their methods, float the worst",
-    "search_threshold": "the method whose thresholds score best",
+    "search_qtable": "rank layers, float the worst",
+    "run_qtable": "float what falls below, in order",
+    "run_sensitive_layer": "rank layers and their methods",
+    "search_threshold": "the method that scores best",
 }
 STRATEGIES = {
-    "pareto": "by the noise ledger, with few trials",
+    "pareto": "by the noise ledger, few trials",
     "chapter": "as the original searches",
 }
 NO_YES = ("no", "yes")
@@ -70,21 +70,21 @@ def search_fields(
         Field("expected_cos", "wanted cos", _real(last.get("expected_cos"), "0.99")),
         Field("max_float_layers", "float layers", said("max_float_layers", 5), "at first, of the chapter's"),
         Field("min_layer_cos", "layer cos", _real(last.get("min_layer_cos"), "0.99"), "it looks below this"),
-        Field("methods", "methods", methods, "of thresholds, with commas between"),
+        Field("methods", "methods", methods, "of thresholds, commas between"),
         Field("benchmark", "figure", said("benchmark", "cos"), "that the best method has", BENCHMARKS),
         Field("inference_num", "scored on", said("inference_num", 30), "samples; 0: all"),
         Field("scored_list", "only samples of", preset.listed, "a list of bad cases; F2", pick="file"),
         Field("confirm_num", "confirmed on", "", "more samples; empty: as many"),
-        Field("compared", "compare at", _compared(last), "layers a,b or a:0.3,b:0.7; empty: outputs"),
+        Field("compared", "compare at", _compared(last), "a,b or a:0.3,b:0.7; else outputs"),
         Field("transformer", "transformer", said("transformer", "False"), "leave movers out", TRANSFORMER),
         Field("post_process", "post process", "", "Python file; F2", pick="file"),
         Field("budget_trials", "trials", said("budget_trials", 0), "at most; 0: any number"),
         Field("budget_minutes", "minutes", _real(last.get("budget_minutes"), "0"), "at most; 0: any time"),
         Field("equalize", "equalize first", "yes" if preset.extra == "equalize" else "no", "weights", NO_YES),
         Field("bias", "correct bias", "yes" if preset.extra == "bias" else "no", "afterwards", NO_YES),
-        Field("jobs", "jobs", preset.jobs, "threads; empty: all cores but one"),
+        Field("jobs", "jobs", preset.jobs, "threads; empty: all cores but 1"),
         Field("memory", "memory", preset.memory, "as 2G; empty: a quarter"),
-        Field("scheduler", "scheduler", said("scheduler", ""), "tcp://host:8786 of Dask; empty: here"),
+        Field("scheduler", "scheduler", said("scheduler", ""), "tcp://host:8786; empty: here"),
     )
 
 
@@ -115,7 +115,7 @@ def hints(values: Mapping[str, str]) -> dict[str, str]:
     return {
         "kind": KINDS[values["kind"]],
         "strategy": STRATEGIES[values["strategy"]],
-        "expected_cos": target_words(cos) if cos is not None else "(1 + cosine) / 2, 0 to 1",
+        "expected_cos": target_words(cos, short=True) if cos is not None else "(1 + cosine) / 2, 0 to 1",
     }
 
 

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.timer import Timer
 
 from ...engine.errors import QuantdeckError
@@ -11,7 +13,6 @@ from ...engine.text import counted
 from ...sessions.faults import explained
 from ...sessions.typed import target_words
 from .. import figures
-from ..columns import blank
 from ..messages import RowChosen, RowMoved, SessionChanged, SortAsked
 from ..search_view import SearchPoint, SearchView, plan_of, search, searches
 from ..snapshots import JobView
@@ -28,6 +29,13 @@ PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells not
 def loss(value: object) -> str:
     """A loss of cosine."""
     return f"{value:.2e}" if isinstance(value, float) else ""
+
+
+def close(value: object) -> str:
+    """A cos with seven decimals, for the searches' end lies near one; never rounded up to it."""
+    if not isinstance(value, float):
+        return ""
+    return f"{min(value, 0.9999999) if value < 1 else value:.7f}"
 
 
 def times(value: object) -> str:
@@ -58,11 +66,10 @@ class SearchScreen(PlaceScreen):
         shown = self.deck.glyphs.show
         points = (
             Column("floats", "float layers", 14, str, priority=0),
-            Column("cos", "cos", 10, blank(figures.cosine), right=True, priority=1, descending=True),
+            Column("cos", "cos", 11, close, right=True, priority=1, descending=True),
             Column("cost", "time", 9, times, right=True, priority=3),
             Column("plan", "", 30, priority=2, tone="muted"),
         )
-        yield LineTable(points, id="points", empty="Nothing tried yet: n starts a search.", names=False)
         ranking = (
             Column("layer", "layer", 30),
             Column("op", "op", 10, shown, priority=2),
@@ -70,13 +77,17 @@ class SearchScreen(PlaceScreen):
             Column("loss", "loss", 10, loss, right=True, priority=0, descending=True),
             Column("method", "best method", 16, shown, priority=3),
         )
-        yield LineTable(ranking, id="ranking", empty="No ranking yet.")
+        with Horizontal(id="tables"):
+            yield LineTable(points, id="points", empty="Nothing tried yet: n starts a search.", names=False)
+            yield LineTable(ranking, id="ranking", empty="No ranking yet.")
         yield Lines(id="status")
 
     def on_mount(self) -> None:
         """The newest search."""
         super().on_mount()
-        self.query_one("#ranking").display = False
+        for table in self.query(LineTable):
+            table.styles.width = "1fr"
+        self._arrange()
         self._load(newest=True)
         self.table.focus()
 
@@ -204,7 +215,7 @@ class SearchScreen(PlaceScreen):
         if found.failed:
             second.append((f"{gap}{found.failed} failed", "bad"))
         if found.best_cos is not None:
-            second.append((f"{gap}best cos {figures.cosine(found.best_cos)}", "accent"))
+            second.append((f"{gap}best cos {close(found.best_cos)}", "accent"))
             second.append((f" with {counted(found.best_floats or 0, 'float layer')}", "accent"))
         if found.target is not None:
             second.append((f"{gap}target {found.target:g}", "plain"))
@@ -272,8 +283,19 @@ class SearchScreen(PlaceScreen):
     def action_ranking(self) -> None:
         """Points or ranking."""
         self._ranked = not self._ranked
-        self.query_one("#ranking").display = self._ranked
-        self.query_one("#points").display = not self._ranked
+        self._arrange()
+        self.table.focus()
+
+    def _arrange(self) -> None:
+        """Both tables side by side where there is room, else the one that is looked at."""
+        wide = self.has_class("-wide")
+        self.query_one("#points").display = wide or not self._ranked
+        self.query_one("#ranking").display = wide or self._ranked
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wide or narrow."""
+        super().on_resize(event)
+        self._arrange()
         self.table.focus()
 
     def action_axis(self) -> None:

@@ -110,8 +110,11 @@ def draw(
         grid.write(x, body, rule, "muted")
     if chosen in points:
         _light(grid, *place(*chosen), body)
-    write(grid, 0, 0, figures.cosine(top), "muted")
-    write(grid, 0, body - 1, figures.cosine(low), "muted")
+    near = top - low < 1e-4
+    write(
+        grid, 0, 0, f"{top:.7f}"[1 if top < 1 else 0 :][: LEFT - 1] if near else figures.cosine(top), "muted"
+    )
+    write(grid, 0, body - 1, f"{low:.7f}"[1:] if near else figures.cosine(low), "muted")
     write(grid, LEFT, body + 1, f"{axis.show(axis.start)} {axis.title}", "muted")
     end = axis.show(most)
     write(grid, grid.width - len(end), body + 1, end, "muted")

@@ -63,8 +63,10 @@ class Choice(Painted, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The value between two arrows, brighter under the focus."""
         glyphs, tone = self.glyphs, "key" if self.has_focus else "muted"
-        text = cut(glyphs.show(self.value), max(1, self.size.width - 16), glyphs.cut)
         place = f"   {self._index + 1} of {len(self.choices)}"
+        text = cut(glyphs.show(self.value), max(1, self.size.width - 4), glyphs.cut)
+        if len(text) + len(place) + 4 > self.size.width:
+            place = ""
         parts = [(glyphs.left + " ", tone), (text, "plain"), (" " + glyphs.right, tone), (place, "muted")]
         return self.strip(clip(parts if y == 0 else [], self.size.width))
 
