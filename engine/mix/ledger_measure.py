@@ -87,7 +87,7 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
 
 
 def _about(source: Source) -> tuple[str, str]:
-    return (source.name if source.kind == "layer" else "", source.kind)
+    return (source.name, "") if source.kind == "layer" else ("", source.kind)
 
 
 def spread(names: Sequence[str]) -> list[tuple[str, ...]]:
