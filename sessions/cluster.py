@@ -8,7 +8,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
+from operator import is_not
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -92,7 +95,7 @@ def cluster_evaluator(
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A trial on its way. only: the workers that may take it; none for any."""
+    """A trial on its way. only: the workers that may take it."""
 
     future: "Future[Answer]"
     only: frozenset[str]
@@ -114,6 +117,8 @@ class ClusterEvaluator:
         self._client: Client = Client(address, timeout=PATIENCE, set_as_default=False, name="quantdeck")
         self._expected: deque[Trial] = deque()
         self._sent: dict[Trial, _Sent] = {}
+        self._asked: dict[str, Future[bool]] = {}
+        self._able: set[str] = set()
         self._refused: dict[str, str] = {}
         self._threads: dict[str, int] = {}
         self._looked = 0.0
@@ -126,6 +131,7 @@ class ClusterEvaluator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._sent.clear()
+        self._asked.clear()
         self._client.close(timeout=PATIENCE)
 
     def expect(self, trials: Sequence[Trial]) -> None:
@@ -142,26 +148,50 @@ class ClusterEvaluator:
 
     def _result(self, trial: Trial) -> Result:
         self._look()
-        self._send(trial)
-        while self._expected and len(self._sent) < AHEAD * sum(self._threads.values()):
-            self._send(self._expected.popleft())
         while True:
-            answer = self._answer(self._sent[trial].future)
+            self._send(trial)
+            while self._expected and len(self._sent) < AHEAD * sum(self._usable().values()):
+                self._send(self._expected.popleft())
+            sent = self._sent.get(trial)
+            if sent is None:  # no worker yet
+                self._wait()
+                continue
+            answer = self._answer(sent.future)
             if answer is not None and answer.result is not None:
                 del self._sent[trial]
                 return answer.result
             if answer is not None:
-                self._leave_out(answer)
-                self._send(trial, again=True)
-            elif self._stranded(self._sent[trial]):
-                self._send(trial, again=True)
+                self._leave_out(answer.worker, answer.refusal)
+            if answer is not None or self._stranded(sent):
+                del self._sent[trial]
 
-    def _send(self, trial: Trial, *, again: bool = False) -> None:
-        if trial in self._sent and not again:
-            return
-        only = sorted(self._threads.keys() - self._refused.keys()) if self._refused else []
-        future = self._client.submit(score, self._recipe, trial_text(trial), workers=only or None, pure=False)
-        self._sent[trial] = _Sent(future, frozenset(only))
+    def _send(self, trial: Trial) -> None:
+        """Send a trial to the workers that can score, unless it is on its way or there is none."""
+        only = sorted(self._usable())
+        if trial not in self._sent and only:
+            future = self._client.submit(score, self._recipe, trial_text(trial), workers=only, pure=False)
+            self._sent[trial] = _Sent(future, frozenset(only))
+
+    def _usable(self) -> dict[str, int]:
+        """Workers that have quantdeck and have not refused, with their threads."""
+        return {
+            name: count
+            for name, count in self._threads.items()
+            if name in self._able and name not in self._refused
+        }
+
+    def _wait(self) -> None:
+        """Let a tick pass, or less where a worker answers whether it has quantdeck."""
+        self._report.check()
+        pending = [
+            one for name, one in self._asked.items() if name in self._threads and one.status == "pending"
+        ]
+        if pending:
+            with suppress(Exception):  # looked at where the answers are read
+                pending[0].result(timeout=TICK)
+        else:
+            time.sleep(TICK)
+        self._look(now=True)
 
     def _answer(self, future: "Future[Answer]") -> Answer | None:
         """The answer; None when it has not come within a tick."""
@@ -208,6 +238,7 @@ class ClusterEvaluator:
             raise self._gone() from error
         self._threads = {str(name): int(count) for name, count in found.items()}
         self._looked = time.monotonic()
+        self._ask()
         if not self._threads and not self._waiting:
             self._report.say(f"the cluster {self._address} has no worker; trials wait until one comes")
         self._waiting = not self._threads
@@ -215,14 +246,35 @@ class ClusterEvaluator:
             reason = self._refused[next(iter(self._threads))]
             raise QuantdeckError(f"{reason}; let the workers see what the session sees, and resume the job")
 
-    def _leave_out(self, answer: Answer) -> None:
-        """Send nothing more to a worker that refused."""
-        sentence = f"the Dask worker {visible(answer.worker)} is left out: {answer.refusal}"
-        if answer.worker not in self._refused:
-            self._report.say(sentence)
-        self._refused[answer.worker] = sentence
+    def _ask(self) -> None:
+        """Ask workers that are new whether they have quantdeck: one without it would die of its first trial."""
+        for name in self._threads.keys() - self._asked.keys():
+            found = self._client.submit(find_spec, "quantdeck", workers=[name], pure=False)
+            self._asked[name] = self._client.submit(is_not, found, None, workers=[name], pure=False)
+        for name in self._threads.keys() - self._able - self._refused.keys():
+            future = self._asked[name]
+            if future.status not in ("finished", "error"):
+                continue
+            try:
+                able = future.status == "finished" and future.result(timeout=PATIENCE)
+            except (OSError, TimeoutError):  # the worker has gone meanwhile
+                continue
+            if able:
+                self._able.add(name)
+            else:
+                self._refuse(name, "quantdeck is not installed there; install the session's version of it")
+
+    def _leave_out(self, worker: str, reason: str) -> None:
+        """Send nothing more to a worker that refused a trial."""
+        self._refuse(worker, reason)
         self._look(now=True)
+
+    def _refuse(self, worker: str, reason: str) -> None:
+        sentence = f"the Dask worker {visible(worker)} is left out: {reason}"
+        if worker not in self._refused:
+            self._report.say(sentence)
+        self._refused[worker] = sentence
 
     def _stranded(self, sent: _Sent) -> bool:
         """Whether a trial waits for workers that are not there any more while others are."""
-        return bool(sent.only and not sent.only & self._threads.keys() and self._threads)
+        return bool(not sent.only & self._threads.keys() and self._threads)

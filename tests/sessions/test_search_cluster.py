@@ -51,6 +51,27 @@ worker.versions = lambda: tuple(here.items())
 """
 
 
+FATAL = """
+import os, quantdeck.sessions.cluster_worker as worker
+worker.score = lambda *_: os._exit(9)
+"""
+BARE = """
+import sys
+
+class Without:
+    "Finds everything but quantdeck."
+    def __init__(self, finders):
+        self.finders = finders
+
+    def find_spec(self, name, *more):
+        if name.split(".")[0] == "quantdeck":
+            return None
+        return next(filter(None, (one.find_spec(name, *more) for one in self.finders)), None)
+
+sys.meta_path[:] = [Without(list(sys.meta_path))]
+"""
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return Desk(tmp_path_factory.mktemp("desk"))
@@ -173,6 +194,30 @@ def test_a_worker_that_has_other_versions_is_left_out(desk, local, dask, tmp_pat
     log = io.StringIO()
     assert desk.again(path, number, log).state == "done"
     assert log.getvalue().count(sentence) == 1
+    assert left(path, number, tmp_path / "out") == local
+
+
+@pytest.mark.parametrize(
+    ("site", "sentence"),
+    [
+        (FATAL, "a trial ended every worker that took it; give the workers more memory, or less to the trials with "
+         "--memory, and resume the job"),
+        (BARE, "is left out: quantdeck is not installed there; install the session's version of it; let the workers "
+         "see what the session sees, and resume the job"),
+    ],
+    ids=["a trial that kills", "without quantdeck"],
+)  # fmt: skip
+def test_workers_that_cannot_score_let_the_search_rest(desk, local, dask, tmp_path, site, sentence):
+    (tmp_path / "sitecustomize.py").write_text(site)
+    dask.scheduler.allowed_failures = 0  # Dask would try three workers more
+    dask.start("bad", site=tmp_path)
+    path, number = start(desk, tmp_path, dask.address)
+    job = desk.run(path, number)
+    assert (job.state, job.status) == ("paused", 2)
+    assert sentence in job.message
+    dask.kill("bad")
+    dask.start("good")
+    assert desk.again(path, number).state == "done"
     assert left(path, number, tmp_path / "out") == local
 
 
