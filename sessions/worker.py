@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .diagnosis import diverted_output, fault_text
+from .flow import go_on
 from .heart import JobReport, beating
 from .jobs import claim, finish, get_job
 from .report import Both, Cancelled, Paused, Report
@@ -35,7 +36,10 @@ def main(arguments: list[str]) -> int:
     faulthandler.enable(log)
     with log, open_session(path) as session:
         try:
-            return 0 if run_job(session, number, log) else 1
+            if not run_job(session, number, log):
+                return 1
+            go_on(session, number)
+            return 0
         except QuantdeckError as error:  # the job is another's, or the file cannot be written
             log.write(f"{error}\n")
             return 1

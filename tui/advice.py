@@ -1,54 +1,159 @@
-"""Which step of the flow suits a network: rules on the figures that a session holds, in words."""
+"""Which step of the flow suits a network: the chapter's cases (7.1.3), judged by the figures that a session holds.
+
+The chapter's rules of thumb: a better threshold method first, equalized weights and bias correction for depthwise
+networks, search_qtable where some layers must stay float, its transformer form for transformers, fp_forward for a part
+of the network that is known to need float, run_qtable to find where a network begins to fail.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..engine.text import counted
+from ..engine.text import counted, visible
+from .columns import noise_parts
 from .snapshots import ScoreView
 
 GOOD, FAIR = 0.99, 0.95  # raw cosine at the worst output
+CLIPPED = 0.01  # share of values at the rails
+FEW, MOST = 5, 0.5  # so many layers that make this part of the noise are few
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A sentence and the stage of the flow that it speaks of; empty where it speaks of none."""
+
+    stage: str
+    sentence: str
 
 
 def advice(
-    columns: Mapping[str, Sequence[Any]], details: Sequence[str], score: ScoreView | None
-) -> list[str]:
-    """Sentences, the most pressing first. *columns*: the layer table's; *details*: each layer's attributes in words."""
-    ops = list(columns["op"])
+    columns: Mapping[str, Sequence[Any]],
+    details: Sequence[str],
+    score: ScoreView | None,
+    outputs: Mapping[str, float] | None = None,
+) -> list[Advice]:
+    """What suits, the most pressing first.
+
+    *columns*: the layer table's; *details*: each layer's attributes in words; *outputs*: by layer, SQNR in dB at the
+    worst output with the layer alone in int8, where the ledger is measured.
+    """
     if score is None:
-        return ["calibrate first: everything else is judged by its figures"]
-    found: list[str] = []
+        return [
+            Advice("calibrate", "calibrate first: everything else is judged by its figures"),
+            *_kind(columns, details),
+        ]
+    found: list[Advice] = []
     if score.dead:
         found.append(
-            f"{score.dead} parts of an output are constant in int8: float their layers, whatever the cosine says"
+            Advice(
+                "float",
+                f"{counted(score.dead, 'part')} of an output constant in int8: float their layers, whatever the "
+                "cosine says",
+            )
         )
     cos = score.cos if score.cos is not None else 0.0
-    deep = sum("group" in detail for detail in details)
     if cos >= GOOD:
         found.append(
-            f"int8 does well (cosine {cos:.4f}): export, or float a layer or two for the last decibels"
+            Advice(
+                "",
+                f"int8 does well (cosine {cos:.4f}): export, or float a layer or two for the last decibels",
+            )
         )
-    else:
-        found += _remedies(ops, deep, cos)
-    clipped = sum(1 for value in columns["saturation"] if value is not None and value > 0.01)
-    if clipped:
-        found.append(
-            f"{counted(clipped, 'layer')} with more than 1 % of the values clipped: try max or percentile9999 there (t)"
-        )
+    found += _clipped(columns)
+    found += _where(columns, outputs or {})
+    if cos < GOOD:
+        found += [*_kind(columns, details), *_by_score(cos)]
     return found
 
 
-def _remedies(ops: Sequence[str], deep: int, cos: float) -> list[str]:
-    found: list[str] = []
+def advised(found: Sequence[Advice]) -> frozenset[str]:
+    """The stages that an advice speaks for."""
+    return frozenset(one.stage for one in found if one.stage)
+
+
+def _kind(columns: Mapping[str, Sequence[Any]], details: Sequence[str]) -> list[Advice]:
+    """What the network's kind asks for."""
+    ops, deep = list(columns["op"]), sum("group" in detail for detail in details)
+    found: list[Advice] = []
     if deep:
         found.append(
-            f"{deep} grouped convolutions: equalize their weights first, channels differ widely there"
+            Advice(
+                "equalize",
+                f"{counted(deep, 'grouped convolution')}: their channels differ widely, and one threshold serves them "
+                "all; equalize weights before calibrating",
+            )
         )
+        found.append(Advice("bias", "then correct the bias: depthwise layers shift their means most in int8"))
     if "Softmax" in ops and ops.count("LayerNorm") + ops.count("MatMul") > 4:
-        found.append("a transformer: search float layers with search_qtable, most of it stays in int8")
-    if cos >= FAIR:
-        found.append("search thresholds: another method may be all that is missing; bias correction after it")
-    else:
         found.append(
-            f"cosine {cos:.4f} is low: a few layers hurt most; search float layers, the ledger is quick"
+            Advice(
+                "float",
+                "a transformer: sums before a LayerNorm, SiLU and GELU need float; search_qtable with transformer "
+                "on, or take the starting qtable",
+            )
         )
     return found
+
+
+def _clipped(columns: Mapping[str, Sequence[Any]]) -> list[Advice]:
+    clipped = sum(1 for value in columns["saturation"] if value is not None and value > CLIPPED)
+    words = f"{counted(clipped, 'layer')} with more than 1 % of the values at the ends of int8: "
+    return (
+        [
+            Advice(
+                "search_threshold",
+                words + "a method with wider thresholds (max, percentile9999) may do better",
+            )
+        ]
+        if clipped
+        else []
+    )
+
+
+def _where(columns: Mapping[str, Sequence[Any]], outputs: Mapping[str, float]) -> list[Advice]:
+    """Where the noise at the outputs comes from: a few layers, a stretch of the network, or everywhere."""
+    names = [str(name) for name in columns["name"]]
+    parts = noise_parts(outputs, names, list(columns["mode"]))
+    loud = sorted(parts, key=lambda name: -parts[name][1])
+    if not loud or not parts[loud[0]][1]:
+        return []
+    count, total = 0, 0.0
+    while total < MOST and count < len(loud):
+        total += parts[loud[count]][1]
+        count += 1
+    share = f"{total:.0%} of the noise at the outputs"
+    if count > max(FEW, len(loud) // 10):
+        return [
+            Advice(
+                "search_threshold",
+                f"the noise comes from everywhere ({count} layers for {share}): thresholds or bias help more than "
+                "floating single layers",
+            )
+        ]
+    first = visible(loud[0])
+    if count == 1:
+        words = f"{first} alone makes {share}: float it or mend it (Layers, b, then a)"
+    else:
+        words = f"{counted(count, 'layer')} make {share}, {first} first: search float layers, or float them by hand"
+    found = [Advice("float", words)]
+    spread = [names.index(name) for name in loud[:count]]
+    if count > 2 and max(spread) - min(spread) < 3 * count:
+        found.append(Advice("", "they stand together: float the stretch with F in the layers (fp_forward)"))
+    return found
+
+
+def _by_score(cos: float) -> list[Advice]:
+    if cos >= FAIR:
+        return [
+            Advice(
+                "search_threshold",
+                f"cosine {cos:.4f}: another method's thresholds may be all that is missing",
+            )
+        ]
+    return [
+        Advice(
+            "float",
+            f"cosine {cos:.4f} is low: search float layers with search_qtable; run_qtable shows where from the input "
+            "on it begins to fail",
+        )
+    ]

@@ -7,38 +7,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A plan to predict and score, or with *layer* that layer's close-up under the plan."""
+    """A plan to predict and score; or *about* "layer" its close-up under the plan, "proposals" starting qtables."""
 
     plan: int
     layer: str | None = None
+    about: str = ""
 
     def to_line(self) -> str:
         """As it goes to the process."""
-        return json.dumps([self.plan, self.layer]) + "\n"
+        return json.dumps([self.plan, self.layer, self.about]) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> "Question":
         """What ``to_line`` wrote."""
-        plan, layer = json.loads(line)
-        return cls(int(plan), layer)
+        plan, layer, about = json.loads(line)
+        return cls(int(plan), layer, about)
 
 
 class Asked:
-    """A letter box with one place for a plan and one for a layer: what is newer takes the place of what was there."""
+    """A letter box with one place for each kind of question: what is newer takes the place of what was there."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._plan: Question | None = None
-        self._layer: Question | None = None
+        self._others: dict[str, Question] = {}
         self._over = False
 
     def put(self, question: Question) -> None:
         """Ask something."""
         with self._changed:
-            if question.layer is None:
-                self._plan = question
+            if question.about:
+                self._others[question.about] = question
             else:
-                self._layer = question
+                self._plan = question
             self._changed.notify()
 
     def close(self) -> None:
@@ -54,9 +55,7 @@ class Asked:
             if self._over:
                 return None
             found, self._plan = self._plan, None
-            if found is None:
-                found, self._layer = self._layer, None
-            return found
+            return found or self._others.pop(next(iter(self._others)))
 
     @property
     def newer(self) -> bool:
@@ -66,4 +65,4 @@ class Asked:
     @property
     def waiting(self) -> bool:
         """Whether anything waits."""
-        return self.newer or self._layer is not None
+        return self.newer or bool(self._others)

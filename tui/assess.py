@@ -25,8 +25,8 @@ class Assess:
         self._tell = tell
         self._process: subprocess.Popen[str] | None = None
 
-    def ask(self, plan: int, layer: str | None = None) -> None:
-        """Have a plan predicted and scored, or a layer looked at under it, in place of what was asked before."""
+    def ask(self, plan: int, layer: str | None = None, about: str = "") -> None:
+        """Have a plan predicted and scored, or something else (asked.py), in place of the same asked before."""
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", MODULE, str(self._path)],
@@ -39,7 +39,9 @@ class Assess:
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         try:
             assert self._process.stdin is not None
-            self._process.stdin.write(Question(plan, layer).to_line())
+            self._process.stdin.write(
+                Question(plan, layer, about or ("layer" if layer is not None else "")).to_line()
+            )
             self._process.stdin.flush()
         except OSError as error:
             self._tell({"plan": plan, "state": "failed", "said": f"no answer ({error.strerror})"})

@@ -69,10 +69,12 @@ class Assessor:
 
     def answer(self, question: Question) -> None:
         """Answer a question."""
-        if question.layer is None:
-            self.assess(question.plan)
-        else:
+        if question.about == "proposals":
+            self.propose(question.plan)
+        elif question.layer is not None:
             self.look(question.plan, question.layer)
+        else:
+            self.assess(question.plan)
 
     def assess(self, number: int) -> None:
         """Predict, score at the outputs, then at every layer; each is told or stored as soon as it is known."""
@@ -104,6 +106,14 @@ class Assessor:
         if not self._figures:
             self._score_layers(number, plan)
             self._show(number, plan)
+
+    def propose(self, number: int) -> None:
+        """Layers that a rule would set float without measuring: transformer blocks, shape arithmetic."""
+        from ..engine.mix.patterns import shape_arithmetic, transformer_proposal
+
+        found = [transformer_proposal(self._graph), shape_arithmetic(self._graph)]
+        told = [[one.reason, list(one.layers)] for one in found if one is not None and one.layers]
+        tell(number, "proposals", proposals=told)
 
     def _turn_to(self, number: int) -> "Plan | None":
         """Make a plan of the session the one that everything is about."""
@@ -268,7 +278,7 @@ def tell(number: int, state: str, **values: Any) -> None:
 
 def failed(question: Question, said: str) -> None:
     """Why a question has no answer; a layer that cannot be looked at says nothing about its plan."""
-    tell(question.plan, "failed" if question.layer is None else "unseen", said=said)
+    tell(question.plan, {"": "failed", "layer": "unseen"}.get(question.about, "unproposed"), said=said)
 
 
 _ANSWERS = sys.stdout

@@ -154,7 +154,15 @@ def layer_columns(glyphs: Glyphs, *, ranked: bool = False) -> tuple[Column, ...]
         Column(
             "cost", "cost", 6, blank(figures.share), right=True, priority=7 if ranked else 15, descending=True
         ),
-        Column("threshold", "threshold", 9, blank(figures.real), right=True, priority=4, descending=True),
+        Column(
+            "threshold",
+            "threshold",
+            9,
+            blank(figures.real),
+            right=True,
+            priority=6 if ranked else 4,
+            descending=True,
+        ),
         Column("method", "method", 8, blank(short_method), priority=8),
         Column("local_cos", "local cos", 9, blank(figures.cosine), right=True, priority=10),
         Column("local_sqnr", "local dB", 8, blank(figures.decibel), right=True, priority=7),

@@ -206,7 +206,11 @@ KEYS: tuple[Key, ...] = (
     Key("detail", "left,h", "step('-1')", "Layer above", "The layer above in the table", 0, "left h"),
     Key("detail", "right,l", "step('1')", "Layer below", "The layer below in the table", 0, "right l"),
     Key("flow", "enter", "choose", "Run", "Run the stage, or open its form", 1, "Enter"),
-    Key("flow", "L,shift+l", "log", "Log", "The log of the newest job", 2, "L"),
+    Key("flow", "t", "run_to", "Run to here", "Run every stage up to this one, as jobs behind each other", 2),
+    Key(
+        "flow", "space", "leave_out", "Leave out", "Leave the stage out of the run, or take it in", 3, "Space"
+    ),
+    Key("flow", "L,shift+l", "log", "Log", "The log of the newest job", 4, "L"),
     Key("flow", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
     Key("search", "n", "new", "New search", "Choose a search and start it", 1),
     Key(

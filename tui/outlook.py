@@ -14,7 +14,8 @@ class Outlook:
     sqnr, low, high, cos: predicted; in dB with a 90 % interval, and the raw cosine. cost: predicted seconds of one
     sample on the chip; ratio: over those of all int8; shares: each layer's part. gains: by layer, predicted dB and its
     error when the layer alone changes between int8 and float. outputs: by layer, SQNR in dB at the worst output with
-    nothing but this layer in int8. insight: the close-up of the layer that is looked at; unseen: why there is none.
+    nothing but this layer in int8. proposals: starting qtables, each a reason and its layers; None before they were
+    asked for. insight: the close-up of the layer that is looked at; unseen: why there is none.
     """
 
     plan: int | None = None
@@ -29,6 +30,7 @@ class Outlook:
     shares: Mapping[str, float] = field(default_factory=dict[str, float])
     gains: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     outputs: Mapping[str, float] = field(default_factory=dict[str, float])
+    proposals: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     insight: Insight | None = None
     unseen: str = ""
 
@@ -36,7 +38,9 @@ class Outlook:
         """The outlook when *plan* is asked about: of another one only layers' figures stay, as a first guess."""
         if plan == self.plan:
             return replace(self, state=state, said="")
-        return Outlook(plan, state, gains=self.gains, outputs=self.outputs, shares=self.shares)
+        return Outlook(
+            plan, state, gains=self.gains, outputs=self.outputs, shares=self.shares, proposals=self.proposals
+        )
 
     def after(self, answer: Mapping[str, Any]) -> "Outlook":
         """The outlook after one more answer; answers about other plans say nothing."""
@@ -54,6 +58,11 @@ class Outlook:
             return replace(self, gains=gains, outputs=dict(answer.get("outputs", {})))
         if state == "layer":
             return replace(self, insight=Insight.from_dict(answer["insight"]), unseen="")
+        if state == "proposals":
+            told = tuple((str(one[0]), tuple(one[1])) for one in answer["proposals"])
+            return replace(self, proposals=told)
+        if state == "unproposed":
+            return self
         if state == "unseen":
             return replace(self, unseen=str(answer.get("said", "")))
         return replace(self, state=state, said=str(answer.get("said", "")))

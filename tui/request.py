@@ -2,7 +2,7 @@
 
 import glob
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..engine.errors import QuantdeckError
@@ -38,6 +38,13 @@ def search(path: Path, values: Mapping[str, str]) -> int:
 
     spec, title = search_spec(path, values)
     return start_job(path, "search", spec, title)
+
+
+def flow(path: Path, stages: Sequence[str]) -> int:
+    """Start stages of the flow, each a job that starts the next; the first job's number."""
+    from ..sessions.flow import start_flow, steps_of
+
+    return start_flow(path, steps_of(stages))
 
 
 def pause(path: Path, job: int) -> None:

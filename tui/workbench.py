@@ -29,7 +29,7 @@ from .keys import bindings
 from .messages import Answered, SessionChanged
 from .outlook import Outlook
 from .reader import SessionReader
-from .request import calibration_of, cancel, create, default_folder, pause, resume, start
+from .request import calibration_of, cancel, create, default_folder, flow, pause, resume, start
 from .screens.base import DeckScreen
 from .screens.layers import LayersScreen
 from .screens.new_session import NewSessionScreen
@@ -97,6 +97,7 @@ class Workbench(App[None]):
         self._assess: Assess | None = None
         self._editor: Editor | None = None
         self.outlook = Outlook()
+        self.left_out: set[str] | None = None  # stages of the flow that are not to be run; None: as advised
         self.warning = ""  # said when the first screen stands
 
     # opening
@@ -133,6 +134,7 @@ class Workbench(App[None]):
             self._editor.close()
             self._editor = None
         self.outlook = Outlook()
+        self.left_out = None
         if self.feed is not None:
             self.feed.close()
             self.feed = None
@@ -371,10 +373,12 @@ class Workbench(App[None]):
         outlook = self.outlook.after(event.answer)
         if outlook == self.outlook:
             return
+        from .screens.place import PlaceScreen
+
         before, self.outlook = self.outlook, outlook
         self._redraw_bars()
         for screen in self.screen_stack:
-            if isinstance(screen, LayersScreen):
+            if isinstance(screen, (LayersScreen, PlaceScreen)):
                 screen.show_outlook(before)
 
     def _redraw_bars(self) -> None:
@@ -412,6 +416,18 @@ class Workbench(App[None]):
     def start_job(self, kind: str, spec: Mapping[str, object]) -> None:
         """Start a job on the open session in a process of its own."""
         self._ask_jobs(lambda path: start(path, kind, spec))
+
+    def start_flow(self, stages: Sequence[str]) -> None:
+        """Start stages of the flow as jobs, each behind the one before."""
+        self._ask_jobs(lambda path: flow(path, stages))
+
+    def ask_proposals(self) -> None:
+        """Ask for starting qtables that rules know for the network."""
+        plan = self._assessable
+        if plan is not None:
+            if self.outlook.plan != plan:
+                self.outlook = self.outlook.asking(plan, "")
+            self._assessor().ask(plan, about="proposals")
 
     def control(self, what: str, job: int) -> None:
         """Pause, resume or cancel a job."""

@@ -1,4 +1,4 @@
-"""The chapter's flow as stages: what was done, with which settings, what it gave; Enter does one."""
+"""The chapter's flow as stages: what was done, with which settings, what it gave; run one, or everything to one."""
 
 from typing import ClassVar
 
@@ -6,28 +6,23 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from ...engine.errors import QuantdeckError
+from ...engine.text import counted
 from ...sessions.faults import explained
 from .. import figures
-from ..advice import advice
+from ..advice import Advice, advice, advised
 from ..messages import RowChosen, RowMoved, SessionChanged
-from ..queries import Stage, newest_jobs
+from ..outlook import Outlook
 from ..snapshots import SessionView
-from ..widgets.cells import Part, wrapped
+from ..stages import RUN, STAGES, Stage, newest_jobs
+from ..widgets.cells import Part, fit, wrapped
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
 from .place import PlaceScreen, place_bindings
 
-STAGES = {
-    "samples": ("samples", "checked when the session was made"),
-    "equalize": ("equalize weights", "for depthwise networks; with a search"),
-    "calibrate": ("calibrate", "thresholds of every method, one in the plan"),
-    "search_threshold": ("search threshold", "the method that scores best"),
-    "bias": ("correct bias", "after the thresholds; with a search"),
-    "float": ("search float layers", "qtable: which layers stay float"),
-    "evaluate": ("evaluate", "score the plan on the samples"),
-}
-NOT_DONE = Stage("", "", "", None)
+LEFT_OUT = "left out"
+OPTIONAL = ("equalize", "bias", "search_threshold", "float", "evaluate", "start")
+MOST_ADVICE = 3  # lines of one sentence
 
 
 class FlowScreen(PlaceScreen):
@@ -37,15 +32,21 @@ class FlowScreen(PlaceScreen):
     BINDINGS: ClassVar[list[BindingType]] = place_bindings("flow")
     TITLE_TEXT = "flow"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: tuple[str, ...] = ()
+        self._advice: list[Advice] = []
+
     def body(self) -> ComposeResult:
         """Stages, advice, a line of state."""
         show = self.deck.glyphs.show
         columns = (
             Column("stage", "stage", 20),
-            Column("state", "state", 10, priority=0),
-            Column("settings", "settings", 30, lambda text: show(str(text)), priority=3),
-            Column("result", "result", 40, lambda text: show(str(text)), priority=1),
-            Column("time", "time", 10, right=True, priority=2),
+            Column("advised", "", 8, priority=1, parts=_advised_cell),
+            Column("state", "state", 9, priority=0, parts=_state_cell),
+            Column("settings", "settings", 34, lambda text: show(str(text)), priority=4),
+            Column("result", "result", 30, lambda text: show(str(text)), priority=2),
+            Column("time", "time", 10, right=True, priority=3),
         )
         table = LineTable(columns, id="stages", names=False)
         table.column_cursor = False
@@ -54,15 +55,22 @@ class FlowScreen(PlaceScreen):
         yield Lines(id="status")
 
     def on_mount(self) -> None:
-        """Read the jobs."""
+        """Read the jobs, and ask for starting qtables."""
         super().on_mount()
         self._load()
         self.table.focus()
+        if self.deck.outlook.proposals is None and not self.deck.busy:
+            self.deck.ask_proposals()
 
     @property
     def table(self) -> LineTable:
         """The stages."""
         return self.query_one(LineTable)
+
+    @property
+    def stage(self) -> str | None:
+        """The stage under the cursor."""
+        return self._names[self.table.row] if self.table.row is not None else None
 
     def on_resize(self, event: object) -> None:
         """The advice is wrapped anew."""
@@ -73,6 +81,14 @@ class FlowScreen(PlaceScreen):
     def follow(self, change: SessionChanged) -> None:
         """States and results."""
         self._load()
+
+    def show_outlook(self, before: Outlook) -> None:
+        """Starting qtables are known, or where the noise comes from."""
+        now = self.deck.outlook
+        if (now.proposals, now.outputs) != (before.proposals, before.outputs):
+            self._load()
+
+    # reading
 
     def _load(self) -> None:
         feed, view = self.deck.feed, self.deck.view
@@ -88,46 +104,140 @@ class FlowScreen(PlaceScreen):
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
-        found = [_samples(view) if name == "samples" else jobs.get(name, NOT_DONE) for name in STAGES]
-        table = TableModel(
-            {
-                "stage": [title for title, _ in STAGES.values()],
-                "state": [one.state for one in found],
-                "settings": [one.settings for one in found],
-                "result": [one.result for one in found],
-                "time": [figures.duration(one.seconds) if one.seconds is not None else "" for one in found],
-            }
+        self._advice = advice(layers, details, view.score, self.deck.outlook.outputs)
+        wished = advised(self._advice)
+        if self.deck.left_out is None:
+            self.deck.left_out = {"equalize", "bias"} - wished
+        self._names = tuple(name for name in STAGES if name != "start" or self.deck.outlook.proposals)
+        found = [
+            self._stage(name, view, jobs.get(name, Stage()), layers["mode"], layers["name"])
+            for name in self._names
+        ]
+        self.table.load(
+            TableModel(
+                {
+                    "stage": [STAGES[name][0] for name in self._names],
+                    "advised": [name in wished for name in self._names],
+                    "state": [one.state for one in found],
+                    "settings": [one.settings for one in found],
+                    "result": [one.result for one in found],
+                    "time": [
+                        figures.duration(one.seconds) if one.seconds is not None else "" for one in found
+                    ],
+                }
+            ),
+            keep=True,
         )
-        self.table.load(table, keep=True)
+        self._draw_advice()
+        self._draw()
+
+    def _stage(
+        self, name: str, view: SessionView, job: Stage, modes: list[object], names: list[object]
+    ) -> Stage:
+        if name == "samples":
+            formed = f"{view.samples} samples formed" if view.samples else ""
+            return Stage("done" if view.samples else "", view.samples_path, formed)
+        left_out = name in (self.deck.left_out or ())
+        if name == "start":
+            layers = self._proposed
+            taken = all(
+                mode not in (None, "INT8") for mode, one in zip(modes, names, strict=True) if one in layers
+            )
+            reasons = ", ".join(reason for reason, _ in self.deck.outlook.proposals or ())
+            state = "taken" if taken else "refused" if left_out else "proposed"
+            return Stage(state, reasons, f"{counted(len(layers), 'layer')} to {view.fp_type}")
+        return (
+            Stage(LEFT_OUT, job.settings, job.result, job.seconds)
+            if left_out and job.state in ("", "done")
+            else job
+        )
+
+    @property
+    def _proposed(self) -> frozenset[str]:
+        return frozenset(layer for _, layers in self.deck.outlook.proposals or () for layer in layers)
+
+    def _draw_advice(self) -> None:
         width = self.deck.size.width
         lines: list[list[Part]] = [[(" advice", "title")]]
-        for sentence in advice(layers, details, view.score):
-            lines += wrapped(f"- {sentence}", "plain", width, 2)
+        for one in self._advice:
+            lines += wrapped(f"- {one.sentence}", "plain", width, MOST_ADVICE)
         self.query_one("#advice", Lines).set_lines(lines)
-        self._draw()
+
+    # running
 
     def on_row_moved(self, event: RowMoved) -> None:
         """What the stage does."""
         self._draw()
 
     def _draw(self) -> None:
-        if self.table.row is not None:
-            self.say(f"{list(STAGES.values())[self.table.row][1]}; Enter runs it")
+        name = self.stage
+        if name is None:
+            return
+        how = {
+            "samples": "Enter shows them",
+            "start": "Enter takes it, as one step that u undoes; Space refuses it",
+            "evaluate": "Enter runs it, t everything to here",
+        }.get(name, "Enter opens its settings, t runs everything to here, Space leaves it out")
+        self.say(f"{STAGES[name][1]}; {how}")
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Run the stage, or open its form."""
-        name = list(STAGES)[event.row]
+        name = self._names[event.row]
         if name == "samples":
             self.deck.go("samples")
-        elif name == "calibrate":
-            self.deck.show_calibrate()
+        elif name == "start":
+            self._take_start()
         elif name == "evaluate":
             self.deck.start_job("evaluate", {})
             self.say("evaluating", "accent")
         else:
-            kind = "search_qtable" if name == "float" else "search_threshold"
-            self.deck.show_search_form(kind, name)
+            self.deck.show_stage(name)
+
+    def action_run_to(self) -> None:
+        """Run every stage up to the one under the cursor that is not left out, as jobs behind each other."""
+        name, left_out = self.stage, self.deck.left_out or set()
+        if name is None or name == "samples":
+            return
+        last = RUN.index(name if name != "start" else "bias")
+        stages = tuple(one for one in RUN[: last + 1] if one not in left_out or one == name)
+        if self.deck.busy:
+            self.say("a job is at work on this session; L shows its log", "weak")
+            return
+        self.deck.start_flow(stages)
+        self.say(
+            f"running {', '.join(STAGES[one][0] for one in stages)}; it goes on without the workbench",
+            "accent",
+        )
+
+    def action_leave_out(self) -> None:
+        """Leave the stage out of what runs to a later one, or take it in again."""
+        name = self.stage
+        if name not in OPTIONAL or self.deck.left_out is None:
+            self.say("this stage is always needed", "weak")
+            return
+        self.deck.left_out ^= {name}
+        self._load()
+
+    def _take_start(self) -> None:
+        layers, view = self._proposed, self.deck.view
+        if view is None or not layers:
+            return
+        label = f"starting qtable: {counted(len(layers), 'layer')} to {view.fp_type}"
+        if self.deck.edit(lambda editor: editor.set_modes(sorted(layers), view.fp_type, label)):
+            if self.deck.left_out is not None:
+                self.deck.left_out.discard("start")
+            self._load()
+            self.say(f"{label}; u in the layers undoes", "accent")
 
 
-def _samples(view: SessionView) -> Stage:
-    return Stage("done" if view.samples else "", view.samples_path, f"{view.samples} samples formed", None)
+def _state_cell(value: object, width: int) -> list[Part]:
+    text = str(value)
+    tone = {
+        "failed": "bad", "running": "accent", "waiting": "accent", "done": "good", "taken": "good",
+        "proposed": "accent", LEFT_OUT: "muted", "refused": "muted", "to come": "accent",
+    }.get(text, "plain")  # fmt: skip
+    return [(fit(text, width), tone)]
+
+
+def _advised_cell(value: object, width: int) -> list[Part]:
+    return [(fit("advised" if value else "", width), "accent")]

@@ -6,6 +6,7 @@ from importlib import import_module
 from textual.binding import BindingType
 
 from ..keys import bindings
+from ..outlook import Outlook
 from .base import DeckScreen
 
 PLACES: Mapping[str, tuple[str, str]] = {
@@ -29,6 +30,9 @@ class PlaceScreen(DeckScreen):
     def action_go(self, name: str) -> None:
         """To another of the session's screens."""
         self.deck.go(name)
+
+    def show_outlook(self, before: Outlook) -> None:
+        """What a screen does when the assessing process has told more than *before*."""
 
     def action_log(self) -> None:
         """The newest job's log."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ..columns import short_method
 from ..figures import real
 from ..snapshots import TensorView
-from .canvas import Canvas, Grid
+from .canvas import Grid
 
 LETTERS = {
     "kl": "k",
@@ -24,37 +24,6 @@ LETTERS = {
 def letter(method: str) -> str:
     """The sign of a method; a method unknown here is a star."""
     return LETTERS.get(method, "*")
-
-
-class Histogram(Canvas):
-    """Counts on a logarithmic scale over the value axis; a line and a letter for each threshold."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.tensor: TensorView | None = None
-        self.chosen = ""
-
-    def set_tensor(self, tensor: TensorView | None, chosen: str = "") -> None:
-        """Show an activation; *chosen* is the method of the current plan."""
-        self.tensor, self.chosen = tensor, chosen
-        self._draw()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self._draw()
-
-    def _draw(self) -> None:
-        width, height = self.size
-        if width < 8 or height < 4:
-            return
-        grid = Grid(width, height, self.glyphs.kind)
-        tensor = self.tensor
-        if tensor is None or not tensor.counts or tensor.high <= tensor.low:
-            said = "no histogram yet: calibrate (c)" if tensor is None or not tensor.counts else "a constant"
-            _write(grid, max(0, (width - len(said)) // 2), height // 2, said, "muted")
-        else:
-            draw(grid, tensor, self.chosen, self.glyphs.mark, self.glyphs.rule)
-        self.show(grid)
 
 
 def draw(grid: Grid, tensor: TensorView, chosen: str, mark: str, rule: str) -> None:

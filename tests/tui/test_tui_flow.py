@@ -1,0 +1,156 @@
+"""The flow: stages run one behind the other as real jobs, advice by the figures, starting qtables."""
+
+from pathlib import Path
+
+import pytest
+from conftest import MakeDeck
+from quantdeck.sessions import flow
+from quantdeck.sessions.jobs import get_job
+from quantdeck.sessions.store import open_session
+from quantdeck.sessions.worker import main as work
+from quantdeck.tui.advice import advice, advised
+from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.snapshots import ScoreView
+from quantdeck.tui.stages import RUN, TO_COME, newest_jobs
+from real_session import digits
+from sample_session import layer_names
+from test_tui_edits import plan
+from test_tui_layers import L, S, press, said
+from test_tui_places import rows
+
+
+@pytest.fixture
+def example(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    return digits(tmp_path_factory.getbasetemp(), tmp_path)
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Jobs wait in this list in place of getting a process each; this one plays the worker."""
+    monkeypatch.setattr("faulthandler.enable", lambda file: None)
+    monkeypatch.setattr("os.nice", lambda step: 0)
+    started: list[int] = []
+    monkeypatch.setattr("quantdeck.sessions.jobs._spawn", lambda path, number, log: started.append(number))
+    return started
+
+
+def states(path: Path) -> dict[str, str]:
+    with SessionReader(path) as reader:
+        return {name: stage.state for name, stage in newest_jobs(reader).items()}
+
+
+def test_the_stages_are_those_of_the_sessions() -> None:
+    assert RUN == flow.STAGES
+
+
+def test_each_job_starts_the_next_and_the_rest_is_to_come(example: Path, by_hand: list[int]) -> None:
+    wishes = flow.Wishes(scored=4)
+    flow.start_flow(example, flow.steps_of(("calibrate", "search_threshold", "float", "evaluate"), wishes))
+    assert states(example)["calibrate"] == "waiting"
+    assert states(example)["float"] == TO_COME
+    done = 0
+    while done < len(by_hand):
+        assert work([str(example), str(by_hand[done])]) == 0
+        done += 1
+    with open_session(example, readonly=True) as session:
+        kinds = [
+            get_job(session, number).spec.get("kind", get_job(session, number).kind) for number in by_hand
+        ]
+        assert kinds == ["calibrate", "search_threshold", "search_qtable", "evaluate"]
+        assert get_job(session, by_hand[2]).spec["methods"][0] in {"kl", "mse", "max", "percentile9999"}
+    assert {states(example)[name] for name in ("calibrate", "search_threshold", "float", "evaluate")} == {
+        "done"
+    }
+
+
+def test_a_cancelled_step_ends_the_flow(example: Path, by_hand: list[int]) -> None:
+    flow.start_flow(example, flow.steps_of(("calibrate", "evaluate")))
+    with open_session(example) as session, session.write() as writer:
+        writer.update("job", by_hand[0], {"wanted": "cancel"})
+    assert work([str(example), str(by_hand[0])]) == 1
+    assert len(by_hand) == 1
+    assert states(example)["calibrate"] == "cancelled"
+
+
+def test_corrections_go_with_the_runs_that_use_them() -> None:
+    found = flow.steps_of(flow.STAGES)
+    assert [kind for kind, _ in found] == ["search", "search", "search", "evaluate"]
+    wishes = [one for _, one in found[:-1]]
+    assert all(one["equalize"] for one in wishes)
+    assert [one["kind"] for one in wishes] == ["calibrate", "search_threshold", "search_qtable"]
+    assert [one.get("bias", False) for one in wishes] == [False, True, False]
+
+
+async def test_t_runs_to_the_stage_and_space_leaves_one_out(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    app = deck(session)
+    monkeypatch.setattr(app, "start_flow", lambda stages: asked.append(tuple(stages)))
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "2")
+        shown = dict(zip(rows(app, "stage"), rows(app, "state"), strict=True))
+        assert shown["equalize weights"] == "left out"  # nothing speaks for it: int8 does well
+        await press(pilot, "down", "down", "down", "t")
+        await press(pilot, "up", "up", "space", "down", "down", "down", "down", "t")
+        await press(pilot, "up", "up", "space", "2")
+        shown = dict(zip(rows(app, "stage"), rows(app, "state"), strict=True))
+        assert shown["search threshold"] == "left out"
+    assert asked == [
+        ("calibrate", "search_threshold"),
+        ("equalize", "calibrate", "search_threshold", "float"),
+    ]
+
+
+async def test_a_starting_qtable_is_taken_as_one_step_or_refused(session: Path, deck: MakeDeck) -> None:
+    from quantdeck.tui.messages import Answered
+    from quantdeck.tui.outlook import Outlook
+
+    names = layer_names(session)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "2")
+        app.outlook = Outlook(1)
+        told = [["12 blocks of the vit family", names[1:3]], ["shape arithmetic", names[5:6]]]
+        app.post_message(Answered({"plan": 1, "state": "proposals", "proposals": told}))
+        await pilot.pause()
+        assert "proposed" in rows(app, "state")
+        await press(pilot, *["down"] * 5, "space")
+        assert "refused" in rows(app, "state")
+        assert not plan(session).modes
+        await press(pilot, "enter")
+        assert set(plan(session).modes) == {names[1], names[2], names[5]}
+        assert "taken" in rows(app, "state")
+        await press(pilot, "1", "u")
+        assert not plan(session).modes
+
+
+def test_advice_follows_the_chapters_cases_and_the_figures(stored: Path) -> None:
+    with SessionReader(stored) as reader:
+        columns = reader.layers(1).columns
+        details = [str(row[0]) for row in reader.rows("SELECT detail FROM layer ORDER BY position")]
+    names = [str(name) for name in columns["name"]]
+    low = ScoreView(cos=0.9, sqnr=7.0, dead=0, top1_float=None, top1_int8=None, labelled=None)
+    fair = ScoreView(cos=0.97, sqnr=12.0, dead=0, top1_float=None, top1_int8=None, labelled=None)
+    assert advised(advice(columns, details, None)) >= {"calibrate", "equalize"}
+    assert {"equalize", "bias", "float"} <= advised(advice(columns, details, low))
+    assert "search_threshold" in advised(advice(columns, details, fair))
+    one = advice(
+        columns, details, low, {name: 10.0 if place == 7 else 50.0 for place, name in enumerate(names)}
+    )
+    assert any(names[7] in each.sentence and "alone" in each.sentence for each in one)
+    same = advice(columns, details, low, dict.fromkeys(names, 30.0))
+    assert any("from everywhere" in each.sentence for each in same)
+    ops = dict(columns, op=["Softmax", "LayerNorm", "LayerNorm", *["MatMul"] * (len(names) - 3)])
+    assert any("transformer" in each.sentence for each in advice(ops, [""] * len(names), low))
+
+
+async def test_the_settings_of_a_stage_are_those_of_the_session(session: Path, deck: MakeDeck) -> None:
+    from sample_session import add_job
+
+    add_job(session, state="done", message="64 thresholds with kl")
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "2")
+        assert "kl, 100 samples, tuned on 5" in rows(app, "settings")
+        assert "Enter shows them" in said(app)
