@@ -1,14 +1,26 @@
 """The way in: checks the terminal first, imports Textual only when the workbench can really open."""
 
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .config import read_config
 from .feed import Feed
 from .reader import SessionReader
-from .terminal import choose_colors, choose_glyphs, prepare_environment, refuse_terminal
+from .terminal import (
+    PAGE,
+    choose_colors,
+    choose_glyphs,
+    is_page,
+    prepare_environment,
+    refuse_terminal,
+)
+
+if TYPE_CHECKING:
+    from textual.driver import Driver
 
 
 def run(
@@ -26,11 +38,14 @@ def run(
     serve (one sentence on stderr).
     """
     try:
-        feed, model = _target(path)
-        refuse_terminal()
+        feed, model = target_of(path)
+        page = is_page()
+        if not page:
+            refuse_terminal()
+        here = PAGE if page else os.environ
         config, wrong = read_config()
-        palette = choose_colors(config.colors if colors == "auto" else colors)
-        signs = choose_glyphs(config.glyphs if glyphs == "auto" else glyphs)
+        palette = choose_colors(config.colors if colors == "auto" else colors, here)
+        signs = choose_glyphs(config.glyphs if glyphs == "auto" else glyphs, here)
     except QuantdeckError as error:
         print(f"quantdeck: {error}", file=sys.stderr)
         return 2
@@ -40,13 +55,25 @@ def run(
 
     accept_any_bytes()
     ansi = palette in ("16", "none")
-    app = Workbench(feed, model, ansi=ansi, glyphs=signs, folder=sessions_folder, config=config)
+    app = Workbench(
+        feed, model, ansi=ansi, glyphs=signs, folder=sessions_folder, config=config, driver=_driver(page)
+    )
     app.warning = wrong
     app.run(mouse=mouse)
     return app.return_code or 0
 
 
-def _target(path: str | None) -> tuple[Feed | None, Path | None]:
+def _driver(page: bool) -> "type[Driver] | None":
+    """What writes to the terminal; None leaves it to Textual."""
+    if not page:
+        return None
+    from .browser import BrowserDriver, prepare_browser
+
+    prepare_browser()
+    return BrowserDriver
+
+
+def target_of(path: str | None) -> tuple[Feed | None, Path | None]:
     """The session, or the model of a new session, that *path* names."""
     if path is None:
         return None, None

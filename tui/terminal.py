@@ -10,6 +10,14 @@ COLORS = ("auto", "256", "16", "none")
 GLYPHS = ("auto", "braille", "block", "ascii")
 _INSTEAD = "use the command line instead: quantdeck layers MODEL, quantdeck evaluate MODEL, quantdeck --help"
 
+PAGE = {"COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+"""What a page of ``quantdeck serve`` can do, in the words of an environment."""
+
+
+def is_page(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a page in a browser is the terminal: textual-serve says so by the driver that it names."""
+    return environment.get("TEXTUAL_DRIVER", "") == "textual.drivers.web_driver:WebDriver"
+
 
 def refuse_terminal() -> None:
     """Raise QuantdeckError where a full-screen program cannot work.

@@ -13,6 +13,7 @@ from rich.segment import Segment
 from textual.app import App
 from textual.binding import BindingType
 from textual.color import Color
+from textual.driver import Driver
 from textual.events import Resize
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -68,13 +69,15 @@ class Workbench(App[None]):
         folder: Path | None = None,
         assess: bool = True,
         config: Config | None = None,
+        driver: type[Driver] | None = None,
     ) -> None:
         """Open on a session (*feed*), on a new session of *model*, or on the list of sessions.
 
         *ansi*: the terminal's own 16 colours. *folder*: where sessions lie, None for the default place.
-        *assess*: whether edits are predicted and scored by a process beside the screen.
+        *assess*: whether edits are predicted and scored by a process beside the screen. *driver*: what writes to
+        the terminal, None for Textual's own choice.
         """
-        super().__init__()
+        super().__init__(driver_class=driver)
         self.glyphs = GLYPHS[glyphs]
         self.feed = feed
         self._model = model

@@ -35,10 +35,16 @@ COMMANDS = {
     "pause": Entry("control", "Let a job rest."),
     "resume": Entry("control", "Go on with a job that rests or was killed."),
     "cancel": Entry("control", "Stop a job."),
+    "serve": Entry("serve", "The workbench in a browser."),
     "backup": Entry("backup", "Copy a session at any moment."),
     "doctor": Entry("doctor", "What is installed, and whether it works."),
 }
 OPEN = Entry("open", "Open the workbench.")
+
+
+def command_name(word: str) -> str:
+    """A command's name as COMMANDS has it."""
+    return word.removesuffix(".py").replace("-", "_")
 
 
 class Deck(click.Group):
@@ -49,8 +55,8 @@ class Deck(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; also by its name with dashes."""
-        name = cmd_name.replace("-", "_")
+        """Import a command; also by its name with dashes, or with .py behind as the original's tools are called."""
+        name = command_name(cmd_name)
         entry = OPEN if cmd_name == OPEN.module else COMMANDS.get(name)
         if entry is None:
             return None
@@ -63,7 +69,7 @@ class Deck(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Open the workbench unless the first word is a command or asks for help."""
         first = args[0] if args else ""
-        if first.replace("-", "_") not in COMMANDS and first not in ("-h", "--help", "--version"):
+        if command_name(first) not in COMMANDS and first not in ("-h", "--help", "--version"):
             args = [OPEN.module, *args]
         return super().parse_args(ctx, args)
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
 from ..keys import footer
@@ -58,7 +59,8 @@ class DeckScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the layout by the size and draw the bars for it."""
-        self._fit(event.size.width, event.size.height)
+        if not _stale(event, self.deck.size):
+            self._fit(event.size.width, event.size.height)
 
     def on_screen_resume(self) -> None:
         """The header may be stale after another screen."""
@@ -126,7 +128,24 @@ class DeckModal(ModalScreen[Result]):
 
     AREAS: ClassVar[tuple[str, ...]] = ()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out for the size that the terminal has, no other."""
+        _stale(event, self.deck.size)
+
     @property
     def deck(self) -> "Workbench":
         """The application."""
         return cast("Workbench", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _stale(event: events.Resize, size: Size) -> bool:
+    """Whether a screen's event is of a size that the terminal has no more; Textual then leaves it alone.
+
+    A layout for one size tells the screen of that size again. With two sizes on their way at once each would call
+    the other up for ever.
+    """
+    if event.size == size:
+        return False
+    event.stop()
+    event.prevent_default()
+    return True
