@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ..engine.hw.chip import get_chip
 from ..engine.mix.cost_forwards import Budget
-from ..engine.mix.ledger_measure import Measuring
 from ..engine.mix.pareto import Setting, pareto
 from ..engine.mix.patterns import transformer_proposal
 from ..engine.mix.qtable_search import LayerSearch
@@ -179,8 +178,6 @@ def _pareto(
         samples=searched,
         total=total,
         methods=thresholds,
-        measuring=Measuring(min(4, searched), min(16, searched) if searched > 4 else 0),
-        refine=0,
         budget=_budget(spec),
         watch=watch,
     )

@@ -13,6 +13,7 @@ from ..hw.chip import get_chip
 from ..plan import Mode, Plan
 from ..run.score import Score
 from .ledger import Ledger
+from .ledger_bounds import Bounds, is_base
 from .ledger_sources import SourceMap
 from .trial import Failure, Result, Source, Trial
 
@@ -28,13 +29,15 @@ class Measuring:
     """How the sources are measured: all on ``first`` samples, then the share ``loud`` of them on ``then``.
 
     ``then`` of 0 leaves it at the first round. ``anchors``: plans that are run besides, at most 8, from all int8 over
-    halves to layers in turn, to learn what sources do together.
+    halves to layers in turn, to learn what sources do together. ``casts``: whether casts and passes are measured;
+    else they are bounded by what the layers before them add (ledger_bounds.py).
     """
 
     first: int = 4
     then: int = 16
     loud: float = 0.5
     anchors: int = 6
+    casts: bool = True
 
     @property
     def most(self) -> int:
@@ -66,11 +69,22 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     trials = [
         Trial(base, samples=setting.first, source=source, judges=_about(source)) for source in found.sources
     ]
-    floor, *results = yield [Trial(floats, samples=setting.most, judges=("", "floor")), *trials]
+    now = [index for index, item in enumerate(found.sources) if setting.casts or is_base(found, item)]
+    floor, *results = yield [
+        Trial(floats, samples=setting.most, judges=("", "floor")),
+        *(trials[index] for index in now),
+    ]
     if isinstance(floor, Failure):
         raise QuantdeckError(f"the network fails with all layers in {mode}: {floor.message}")
     outputs = len(floor.outputs)
-    first = [_figures(result, outputs, min(setting.first, floor.samples)) for result in results]
+    count = min(setting.first, floor.samples)
+    known = {index: _figures(result, outputs, count) for index, result in zip(now, results, strict=True)}
+    if not setting.casts:
+        noise, angle = (_bounds(found, known, name) for name in ("noise", "angle"))
+        for index, source in enumerate(found.sources):
+            if index not in known:
+                known[index] = _Figures(noise.of(source), angle.of(source), 0)
+    first = [known[index] for index in range(len(trials))]
     loud: list[int] = []
     if setting.then > setting.first and setting.loud > 0:
         loud = _loudest(first, floor, setting.loud)
@@ -84,6 +98,20 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
         if isinstance(result, Score):
             ledger = ledger.with_anchor(plan, result)
     return ledger
+
+
+def _bounds(found: SourceMap, known: "Mapping[int, _Figures]", figure: str) -> Bounds:
+    """Estimates of casts from the sources that are known; *figure*: noise or angle."""
+    values: dict[Source, Array] = {
+        found.sources[index]: getattr(figures, figure) for index, figures in known.items()
+    }
+    layers = {source.name: value for source, value in values.items() if source.kind == "layer"}
+    inputs = {
+        tensor: values.get(Source("cast", tensor), values[Source("cast", tensor, readers[0])])
+        for tensor, readers in found.readers.items()
+        if tensor not in found.maker
+    }
+    return Bounds(found, layers, inputs)
 
 
 def _about(source: Source) -> tuple[str, str]:

@@ -5,46 +5,45 @@ trial teaches the ledger, then single layers go back to int8 by real trials, and
 the search has not seen. Deterministic; a driver that replays the results gets the same trials.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import QuantdeckError
 from ..graph.model import Graph
+from ..hw.chip import get_chip
 from ..plan import Mode, Plan, Threshold
 from ..run.score import Score
+from .confirming import Check, Figure, check, sentences
 from .cost_forwards import Budget, Forwards, Stop
 from .front import Cost, Field, Floats, block_order, cheapest, count_layers, single_order
+from .joining import groups, variants
 from .ledger import Ledger
+from .ledger_bounds import is_base
 from .ledger_measure import Measuring, measure, remeasured, thresholds_digest
 from .ledger_sources import SourceMap
-from .trial import Failure, Objective, Outcome, Point, Ranked, Result, Search, Source, StopReason, Trial
+from .trial import Objective, Outcome, Point, Ranked, Result, Search, Source, StopReason, Trial
 
 Steps = Generator[Sequence[Trial], Sequence[Result], None]
 Asked = Generator[Sequence[Trial], Sequence[Result], Sequence[Result]]
 
 PROBES = 12
 """Real trials for one crossing."""
-RETURNS = 6
-"""Single layers that are tried in int8 at the same time."""
-HOPE = 1.1
+RETURNS = (2, 4)
+"""Plans with a layer more in int8 that are tried together: the most hopeful ones, then others."""
+SWAPPED = 6
+"""Int8 layers that are tried in exchange for two float ones."""
+PAIRED = 4
+"""Float layers of which two go back in exchange."""
+HOPE = 1.2
 """A plan is tried only if the ledger's sum, scaled to the best plan's real loss, misses by less than this factor."""
 ROUNDS = 3
 """How often a plan that fails on fresh samples makes the search aim higher."""
-SHARES = (0.6, 0.75, 0.88)
-"""Parts of a threshold that are tried where rows are refined."""
 WORTHWHILE = 0.9
-"""A row is changed where the noise of its tensor falls below this share: less is within what 4 samples tell."""
-Z95 = 1.96
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """The objective's cos over some samples, with the half width of its 95 % interval."""
-
-    value: float
-    half: float
-    samples: int
+"""A group's rows are changed where its loss falls below this share: less is within what 4 samples tell."""
+LOOKS = 3
+"""How often the casts of a proposed plan are measured, so that the ledger may propose another, before its trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Setting:
 
     start: thresholds and chip; its modes do not matter. mode: the float type. samples: how many are searched on;
     total: how many there are, those beyond ``samples`` confirm. methods: other thresholds by method, from which the
-    best whole set is taken and then, for the loudest tensors that stay int8 (``refine`` of them), row by row.
+    best whole set is taken and then, with ``join``, the best rows of each group of additions (joining.py).
     cost: of a plan by its float layers. watch: called with every plan that is the best so far.
     """
 
@@ -64,8 +63,8 @@ class Setting:
     samples: int
     total: int
     methods: Mapping[str, Mapping[str, Threshold]] = field(default_factory=dict[str, Mapping[str, Threshold]])
-    measuring: Measuring = field(default_factory=lambda: Measuring(4, 0, 0, 0))
-    refine: int = 0
+    measuring: Measuring = field(default_factory=lambda: Measuring(4, 0, 0, 0, casts=False))
+    join: bool = True
     cost: Cost = count_layers
     budget: Budget = field(default_factory=Budget)
     watch: Callable[[Point], None] | None = None
@@ -120,8 +119,8 @@ class _Run:
         self.int8_cos = math.nan
         self.ledger: Ledger | None = None
         self.count = self.forwards = 0
-        self.searched: Figure | None = None
-        self.fresh: Figure | None = None
+        self.checks: list[Check] = []
+        self.bounded: set[Source] = set()
         self.allowed = 2 * (1 - self.objective.target)
         everything = frozenset(layer.name for layer in setting.graph.layers)
         self.counter = Forwards(setting.graph, everything, setting.total)
@@ -205,19 +204,48 @@ class _Run:
                 self.ledger = yield from self._measured()
 
     def _choose_start(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
-        """All int8 with each set of thresholds; the best one is the start."""
+        """All int8 with each set of thresholds, on few samples; the best one is the start, and is tried on all."""
         plans = [self.plan]
         for rows in self.setting.methods.values():
             plan = self.plan.with_thresholds(rows)
             if plan not in plans:
                 plans.append(plan)
-        met = yield from self.score(plans)
-        cos = [self.points[plan.digest].cos for plan in plans]
-        winner = max(range(len(plans)), key=lambda index: (met[index], cos[index], -index))
-        self.plan, self.int8_cos = plans[winner], cos[winner]
-        return met[winner]
+        if len(plans) > 1:
+            first = min(self.setting.measuring.first, self.setting.samples)
+            results = yield from self.ask([Trial(plan, samples=first) for plan in plans])
+            figures = [self.objective.value(result) for result in results]
+            self.plan = plans[max(range(len(plans)), key=lambda index: (figures[index], -index))]
+        (met,) = yield from self.score([self.plan])
+        self.int8_cos = self.points[self.plan.digest].cos
+        return met
+
+    def _joined(self) -> Steps:
+        """Groups of additions get the rows that lose least when only the group is int8."""
+        graph, setting = self.setting.graph, self.setting
+        program = get_chip(self.plan.chip).lower(graph, self.plan)
+        names = SourceMap.of(graph, program).names
+        for group in groups(graph, program, self.plan):
+            inside = {layer.name for layer in graph.layers if set(layer.outputs) & set(group)}
+            floats = dict.fromkeys([name for name in names if name not in inside], setting.mode)
+            rows = variants(group, self.plan, setting.methods)
+            results = yield from self.ask(
+                [
+                    Trial(
+                        self.plan.with_thresholds(item).with_modes(floats),
+                        samples=setting.measuring.first,
+                        judges=(group[0], "joined"),
+                    )
+                    for item in rows
+                ]
+            )
+            figures = [self.objective.value(result) for result in results]
+            winner = max(range(len(rows)), key=lambda index: (figures[index], -index))
+            if 1 - figures[winner] < WORTHWHILE * (1 - figures[0]):
+                self.plan = self.plan.with_thresholds(rows[winner])
 
     def _measured(self) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
+        if self.setting.join:
+            yield from self._joined()
         gen = measure(self.setting.graph, self.plan, mode=self.setting.mode, measuring=self.setting.measuring)
         try:
             trials = next(gen)
@@ -225,11 +253,31 @@ class _Run:
                 trials = gen.send((yield from self.ask(trials)))
         except StopIteration as stop:
             ledger: Ledger = stop.value
-        if self.setting.refine and self.setting.methods:
-            ledger = yield from self._refined(ledger)
+        if not self.setting.measuring.casts:
+            self.bounded = {source for source in ledger.map.sources if not is_base(ledger.map, source)}
+        return self._with_scores(ledger)
+
+    def _with_scores(self, ledger: Ledger) -> Ledger:
         for plan, score in self.scores.values():
             ledger = self._taught(ledger, plan, score)
         return ledger
+
+    def _measure_casts(self, plans: Sequence[Floats]) -> Generator[Sequence[Trial], Sequence[Result], bool]:
+        """Measure the casts of plans that are only bounded so far; whether there were any."""
+        assert self.ledger is not None
+        sources = self.ledger.map.sources
+        active = {index for floats in plans for index in self.ledger.map.active(floats)}
+        wanted = [sources[index] for index in sorted(active) if sources[index] in self.bounded]
+        if not wanted:
+            return False
+        first = self.setting.measuring.first
+        results = yield from self.ask(
+            [Trial(self.plan, samples=first, source=source, judges=("", source.kind)) for source in wanted]
+        )
+        self.bounded.difference_update(wanted)
+        found = dict(zip(wanted, results, strict=True))
+        self.ledger = self._with_scores(remeasured(self.ledger, self.plan, found))
+        return True
 
     def _floated(self, floats: Floats) -> Plan:
         return self.plan.with_modes(dict.fromkeys(sorted(floats), self.setting.mode))
@@ -240,37 +288,47 @@ class _Run:
 
     def _cross(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
         """Close in on the cheapest plan that meets the target; whether there is one."""
-        assert self.ledger is not None
-        space, paths = self._field(self.ledger)
-        worked, failed = 0.0, math.inf  # sums of the ledger that met the target, and that did not
-        aim = self.allowed * self._factor(space)
+        tried: dict[Floats, bool] = {}
+        aim: float | None = None
         for _ in range(PROBES):
-            floats = cheapest(space, paths, aim)
-            if floats is None:
-                floats = frozenset(self.ledger.map.names)
-            plan, total = self._floated(floats), space.loss(floats)
+            space, floats = yield from self._proposed(aim)
+            if tried and aim is not None and self._is_vain(tried, floats):
+                break
+            plan = self._floated(floats)
             known = plan.digest in self.points
             if not known:
                 (met,) = yield from self.score([plan])
             else:
                 met = plan.digest in self.valid and self._meets(plan)
-            if met:
-                worked = max(worked, total)
-            elif len(floats) == len(self.ledger.map.names):
+            tried[floats] = met
+            if not met and len(floats) == len(space.ledger.map.names):
                 return False
-            else:
-                failed = min(failed, total)
-            real = 2 * (1 - self.points[plan.digest].cos)
+            worked = max((space.loss(item) for item, passed in tried.items() if passed), default=0.0)
+            failed = min((space.loss(item) for item, passed in tried.items() if not passed), default=math.inf)
+            real, total = 2 * (1 - self.points[plan.digest].cos), space.loss(floats)
             guess = self.allowed * total / real if real > 0 and math.isfinite(real) else total / 2
             following = self._next(worked, failed, guess)
-            if following is None or (known and following >= aim > worked > 0):
+            if following is None or (known and aim is not None and following >= aim > worked > 0):
                 break
-            if worked > 0 and failed < math.inf:
-                between = cheapest(space, paths, following)
-                if between is None or self._price(between) >= self._best_price():
-                    break
             aim = following
         return self._best_price() < math.inf
+
+    def _is_vain(self, tried: Mapping[Floats, bool], floats: Floats) -> bool:
+        """Whether a plan between one that met the target and one that did not is no cheaper than the best."""
+        return len(set(tried.values())) > 1 and self._price(floats) >= self._best_price()
+
+    def _proposed(
+        self, aim: float | None
+    ) -> Generator[Sequence[Trial], Sequence[Result], tuple[Field, Floats]]:
+        """The cheapest plan whose sum is within *aim* (None: within the target, by the ledger), casts measured."""
+        for look in range(LOOKS + 1):
+            assert self.ledger is not None
+            space, paths = self._field(self.ledger)
+            sum_allowed = self.allowed * self._factor(space) if aim is None else aim
+            floats = cheapest(space, paths, sum_allowed) or frozenset(self.ledger.map.names)
+            if look == LOOKS or not (yield from self._measure_casts([floats])):
+                break
+        return space, floats
 
     @staticmethod
     def _next(worked: float, failed: float, guess: float) -> float | None:
@@ -313,118 +371,98 @@ class _Run:
     # ---------------------------------------------------------------- back to int8, by real trials
 
     def _give_back(self) -> Steps:
-        """Layers that the others made needless go back to int8; sets of single trials, the best one stays."""
+        """Layers that the others made needless go back to int8, while some set of real trials has one that passes."""
+        while True:
+            hopeful = self._hopeful(self._current())
+            if (yield from self._measure_casts(hopeful)):
+                continue
+            start = 0
+            for size in RETURNS:
+                plans = [self._floated(floats) for floats in hopeful[start : start + size]]
+                if any((yield from self.score(plans))):
+                    break
+                start += size
+            else:
+                return
+
+    def _hopeful(self, best: Point) -> list[Floats]:
+        """Plans a layer cheaper than the best one, by the ledger's sum; those that it has no hope for are left out."""
         assert self.ledger is not None
         space = Field.of(self.ledger, self.setting.cost, dict(self.objective.weights))
-        while True:
-            best = self._current()
-            floats = frozenset(best.plan.modes)
-            cost = self._price(floats)
-            tries = [floats - {name} for name in sorted(floats)]
-            for name in _gains(space, floats)[:RETURNS]:
-                inside = floats | {name}
-                tries += [inside - {other, third} for other, third in _pairs(space, inside, name)]
-            real = 2 * (1 - best.cos)
-            limit = self.allowed * HOPE * space.loss(floats) / real if real > 0 else math.inf
-            ranked = sorted((space.loss(item), self._price(item), sorted(item)) for item in set(tries))
-            plans = [
-                self._floated(frozenset(names))
-                for loss, price, names in ranked
-                if price < cost and loss <= limit
-            ]
-            plans = [plan for plan in plans if plan.digest not in self.points][:RETURNS]
-            if not plans:
-                return
-            met = yield from self.score(plans)
-            if not any(met):
-                return
-
-    # ---------------------------------------------------------------- thresholds, row by row
-
-    def _refined(self, ledger: Ledger) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
-        """Other thresholds for the loudest tensors among those that stay int8 near the target.
-
-        Each row is judged by the noise of its tensor's own layer at the outputs, all rows together by a real run.
-        """
-        space, paths = self._field(ledger)
-        floats = cheapest(space, paths, self.allowed) or frozenset()
-        wanted = [
-            (tensor, row)
-            for tensor in _loudest(ledger.map, space, floats)[: self.setting.refine]
-            for row in self._rows(tensor)
-        ]
-        first = self.setting.measuring.first
-        results = yield from self.ask(
-            [
-                Trial(self.plan.with_thresholds({tensor: row}), samples=first, source=Source("layer", tensor))
-                for tensor, row in wanted
-            ]
-        )
-        chosen: dict[str, tuple[float, Threshold, Result]] = {}
-        for (tensor, row), result in zip(wanted, results, strict=True):
-            least = chosen[tensor][0] if tensor in chosen else WORTHWHILE * _own_loss(ledger, tensor, first)
-            loss = _turned(result, first)
-            if loss < least:
-                chosen[tensor] = (loss, row, result)
-        if not chosen:
-            return ledger
-        old, new = (
-            self._floated(floats),
-            self.plan.with_thresholds({name: item[1] for name, item in chosen.items()}),
-        )
-        modes = new.with_modes(old.modes)
-        yield from self.score([old, modes, new])
-        if self.points[modes.digest].cos <= self.points[old.digest].cos:
-            return ledger
-        self.plan, self.int8_cos = new, max(self.int8_cos, self.points[new.digest].cos)
-        casts = [source for source in ledger.map.sources if source.kind == "cast" and source.name in chosen]
-        again = yield from self.ask([Trial(self.plan, samples=first, source=source) for source in casts])
-        found = {Source("layer", name): item[2] for name, item in chosen.items()}
-        return remeasured(ledger, self.plan, {**found, **dict(zip(casts, again, strict=True))})
-
-    def _rows(self, tensor: str) -> list[Threshold]:
-        """Other thresholds of a tensor: those of the methods, and shares of the present one."""
-        now = self.plan.thresholds.get(tensor)
-        if now is None:
-            return []
-        rows = {now.value: now}
-        for method in self.setting.methods.values():
-            if tensor in method:
-                rows.setdefault(method[tensor].value, method[tensor])
-        for share in SHARES:
-            rows.setdefault(now.value * share, replace(now, value=now.value * share, method="refined"))
-        return [row for value, row in rows.items() if value != now.value]
+        floats = frozenset(best.plan.modes)
+        cost, real = self._price(floats), 2 * (1 - best.cos)
+        limit = self.allowed * HOPE * space.loss(floats) / real if real > 0 else math.inf
+        tries = {floats - {name} for name in floats}
+        for name in _gains(space, floats)[:SWAPPED]:
+            inside = floats | {name}
+            tries |= {inside - {other, third} for other, third in _pairs(space, inside, name)}
+        tries = {item for item in tries if self._price(item) < cost}
+        order = sorted((space.loss(item), sorted(item)) for item in tries)
+        fresh = [frozenset(names) for loss, names in order if loss <= limit]
+        return [item for item in fresh if self._floated(item).digest not in self.points][: sum(RETURNS)]
 
     # ---------------------------------------------------------------- the end
 
     def _confirm(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
-        """The plan on samples that were not searched on; if it fails, more is asked from now on.
+        """Look for the cheapest plan that met the target and is confirmed on the fresh samples (confirming.py).
 
-        It holds when the mean over all samples meets the target, the fresh ones by themselves do not speak against it
-        (95 %), and no slice is dead.
+        The cheapest is checked first, then the others by bisection; if none holds, more is asked from now on.
         """
-        point = self._current()
-        self.best = point
+        chain = self._chain()
         if self.setting.total == self.setting.samples:
+            self.checks.append(Check(chain[0], None, None, True))
             return True
-        (result,) = yield from self.ask([Trial(point.plan, samples=0)])
-        if isinstance(result, Failure):
-            return False
-        self.searched = figure(result, self.objective, 0, self.setting.samples)
-        self.fresh = figure(result, self.objective, self.setting.samples, result.samples)
-        every = self.objective.value(result)
-        likely = self.fresh.value + self.fresh.half if self.fresh.samples > 1 else self.fresh.value
-        if self.objective.met(every) and self.objective.met(likely) and not result.dead_slices:
+        low, high, middle = 0, len(chain) - 1, 0
+        while low <= high:
+            point = chain[middle]
+            (result,) = yield from self.ask([Trial(point.plan, samples=0)])
+            found = check(point, result, self.objective, self.setting.samples)
+            self.checks.append(found)
+            low, high = (low, middle - 1) if found.confirmed else (middle + 1, high)
+            middle = (low + high) // 2
+        if any(item.confirmed for item in self.checks):
             return True
-        missed = 2 * (1 - min(every, likely))
-        gap = max(missed / max(2 * (1 - point.cos), 1e-12), 1.0)
-        self.allowed = min(self.allowed * 0.98, 2 * (1 - self.objective.target) / gap)
-        self.valid.pop(point.plan.digest, None)
+        self._ask_for_more(self.checks[-1])
         return False
+
+    def _ask_for_more(self, failed: Check) -> None:
+        """Aim higher by as much as the fresh samples showed more loss than those that were searched on."""
+        missed = 2 * (1 - failed.fresh.value) if failed.fresh is not None else math.inf
+        gap = max(missed / max(2 * (1 - failed.point.cos), 1e-12), 1.0)
+        wanted = 2 * (1 - self.objective.target) / gap
+        self.allowed = min(self.allowed * 0.98, max(wanted, self.allowed / 2))
+
+    def _chain(self) -> list[Point]:
+        """Plans that meet what is now asked and were not checked, of each price the best one, the cheapest first."""
+        checked = {item.point.plan.digest for item in self.checks}
+        found: dict[float, Point] = {}
+        for digest, price in self.valid.items():
+            point = self.points[digest]
+            if self._meets(point.plan) and digest not in checked:
+                known = found.get(price)
+                if known is None or (-point.cos, digest) < (-known.cos, known.plan.digest):
+                    found[price] = point
+        return [found[price] for price in sorted(found)]
+
+    def _final(self) -> Check:
+        """What is handed out: the cheapest confirmed plan, else the best one tried, else the nearest to the target."""
+        confirmed = [item for item in self.checks if item.confirmed]
+        if confirmed:
+            return min(
+                confirmed, key=lambda item: (self._price(frozenset(item.point.plan.modes)), -item.point.cos)
+            )
+        chain = self._chain()
+        if self.checks and not chain:
+            return max(
+                self.checks, key=lambda item: item.fresh.value if item.fresh is not None else -math.inf
+            )
+        best = chain[0] if chain else self.best or Point(0, -math.inf, self.plan)
+        return Check(best, None, None, False)
 
     def outcome(self) -> ParetoOutcome:
         """What is known now."""
-        best = self.best or Point(0, -math.inf, self.plan)
+        final = self._final()
+        best = final.point
         floats = frozenset(best.plan.modes)
         curve = sorted(self.points.values(), key=lambda point: (point.float_layers, point.cos))
         return ParetoOutcome(
@@ -435,9 +473,9 @@ class _Run:
             reason=self.reason,
             ranking=self._ranking(),
             curve=tuple(curve),
-            lines=self._lines(best),
-            searched=self.searched,
-            fresh=self.fresh,
+            lines=self._lines(final),
+            searched=final.searched,
+            fresh=final.fresh,
             cost=self._price(floats),
             int8_cost=self._price(frozenset()),
             forwards=self.forwards,
@@ -457,37 +495,15 @@ class _Run:
         ]
         return tuple(sorted(rows, key=lambda row: -row.loss))
 
-    def _lines(self, best: Point) -> tuple[str, ...]:
+    def _lines(self, final: Check) -> tuple[str, ...]:
+        best, target = final.point, self.objective.target
         lines = [
             f"all int8: cos {self.int8_cos:.6f}; {best.float_layers} float layers: cos {best.cos:.6f}, "
-            f"target {self.objective.target:.6f}: {self.reason}"
+            f"target {target:.6f}: {self.reason}"
         ]
-        for found, name in ((self.searched, "searched on"), (self.fresh, "not searched on")):
-            if found is not None:
-                lines.append(
-                    f"{found.samples} samples {name}: cos {found.value:.6f} +- {found.half:.6f} (95 %)"
-                )
+        lines += sentences(final.searched, final.fresh, target, final.confirmed)
         lines.append(f"{self.count} trials, {self.forwards} layer-forwards")
         return tuple(lines)
-
-
-# -------------------------------------------------------------------- figures
-
-
-def figure(score: Score, objective: Objective, start: int, stop: int) -> Figure:
-    """The objective over samples start to stop of a score."""
-    total = count = 0.0
-    sums = [0.0] * (stop - start)
-    for output in score.outputs:
-        weight = objective.weights.get(output.name, 0.0) if objective.weights else 1.0
-        total += weight
-        for index, cosine in enumerate(output.similarity.cosine[start:stop]):
-            sums[index] += weight * (0.5 + 0.5 * cosine)
-    values = [item / total if total else math.nan for item in sums]
-    count = len(values)
-    mean = sum(values) / count if count else math.nan
-    variance = sum((value - mean) ** 2 for value in values) / (count - 1) if count > 1 else math.nan
-    return Figure(mean, Z95 * math.sqrt(variance / count) if count > 1 else math.nan, int(count))
 
 
 def _gains(space: Field, floats: Floats) -> list[str]:
@@ -498,32 +514,8 @@ def _gains(space: Field, floats: Floats) -> list[str]:
 
 
 def _pairs(space: Field, floats: Floats, keep: str) -> list[tuple[str, str]]:
-    """The two layers whose going back costs least, given that *keep* is float."""
+    """Pairs among the layers whose going back costs least, given that *keep* is float."""
     order = sorted(
         (name for name in floats if name != keep), key=lambda name: (space.sums.change(floats, (name,)), name)
     )
-    return [(order[0], order[1])] if len(order) > 1 else []
-
-
-def _loudest(found: SourceMap, space: Field, floats: Floats) -> list[str]:
-    """Tensors made by int8 layers, the loudest of the plan first."""
-    active = found.active(floats)
-    loss = {
-        source.name: float(space.losses[index])
-        for source, index in found.index.items()
-        if source.kind == "layer" and index in active
-    }
-    return [name for name in sorted(loss, key=lambda item: -loss[item]) if loss[name] > 0]
-
-
-def _turned(result: Result, samples: int) -> float:
-    """Mean loss of the raw cosine over outputs and samples."""
-    if isinstance(result, Failure):
-        return math.inf
-    values = [1 - cosine for output in result.outputs for cosine in output.similarity.cosine[:samples]]
-    return sum(values) / len(values) if values else math.inf
-
-
-def _own_loss(ledger: Ledger, tensor: str, samples: int) -> float:
-    angle = ledger.angle[ledger.map.index[Source("layer", tensor)]][:, :samples]
-    return float((1 - 1 / (1 + angle) ** 0.5).mean())
+    return list(itertools.combinations(order[:PAIRED], 2))

@@ -168,6 +168,42 @@ def test_fresh_samples_that_disagree_ask_for_more():
     assert len(second.plan.modes) > len(first.plan.modes)
 
 
+def test_fresh_samples_a_little_below_the_target_do_not_confirm():
+    """The mean decides, although the interval of samples that differ reaches far above the target."""
+    world = world_of(loudness=(1.0, 1.0, 0.3, 1.9))
+    outcome = run_search(pareto(setting_of(0.995)), world)
+    assert outcome.reason is StopReason.CONFIRMED
+    assert outcome.fresh.value >= 0.995
+    assert outcome.fresh.half > 0
+    assert any("its interval reaches below" in line for line in outcome.lines)
+
+
+def test_what_no_fresh_sample_confirms_is_handed_out_as_not_confirmed():
+    world = world_of(loudness=(1.0, 1.0, 1e4, 1e4), factor=lambda floats: 1.0)
+    world.energies = dict.fromkeys(world.energies, 0.0001)
+    whole = world.total
+    world.total = lambda floats: max(whole(floats), 1e-5)  # even all float is not exact
+    outcome = run_search(pareto(setting_of(0.999)), world)
+    assert outcome.reason is StopReason.NOTHING_LEFT
+    assert outcome.fresh.value < 0.999 <= outcome.cos
+    assert any("below the target, not confirmed" in line for line in outcome.lines)
+
+
+def test_without_fresh_samples_the_outcome_says_so():
+    outcome = run_search(pareto(setting_of(0.998, samples=4)), world_of())
+    assert outcome.reason is StopReason.CONFIRMED
+    assert outcome.fresh is None
+    assert any("not confirmed on others" in line for line in outcome.lines)
+
+
+def test_the_figures_belong_to_the_plan_that_is_handed_out():
+    world = world_of(loudness=(1.0, 1.0, 1.5, 1.5))
+    outcome = run_search(pareto(setting_of(0.995)), world)
+    real = world._score(Trial(outcome.plan)).outputs[0].similarity.cosine
+    assert outcome.cos == pytest.approx(0.5 + 0.25 * (real[0] + real[1]))
+    assert outcome.fresh.value == pytest.approx(0.5 + 0.25 * (real[2] + real[3]))
+
+
 @pytest.mark.parametrize(
     "budget", [Budget(trials=5), Budget(forwards=40), Budget(over=lambda: StopReason.BUDGET)]
 )
@@ -226,7 +262,7 @@ def test_the_best_set_of_thresholds_is_the_start():
         return plain(trial)
 
     world._score = scored
-    outcome = run_search(pareto(setting_of(0.998, methods={"mse": better}, refine=2)), world)
+    outcome = run_search(pareto(setting_of(0.998, methods={"mse": better})), world)
     assert outcome.plan.thresholds["l0"].method == "mse"
 
 

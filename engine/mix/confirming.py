@@ -1,0 +1,87 @@
+"""Confirmation of a plan on samples that a search has not seen.
+
+The rule: a plan is confirmed when the mean over the fresh samples meets the target and no slice of any output is dead.
+The interval is shown beside it and does not soften the rule; where it reaches below the target, that is said.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ..run.score import Score
+from .trial import Objective, Point, Result
+
+Z95 = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The objective's cos over some samples, with the half width of its 95 % interval."""
+
+    value: float
+    half: float
+    samples: int
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval; the value itself where there is none."""
+        return self.value - self.half if math.isfinite(self.half) else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A plan that was run on all samples: the figures on both parts, and whether it is confirmed."""
+
+    point: Point
+    searched: Figure | None
+    fresh: Figure | None
+    confirmed: bool
+
+
+def check(point: Point, result: Result, objective: Objective, searched: int) -> Check:
+    """Judge a run over all samples, of which the first *searched* were searched on."""
+    if not isinstance(result, Score):
+        return Check(point, None, None, False)
+    before = figure(result, objective, 0, searched)
+    fresh = figure(result, objective, searched, result.samples)
+    return Check(point, before, fresh, objective.met(fresh.value) and not result.dead_slices)
+
+
+def figure(score: Score, objective: Objective, start: int, stop: int) -> Figure:
+    """The objective over samples start to stop of a score."""
+    total = 0.0
+    sums = [0.0] * (stop - start)
+    for output in score.outputs:
+        weight = objective.weights.get(output.name, 0.0) if objective.weights else 1.0
+        total += weight
+        for index, cosine in enumerate(output.similarity.cosine[start:stop]):
+            sums[index] += weight * (0.5 + 0.5 * cosine)
+    values = [item / total if total else math.nan for item in sums]
+    count = len(values)
+    mean = sum(values) / count if count else math.nan
+    variance = sum((value - mean) ** 2 for value in values) / (count - 1) if count > 1 else math.nan
+    return Figure(mean, Z95 * math.sqrt(variance / count) if count > 1 else math.nan, count)
+
+
+def sentences(searched: Figure | None, fresh: Figure | None, target: float, confirmed: bool) -> list[str]:
+    """The figures in words, and what they say about the target."""
+    found: list[str] = []
+    if searched is not None:
+        found.append(f"{_words(searched, 'searched on')}")
+    if fresh is not None:
+        if fresh.value < target:
+            verdict = "below the target, not confirmed"
+        elif not confirmed:
+            verdict = "a part of an output is dead, not confirmed"
+        elif fresh.low < target:
+            verdict = "the mean meets the target, its interval reaches below"
+        else:
+            verdict = "the whole interval meets the target"
+        found.append(f"{_words(fresh, 'not searched on')}: {verdict}")
+    elif confirmed:
+        found.append("every sample was searched on, so the target is met there and not confirmed on others")
+    return found
+
+
+def _words(found: Figure, name: str) -> str:
+    half = f" +- {found.half:.6f} (95 %)" if math.isfinite(found.half) else ""
+    return f"{found.samples} sample{'s' if found.samples != 1 else ''} {name}: cos {found.value:.6f}{half}"
