@@ -110,7 +110,8 @@ def targets(function: F) -> F:
         option("--expected_cos", type=Target(), help="Wanted (1 + cosine) / 2 of the outputs: the larger, the "
                "more float layers. [0.99]"),
         option("--min_layer_cos", type=Target(), default=0.99, help="Layers below it are looked at. [0.99]"),
-        option("--max_float_layers", type=click.IntRange(min=0), default=5, help="Float layers. [5]"),
+        option("--max_float_layers", type=click.IntRange(min=0), default=5, help="Float layers; search_qtable "
+               "takes up to an eighth of all layers where that misses the target. [5]"),
         option("--global_compare_layers", default="", help="Layers compared in place of the outputs, a,b or "
                "a:0.3,b:0.7; a weight is what follows the last colon. Names may hold any sign; put one that can "
                "be read in two ways in double quotes."),

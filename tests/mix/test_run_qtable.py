@@ -70,3 +70,28 @@ def test_a_copy_behind_a_float_layer_joins_it():
     evaluator = LayerFigures({"l0": 0.9, "l3": 0.95}, lambda plan: 0.9 + 0.001 * len(plan.modes))
     outcome = run_search(run_qtable(search), evaluator)
     assert {"l0", "l1", "l2", "l3", "l4"} == set(outcome.plan.modes)
+
+
+def test_trials_that_fail_end_nothing_and_never_count():
+    """Spec B.19 #33: the original stops at the first one, with a partial table and success."""
+    search = cumulative(["Conv"] * 16, 0.999)
+
+    def output(plan: Plan) -> float | None:
+        return None if "l2" in plan.modes else 0.98 + 0.002 * len(plan.modes)
+
+    evaluator = LayerFigures({"l2": 0.9, "l8": 0.8, "l12": 0.7}, output)
+    outcome = run_search(run_qtable(search), evaluator)
+    assert set(outcome.plan.modes) == {"l8", "l9", "l12", "l13"}
+    assert not outcome.reached
+    assert {row.layer for row in outcome.ranking} == {
+        f"l{index}" for index in range(16) if index not in (9, 13)
+    }
+
+
+def test_the_best_plan_is_written_though_the_last_probe_is_worse():
+    search = cumulative(["Conv"] * 8, 0.999)
+    figures = {0: 0.98, 2: 0.995, 4: 0.985}
+    evaluator = LayerFigures({"l1": 0.9, "l5": 0.8}, lambda plan: figures[len(plan.modes)])
+    outcome = run_search(run_qtable(search), evaluator)
+    assert len(evaluator.trials[-1].plan.modes) == 4 or outcome.curve[-1].float_layers == 4
+    assert (set(outcome.plan.modes), outcome.cos) == ({"l1", "l2"}, 0.995)
