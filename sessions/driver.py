@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from ..engine.mix.trial import Objective, Outcome, Result, Search, Trial
 from ..engine.plan import Plan
+from ..engine.run.score import Excess, Score
 from .journal import Journal, Scope, trial_key
 from .report import Report
 
@@ -28,7 +29,8 @@ class Driver:
     a step of the search and no candidate. at: tensors that are compared in place of the outputs. better: told
     about every new best plan. check: raises what the user's samples hit (one that is gone is no failed trial).
     expect: told which trials will be evaluated, one by one in this order. cost: of a plan,
-    all int8 = 1. history: the figures of every set.
+    all int8 = 1. history: the figures of every set. excesses:
+    what went beyond an arithmetic, by the plan's digest.
     """
 
     journal: Journal
@@ -46,6 +48,7 @@ class Driver:
     best: Best | None = None
     paid: int = 0
     history: list[list[float]] = field(default_factory=list[list[float]])
+    excesses: dict[str, tuple[Excess, ...]] = field(default_factory=dict[str, tuple[Excess, ...]])
 
     def run(self, search: Search, report: Report, stage: str) -> Outcome:
         """Drive the search to its end."""
@@ -92,6 +95,8 @@ class Driver:
         return result
 
     def _watch(self, trial: Trial, result: Result) -> None:
+        if isinstance(result, Score) and result.excesses:
+            self.excesses[trial.plan.digest] = result.excesses
         if trial.at != self.at or trial.source is not None or trial.samples:
             return
         count = len(trial.plan.modes)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.plan import Plan, Threshold
-from ..engine.run.score import Accuracy, LayerScore, OutputScore, Score, Similarity, Slice
+from ..engine.run.score import Accuracy, Excess, LayerScore, OutputScore, Score, Similarity, Slice
 from .locations import path_of, path_text
 from .session import Session, Writer
 
@@ -249,6 +249,7 @@ def score_from(body: Mapping[str, Any]) -> Score:
         samples=body["samples"],
         float_accuracy=Accuracy(**body["float_accuracy"]) if body["float_accuracy"] else None,
         accuracy=Accuracy(**body["accuracy"]) if body["accuracy"] else None,
+        excesses=tuple(Excess(**one) for one in body.get("excesses", ())),
     )
 
 

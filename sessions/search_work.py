@@ -19,6 +19,7 @@ from .packing import pack, unpack
 from .post_process import PostProcessor
 from .report import Cancelled, Paused, Report
 from .search_corrections import corrected, equalized
+from .search_excess import search_notes
 from .search_files import Files
 from .search_inputs import Inputs, Watched, search_graph
 from .search_kinds import Built, build
@@ -212,6 +213,7 @@ class Search:
     def _finish(self, inputs: Inputs, outcome: Outcome, driver: Driver, built: Built) -> str:
         spec = self._spec
         lines = [*self._lines, *self._outcome_lines(outcome, driver)]
+        lines += search_notes(driver.excesses, outcome.plan)
         log = log_text(spec, outcome, driver.history, built.tried) if spec.kind != "calibrate" else ""
         files = self._write(inputs, outcome, log)
         self._store(outcome, files, lines, log, reached=outcome.reached or spec.expected_cos is None)

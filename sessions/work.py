@@ -170,10 +170,13 @@ def evaluate_plan(
 ) -> Evaluated:
     """Score a plan at the outputs over *samples*, and its layers over the first *layers* (0 all, None none)."""
     from ..engine.run.evaluator import Evaluator
+    from ..engine.run.excess import excess_notes
 
     report = report or Silent()
     evaluator = Evaluator(graph, samples, threads=threads())
     score = evaluator.score(plan, labels=labels, progress=report.stage("scoring outputs"))
+    for note in excess_notes(score.excesses):
+        report.say(note)
     if layers is None:
         return Evaluated(score, ())
     few = evaluator if not layers else Evaluator(graph, samples.take(layers), threads=threads())

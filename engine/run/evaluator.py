@@ -11,6 +11,7 @@ from ..hw.chip import get_chip
 from ..hw.program import Program
 from ..plan import Plan
 from ..text import visible
+from .excess import ExcessCounter
 from .executor import Executor
 from .float_runner import FloatRunner
 from .score import Accuracy, LayerScore, Score
@@ -55,7 +56,9 @@ class Evaluator:
         of float and quantized network on the first output that has one row a picture.
         Errors: QuantdeckError when the labels do not fit.
         """
-        executor = Executor(self.graph, self.lower(plan))
+        program = self.lower(plan)
+        excess = ExcessCounter(program)
+        executor = Executor(self.graph, program, excess=excess)
         trackers = [
             OutputTracker(output.name, () if tensor.varies else tensor.shape)
             for output in self.graph.outputs
@@ -76,6 +79,7 @@ class Evaluator:
             samples=len(references),
             float_accuracy=hits.float_accuracy() if hits else None,
             accuracy=hits.accuracy() if hits else None,
+            excesses=excess.result(),
         )
 
     def layer_scores(self, plan: Plan, progress: Progress | None = None) -> tuple[LayerScore, ...]:

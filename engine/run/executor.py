@@ -13,6 +13,7 @@ from ..hw.program import Key, Program, Step, TensorType
 from ..ops_c.kernels import round_float
 from ..text import visible
 from .backend import C_KERNELS, Backend
+from .excess import ExcessCounter
 from .float_layer import FloatLayer, make_runner
 
 Array = NDArray[Any]
@@ -34,12 +35,20 @@ class Executor:
     """One program, ready to run any number of samples.
 
     A tensor without an ancestor in a smaller type has the float pass's value; every float layer behind an
-    integer one is cut alone. So results depend on graph, program and sample only.
+    integer one is cut alone. So results depend on graph, program and sample only. excess: looks at every step.
     """
 
-    def __init__(self, graph: Graph, program: Program, *, backend: Backend = C_KERNELS) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        program: Program,
+        *,
+        backend: Backend = C_KERNELS,
+        excess: ExcessCounter | None = None,
+    ) -> None:
         self.graph = graph
         self.program = program
+        self._excess = excess
         self._backend = backend
         self._makers = {key: index for index, step in enumerate(program.steps) for key in step.outputs}
         self._exact = exact_tensors(graph, program)
@@ -121,7 +130,10 @@ class Executor:
         step = self.program.steps[index]
         constants = self.program.constants
         inputs = [values[key] if key in values else constants[key] for key in step.inputs]
-        values.update(zip(step.outputs, self.run_step(index, inputs), strict=True))
+        outputs = self.run_step(index, inputs)
+        if self._excess is not None:
+            self._excess.look(index, inputs, outputs)
+        values.update(zip(step.outputs, outputs, strict=True))
 
     # ---------------------------------------------------------------- order
 

@@ -40,10 +40,15 @@ class Similarity:
 
     @property
     def sqnr(self) -> float:
-        """10 log10 of signal over noise energy of all samples, in dB; infinite without noise."""
+        """10 log10 of signal over noise energy of all samples, in dB.
+
+        Infinite without noise, minus infinite where the noise is beyond all numbers.
+        """
         signal, noise = sum(self.signal), sum(self.noise)
         if noise == 0:
             return math.inf
+        if math.isinf(noise):
+            return -math.inf
         return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
 
 
@@ -93,6 +98,20 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class Excess:
+    """Values of a layer that an arithmetic could not hold, over all samples.
+
+    kind: the float type that they went beyond ("F16" ...), "sum" for integer sums from 2**24 on, "int32" for those
+    that the accumulator does not hold. reference: met not in the plan but in what it is compared with.
+    """
+
+    layer: str
+    kind: str
+    count: int
+    reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """A plan over samples."""
 
@@ -100,6 +119,7 @@ class Score:
     samples: int
     float_accuracy: Accuracy | None = None
     accuracy: Accuracy | None = None
+    excesses: tuple[Excess, ...] = ()
 
     @property
     def cosine(self) -> float:

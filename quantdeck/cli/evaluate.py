@@ -128,6 +128,7 @@ def as_json(graph: "Graph", plan: "Plan", score: "Score") -> dict[str, Any]:
         "chapter_cos": 0.5 + 0.5 * score.cosine,
         "sqnr": score.sqnr,
         "dead": score.dead_slices,
+        "excesses": [[one.layer, one.kind, one.count] for one in score.excesses],
         "outputs": [_output_json(output) for output in score.outputs],
         "float": _accuracy_json(score.float_accuracy),
         "int8": _accuracy_json(score.accuracy),

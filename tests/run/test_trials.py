@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from quantdeck.engine.graph import vocabulary as v
 from quantdeck.engine.plan import Mode
 from quantdeck.engine.run.conformance import read_case
-from quantdeck.engine.run.score import Score
+from quantdeck.engine.run.excess import excess_notes
+from quantdeck.engine.run.score import Excess, Score
 from quantdeck.engine.run.trial import Failure, Trial
 from quantdeck.engine.run.trials import TrialEvaluator
 from trial_cases import Held, calibrated, network, plain_score, random_feeds, random_plans
@@ -134,7 +135,7 @@ def test_a_nan_never_passes() -> None:
     assert all(value == 0.0 for value in hit)
 
 
-def test_an_overflow_of_f16_is_noted_with_its_layer() -> None:
+def test_an_overflow_of_f16_is_counted_with_its_layer() -> None:
     build = Build()
     x = build.input("x", (1, 2, 3, 3))
     build.layer(v.MulConst(const_val=300.0), [x], (1, 2, 3, 3), name="big")
@@ -145,7 +146,8 @@ def test_an_overflow_of_f16_is_noted_with_its_layer() -> None:
     plan = calibrated(graph, feeds).with_modes(dict.fromkeys(graph.by_name, Mode.F16))
     with TrialEvaluator(graph, Held(feeds), reference="float32") as evaluator:
         (score,) = evaluator([Trial(plan)])
-        assert evaluator.notes == ("layer square: 18 values beyond F16 on sample 2; run it in F32",)
         assert isinstance(score, Score)
+        assert score.excesses == (Excess("square", "F16", 18),)
+        assert excess_notes(score.excesses) == ("layer square: 18 values beyond F16; run it in F32",)
         assert score.outputs[0].similarity.cosine[1] == 0.0
         assert score.outputs[0].similarity.noise[1] == np.inf

@@ -9,6 +9,7 @@ from quantdeck.engine.graph import vocabulary as v
 from quantdeck.engine.graph.model import Graph
 from quantdeck.engine.hw.chip import get_chip
 from quantdeck.engine.plan import Mode, Plan
+from quantdeck.engine.run.excess import ExcessCounter
 from quantdeck.engine.run.executor import Executor
 from quantdeck.engine.run.float_runner import FloatRunner
 from quantdeck.engine.run.score import Score
@@ -118,12 +119,15 @@ def plain_score(graph: Graph, feeds: Feeds, trial: Trial, reference: str = "chip
         OutputTracker(label, graph.tensors[name].shape) for label, name in zip(labels, names, strict=True)
     ]
     count = trial.samples or len(feeds)
+    original, program = chip.lower(graph, floated), chip.lower(graph, trial.plan)
+    beyond, found = ExcessCounter(original), ExcessCounter(program)
     for feed in feeds[:count]:
         if reference == "chip":
-            wanted = Executor(graph, chip.lower(graph, floated)).run(feed, names)
+            wanted = Executor(graph, original, excess=beyond).run(feed, names)
         else:
             wanted = FloatRunner(graph, names).run(feed)
-        got = Executor(graph, chip.lower(graph, trial.plan)).run(feed, names)
+        got = Executor(graph, program, excess=found).run(feed, names)
         for name, tracker in zip(names, trackers, strict=True):
             tracker.add(wanted[name], got[name])
-    return Score(tuple(tracker.result() for tracker in trackers), count)
+    excesses = (*found.result(), *beyond.result(reference=True))
+    return Score(tuple(tracker.result() for tracker in trackers), count, excesses=excesses)

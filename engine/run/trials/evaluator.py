@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +19,11 @@ from ...hw.memo import Memo
 from ...ops_c.memory import reuse_memory
 from ...plan import Mode, Plan
 from ...text import visible
-from ..score import Score
+from ..score import Excess, Score
 from ..trial import Failure, Result, Source, Trial
 from .comparison import Comparison, PostProcess
 from .content import ArrayDigests, Digest
 from .network import Network
-from .overflow import is_finite, overflow_notes
 from .prepared import PreparedSteps
 from .sources import SourceRuns
 from .spill import Spill
@@ -37,9 +36,6 @@ Key = tuple[object, ...]
 
 NETWORKS, SCORES = 16, 4096
 """Lowered plans and scores that are remembered."""
-
-NOTES = 100
-"""Notes that are collected at most."""
 
 GROUP = 8
 """Samples that run together where memory allows."""
@@ -110,7 +106,6 @@ class TrialEvaluator:
         self._references: dict[str, Network] = {}
         self._scores: OrderedDict[Key, Score] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._notes: dict[str, None] = {}
 
     # ---------------------------------------------------------------- life
 
@@ -143,11 +138,6 @@ class TrialEvaluator:
             found.append(jobs.setdefault(job.key, job))
         self._run([job for job in jobs.values() if self._known(job) is None])
         return [item if not isinstance(item, _Job) else self._result(item) for item in found]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences on layers whose float type overflowed in a trial or in the reference, each once."""
-        return tuple(sorted(self._notes))
 
     def pin(self, plan: Plan) -> None:
         """Keep the values of a plan: others that differ little from it start from them."""
@@ -231,10 +221,19 @@ class TrialEvaluator:
                 job.score = Failure(_sentence(job.error))
                 continue
             comparison = job.comparison or Comparison(self._labels(job))
-            job.score = score = comparison.result(job.count)
+            job.score = score = replace(comparison.result(job.count), excesses=self._excesses(job))
             self._scores[job.key] = score
             if len(self._scores) > SCORES:
                 self._scores.popitem(last=False)
+
+    def _excesses(self, job: _Job) -> tuple[Excess, ...]:
+        if job.source is not None:
+            return ()
+        counts, names = self._states.excess, job.names
+        found = counts.result(job.network, names, job.count)
+        if job.reference is not None:
+            found += counts.result(job.reference, names, job.count, reference=True)
+        return found
 
     def _groups(self, count: int) -> list[range]:
         """The samples in groups that run together, about as many for each thread."""
@@ -266,19 +265,10 @@ class TrialEvaluator:
                 return self._sources.run(job.network, job.source, samples, job.names)
             original = self._original(job, samples)
             found = self._states.real(job.network, samples, job.names)
-            self._look(job.network, samples, found)
-            if job.reference is not None:
-                self._look(job.reference, samples, original)
             return list(zip(original, found, strict=True))
         except Exception as error:
             job.error = error
             return []
-
-    def _look(self, network: Network, samples: range, rows: Sequence[Values]) -> None:
-        """Take down where values left the range of a float type."""
-        for sample, row in zip(samples, rows, strict=True):
-            if len(self._notes) < NOTES and not is_finite(row):
-                self._notes.update(dict.fromkeys(overflow_notes(self._states, network, sample)))
 
     def _original(self, job: _Job, samples: range) -> Sequence[Values]:
         if job.reference is None:

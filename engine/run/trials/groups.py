@@ -20,6 +20,7 @@ from .network import Network
 
 Array = NDArray[Any]
 Kept = Callable[[Key, "Stack"], None]
+Look = Callable[[int, Mapping[Key, "Stack"], Sequence["Stack"]], None]
 
 TOGETHER_BYTES = 1 << 20
 """Inputs and outputs of one sample, as float32, up to which a step takes all samples at once."""
@@ -70,14 +71,21 @@ class Runner:
         indices: Sequence[int],
         wanted: Sequence[Key],
         kept: Kept | None = None,
+        look: Look | None = None,
     ) -> None:
-        """Run steps in order and add their outputs to *values*; one that nobody reads any more leaves."""
+        """Run steps in order and add their outputs to *values*; one that nobody reads any more leaves.
+
+        kept: takes every output. look: sees every step with the values it read and those it made.
+        """
         steps = self._network.program.steps
         uses = Counter(key for index in indices for key in steps[index].inputs)
         uses.update(wanted)
         for index in indices:
             step = steps[index]
-            for key, value in zip(step.outputs, self._step(index, values), strict=True):
+            made = self._step(index, values)
+            if look is not None:
+                look(index, values, made)
+            for key, value in zip(step.outputs, made, strict=True):
                 if key in values:
                     continue
                 if uses[key]:

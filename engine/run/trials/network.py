@@ -1,6 +1,6 @@
 """A lowered plan whose values are known by content."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -48,6 +48,18 @@ class Network:
 
     def _cheap(self, kernel: str, layer: str) -> bool:
         return kernel in _CHEAP or (kernel == "float" and self.graph.by_name[layer].op in COPIES)
+
+    def steps_to(self, names: Iterable[Key]) -> list[int]:
+        """Indices of the steps that a run from scratch takes to *names*, in order."""
+        found: set[int] = set()
+        stack = list(names)
+        while stack:
+            key = stack.pop()
+            index = None if key in self.exact else self.makers.get(key)
+            if index is not None and index not in found:
+                found.add(index)
+                stack.extend(self.program.steps[index].inputs)
+        return sorted(found)
 
     def shape(self, key: Key) -> tuple[int, ...] | None:
         """Shape of a graph tensor or of a cast of one; None for what else a program holds."""

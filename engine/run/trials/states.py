@@ -12,6 +12,7 @@ from ...hw.program import Key
 from ..executor import checked_feeds
 from ..float_runner import FloatRunner
 from .content import Digest, named
+from .excess import SharedCounts
 from .groups import Runner, Stack
 from .network import Network
 from .prepared import PreparedSteps
@@ -45,6 +46,7 @@ class States:
         self._samples = samples
         self._store = store
         self._prepared = prepared
+        self.excess = SharedCounts()
         self._sessions: OrderedDict[tuple[str, ...], FloatRunner] = OrderedDict()
         self._lock = Lock()
         made = (name for layer in graph.layers for name in layer.outputs)
@@ -117,7 +119,10 @@ class States:
                 for sample, part in zip(samples, value.parts(), strict=True):
                     self._store.put(sample, digest, part)
 
-        self._runner(network, len(samples)).run(values, indices, wanted, kept)
+        def look(index: int, read: Mapping[Key, Stack], made: Sequence[Stack]) -> None:
+            self.excess.look(network, samples, index, read, made)
+
+        self._runner(network, len(samples)).run(values, indices, wanted, kept, look)
         constants = network.program.constants
         return {
             key: values[key] if key in values else Stack([constants[key]] * len(samples)) for key in wanted
