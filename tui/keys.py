@@ -234,6 +234,7 @@ KEYS: tuple[Key, ...] = (
     Key("compare", "a", "step_a", "Plan A", "The next older plan as A", 1),
     Key("compare", "b", "step_b", "Plan B", "The next older plan as B", 2),
     Key("compare", "v", "view", "Samples", "Layers that differ, or samples, worst first", 3),
+    Key("compare", "c", "names", "Class names", "A text file with the names of the classes, one a line", 0),
     Key("compare", "o", "open_file", "Other session", "Take A from another session", 4),
     Key("compare", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
     Key("samples", "m", "mark", "Mark", "Mark a bad case, or take the mark away", 1),

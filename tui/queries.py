@@ -62,6 +62,11 @@ def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
     return (*found, *skipped)
 
 
+def evaluated(reader: SessionReader) -> bool:
+    """Whether the samples of the session are those of an evaluation."""
+    return reader.one("SELECT 1 FROM samples WHERE role = 'evaluation'") is not None
+
+
 def sample_figures(reader: SessionReader, plan: int | None) -> list[tuple[float, float]]:
     """Cosine and SQNR in dB of the worst output on each sample that the plan's newest score saw."""
     row = reader.one("SELECT body FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1", plan)

@@ -1,25 +1,36 @@
-"""Two plans side by side, of this session or of two: scores, cost, tables, and the samples, worst first."""
+"""Two plans side by side, of this session or of two: scores, cost, tables, and the samples, worst first.
 
+The outputs on the sample under the cursor are computed by a process beside the screen, when the cursor rests.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 
 from ...engine.errors import QuantdeckError
-from ...engine.text import visible
+from ...engine.text import counted, visible
 from ...sessions.faults import explained
 from .. import figures
+from ..beside import Beside
 from ..columns import blank
 from ..messages import RowMoved, SessionChanged, SortAsked
-from ..queries import PlanEntry, differences, plans, sample_figures, samples
+from ..queries import PlanEntry, differences, evaluated, plans, sample_figures, samples
 from ..reader import SessionReader
+from ..sample_answers import answer_lines
 from ..widgets.cells import Part, cut_middle, fit
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
 from .picker import Picker
 from .place import PlaceScreen, place_bindings
+
+REST = 0.2  # seconds that the cursor rests before outputs are asked for
+LONGEST = 1 << 20  # bytes of a file of class names
+ANSWERING = "quantdeck.tui.answering"
 
 
 def delta(value: object) -> str:
@@ -40,13 +51,18 @@ class CompareScreen(PlaceScreen):
         self._left: PlanEntry | None = None
         self._right: PlanEntry | None = None
         self._by_sample = False
+        self._beside = Beside(ANSWERING, self._heard)
+        self._rest: Timer | None = None
+        self._asked: list[object] = []
+        self._names: tuple[str, ...] = ()
+        self._answer: Mapping[str, Any] | None = None
 
     def body(self) -> ComposeResult:
         """The two scores, what differs, a line of state."""
         yield Lines(id="scores")
         real, sqnr = blank(figures.real), blank(figures.decibel)
         columns = (
-            Column("name", "layer", 28),
+            Column("name", "name", 28),
             Column("op", "op", 9, self.deck.glyphs.show, priority=6),
             Column("mode_a", "A", 4, blank(str), priority=2),
             Column("mode_b", "B", 4, blank(str), priority=2),
@@ -57,17 +73,21 @@ class CompareScreen(PlaceScreen):
             Column("gain", "gain dB", 8, delta, right=True, priority=0, descending=True),
         )
         yield LineTable(columns, id="differences", empty="The two do not differ.")
+        yield Lines(id="outputs")
         yield Lines(id="status")
 
     def on_mount(self) -> None:
         """The plan that stands beside the one before it."""
         super().on_mount()
+        outputs = self.query_one("#outputs", Lines)
+        outputs.styles.height, outputs.display = self._room + 1, False
         self._choose_first()
         self._load()
         self.table.focus()
 
     def on_unmount(self) -> None:
-        """Let the other session go."""
+        """Let the other session and the process go."""
+        self._beside.close()
         if self._other is not None:
             self._other.close()
 
@@ -114,7 +134,7 @@ class CompareScreen(PlaceScreen):
             return
         keys = [column.key for column in self.table.columns]
         self.table.load(TableModel({key: [row.get(key) for row in rows] for key in keys}))
-        self.table.sort("gain", False)
+        self.table.sort("sqnr_b" if self._by_sample else "gain", False)
         self.table.go(0)
         self._draw()
 
@@ -167,12 +187,59 @@ class CompareScreen(PlaceScreen):
         return sum(int(str(macs)) for macs, mode in both if mode not in (None, "INT8"))
 
     def _draw(self) -> None:
-        what = "samples" if self._by_sample else "layers that differ"
+        what, other = (
+            ("samples, worst first", "layers") if self._by_sample else ("layers that differ", "samples")
+        )
         count = len(self.table.model)
-        self.say(f"{count} {what} {self.deck.glyphs.dot} a b step through the plans, v turns to samples")
+        self.say(f"{count} {what} {self.deck.glyphs.dot} a b step through the plans, v turns to {other}")
 
     def on_row_moved(self, event: RowMoved) -> None:
-        """Nothing follows the cursor here."""
+        """The outputs on the sample are asked for when the cursor rests."""
+        if self._by_sample:
+            self._ask_later()
+
+    def _ask_later(self) -> None:
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(REST, self._ask)
+
+    def _ask(self) -> None:
+        """Have the float network and both plans run on the sample under the cursor."""
+        readers, row = self.readers, self.table.row
+        if not self._by_sample or readers is None or row is None:
+            return
+        entry = str(self.table.model.value(row, "name"))
+        both = (("A", self._left, readers[0]), ("B", self._right, readers[1]))
+        chosen = {sign: [str(reader.path), one.id] for sign, one, reader in both if one is not None}
+        asked: list[object] = [entry, chosen]
+        if asked != self._asked and chosen:
+            self._asked, self._answer = asked, None
+            self._tell_outputs([[("   running both plans on this sample", "muted")]])
+            role = "evaluation" if evaluated(readers[1]) else "calibration"
+            self._beside.ask({"what": "outputs", "id": asked, "entry": entry, "role": role, "plans": chosen})
+
+    def _heard(self, answer: dict[str, Any]) -> None:
+        """From the thread that listens."""
+        self.deck.call_from_thread(self._show_outputs, answer)
+
+    def _show_outputs(self, answer: Mapping[str, Any]) -> None:
+        if answer.get("id") not in (None, self._asked) or not self.is_attached:
+            return
+        if "said" in answer:
+            self._tell_outputs([[("   " + self.deck.glyphs.show(answer["said"]), "weak")]])
+            return
+        self._answer = answer
+        self._tell_outputs(
+            answer_lines(answer, self.deck.glyphs, self.deck.size.width, self._names, self._room)
+        )
+
+    @property
+    def _room(self) -> int:
+        """Lines of outputs."""
+        return 15 if self.has_class("-tall") else 6
+
+    def _tell_outputs(self, lines: list[list[Part]]) -> None:
+        self.query_one("#outputs", Lines).set_lines(lines)
 
     def on_sort_asked(self, event: SortAsked) -> None:
         """Sort by the column under the column cursor."""
@@ -183,12 +250,14 @@ class CompareScreen(PlaceScreen):
         if self.readers is not None:
             self._left = self._next(self.readers[0], self._left)
             self._load()
+            self._ask_later()
 
     def action_step_b(self) -> None:
         """The next older plan as B, round the end."""
         if self.readers is not None:
             self._right = self._next(self.readers[1], self._right)
             self._load()
+            self._ask_later()
 
     @staticmethod
     def _next(reader: SessionReader, now: PlanEntry | None) -> PlanEntry | None:
@@ -199,7 +268,30 @@ class CompareScreen(PlaceScreen):
     def action_view(self) -> None:
         """Layers or samples."""
         self._by_sample = not self._by_sample
+        self._asked = []
+        self.query_one("#outputs").display = self._by_sample
         self._load()
+        if self._by_sample:
+            self._ask_later()
+
+    def action_names(self) -> None:
+        """Choose a file with a class's name on each line."""
+        self.deck.push_screen(
+            Picker("names of the classes, one a line", Path.cwd(), suffixes=(".txt",)), self._named
+        )
+
+    def _named(self, path: Path | None) -> None:
+        if path is None:
+            return
+        try:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                self._names = tuple(file.read(LONGEST).splitlines())
+        except OSError as error:
+            self.say(f"{visible(str(path))}: {error.strerror}", "bad")
+            return
+        if self._answer is not None:
+            self._show_outputs(self._answer)
+        self.say(f"{counted(len(self._names), 'class name')} from {visible(path.name)}", "good")
 
     def action_open_file(self) -> None:
         """Take A from another session."""

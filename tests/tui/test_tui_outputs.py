@@ -1,0 +1,105 @@
+"""Outputs on samples under two plans, asked of the process beside the screen."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeDeck
+from quantdeck.tui.answering import answered
+from quantdeck.tui.beside import Beside
+from quantdeck.tui.glyphs import GLYPHS
+from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.sample_answers import answer_lines
+from real_session import answers, current, digits, do_search
+from test_tui_layers import L, press, said
+from test_tui_places import rows
+
+
+@pytest.fixture
+def example(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    return digits(tmp_path_factory.getbasetemp(), tmp_path)
+
+
+def text(lines: list[list[tuple[str, str]]]) -> str:
+    return "\n".join("".join(part for part, _ in line) for line in lines)
+
+
+def test_the_process_answers_the_newest_question_and_ends_with_its_input(example: Path) -> None:
+    with SessionReader(example) as reader:
+        entries = json.loads(reader.one("SELECT entries FROM samples WHERE role = 'evaluation'")[0])
+    plan = {"B": [str(example), current(example)]}
+    asked = {"what": "outputs", "role": "evaluation", "plans": plan}
+    lines = [json.dumps({**asked, "id": number, "entry": entries[number]}) for number in (0, 1)]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "quantdeck.tui.answering"],
+        input="\n".join([*lines, json.dumps({**asked, "id": 2, "entry": "nothing"})]) + "\n",
+        capture_output=True, encoding="utf-8", check=True, timeout=60,
+    )  # fmt: skip
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert found[-1]["id"] == 2
+    assert "has no sample nothing" in found[-1]["said"]
+    known = answered(json.loads(lines[0]))
+    tops = known["answers"]["B"]["tops"]
+    assert known["answers"]["B"]["kind"] == "classes"
+    assert len(tops["float"]) == len(tops["B"]) == 5
+    assert tops["float"][0][0] == tops["B"][0][0]
+    assert 0.5 < sum(share for _, share in tops["float"]) <= 1.000001
+
+
+async def test_the_sample_under_the_cursor_shows_what_both_plans_say(
+    example: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    do_search(example, answers(strategy="chapter", expected_cos="0.9999999"))
+    asked: list[Mapping[str, Any]] = []
+
+    class AtOnce(Beside):
+        def __init__(self, module: str, tell: Callable[[dict[str, Any]], None]) -> None:
+            super().__init__(module, tell)
+
+        def ask(self, question: Mapping[str, Any]) -> None:
+            asked.append(question)
+
+    monkeypatch.setattr("quantdeck.tui.screens.compare.Beside", AtOnce)
+    app = deck(example)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "4", "v")
+        figures = [float(str(value)) for value in rows(app, "sqnr_a") if value is not None]
+        assert len(figures) == 200
+        app.screen._ask()  # type: ignore[attr-defined]
+        assert asked[0]["entry"] == rows(app, "name")[0]
+        assert asked[0]["plans"].keys() == {"A", "B"}
+        app.screen._show_outputs(answered(asked[0]))  # type: ignore[attr-defined]
+        assert "class" in said(app, "outputs")
+        names = tmp_path / "names.txt"
+        names.write_text("".join(f"digit [/{number}]\n" for number in range(10)))
+        app.screen._named(names)  # type: ignore[attr-defined]
+        assert "digit [/" in said(app, "outputs")
+        app.screen._show_outputs({"id": "of another row", "answers": {}})  # type: ignore[attr-defined]
+        assert "digit [/" in said(app, "outputs")
+
+
+def test_boxes_and_plain_outputs_in_words() -> None:
+    glyphs = GLYPHS["ascii"]
+    boxes = {
+        "kind": "boxes",
+        "counts": {"float": 2, "A": 2},
+        "boxes": [[1, 0.9, 0, 0, 9, 9], [0, 0.5, 0, 0, 4, 4]],
+    }
+    answer = {"answers": {"A": {**boxes, "matches": {"A": [0.8, 0.0]}}}, "names": [], "figures": {}}
+    lines = text(answer_lines(answer, glyphs, 80, ["cat", "dog"])).splitlines()
+    assert "A 2 boxes, 1 same, IoU 0.80" in lines[0]
+    assert "0 cat" in lines[1]
+    assert "lost" in lines[1]
+    assert "1 dog" in lines[2]
+    plain = {
+        "answers": {"A": {"kind": "plain"}}, "names": ["one", "two"],
+        "figures": {"A": [[0.99999, 1.0, 0.0], [0.9, 100.0, 1.0]]},
+    }  # fmt: skip
+    lines = text(answer_lines(plain, glyphs, 80)).splitlines()
+    assert "two" in lines[1]
+    assert "20.0 dB" in lines[1]
+    assert "exact" in lines[2]

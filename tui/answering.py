@@ -1,0 +1,201 @@
+"""Answers of a process beside the screen: what outputs say of a sample, and what preprocessing makes of one.
+
+``python -m quantdeck.tui.answering`` reads questions from standard input, one JSON object a line, and prints one
+line for each; a question that has been followed by another before it was begun is left out.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engine.errors import QuantdeckError
+
+if TYPE_CHECKING:
+    from ..engine.data.samples import Samples
+    from ..engine.graph.model import Graph
+    from ..engine.run.executor import Executor
+
+NICE = 10
+KEPT = 4  # networks and plans
+Question = Mapping[str, Any]
+
+
+class Network:
+    """A session's network with the samples of a role."""
+
+    def __init__(self, path: Path, role: str) -> None:
+        from ..engine.run.float_runner import FloatRunner
+        from ..sessions.report import Silent
+        from ..sessions.store import open_session
+        from ..sessions.work import load_samples, session_graph, session_source, threads
+
+        with open_session(path, readonly=True) as session:
+            self.graph: Graph = session_graph(session)
+            source = session_source(session, role)
+        self.samples: Samples = load_samples(self.graph, source, Silent())
+        self._runner: FloatRunner = FloatRunner(self.graph, self.graph.output_tensors, threads=threads())
+        self._path = path
+
+    def place(self, entry: str) -> int:
+        """The sample that holds an entry. Errors: QuantdeckError when there is none."""
+        for index, group in enumerate(self.samples.groups):
+            if any(entry in (",".join(rows.entry), rows.entry[0]) for rows in group):
+                return index
+        raise QuantdeckError(f"{self._path.name} has no sample {entry}")
+
+    def feed(self, index: int) -> Mapping[str, Any]:
+        """The arrays of a sample."""
+        return self.samples.feed(self.samples.groups[index])
+
+    def exact(self, index: int) -> list[Any]:
+        """The float network's outputs."""
+        found = self._runner.run(self.feed(index))
+        return [found[name] for name in self.graph.output_tensors]
+
+    def run(self, plan: int, index: int) -> list[Any]:
+        """The outputs of a plan."""
+        found = executor(str(self._path), plan).run(self.feed(index), self.graph.output_tensors)
+        return [found[name] for name in self.graph.output_tensors]
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the input, if it is a picture."""
+        shape = self.graph.tensors[self.graph.inputs[0]].shape
+        return (int(shape[2]), int(shape[3])) if len(shape) == 4 else None
+
+
+@lru_cache(maxsize=KEPT)
+def network(path: str, role: str) -> Network:
+    """A session's network, kept."""
+    return Network(Path(path), role)
+
+
+@lru_cache(maxsize=KEPT)
+def executor(path: str, number: int) -> "Executor":
+    """A plan of a session, ready to run, kept."""
+    from ..engine.hw.chip import get_chip
+    from ..engine.run.executor import Executor
+    from ..sessions.records import get_plan
+    from ..sessions.store import open_session
+    from ..sessions.work import session_graph
+
+    with open_session(Path(path), readonly=True) as session:
+        found = get_plan(session, number)
+        if found is None:
+            raise QuantdeckError(f"{Path(path).name} has no plan {number}")
+        graph = session_graph(session)
+    plan = found[1]
+    return Executor(graph, get_chip(plan.chip).lower(graph, plan))
+
+
+def outputs(question: Question) -> dict[str, Any]:
+    """What the outputs say of a sample. question: entry, role, plans {"A": [session, plan], ...}."""
+    from ..engine.run.answers import answer, head_of
+    from ..engine.run.similarity import compare
+
+    plans: Mapping[str, tuple[str, int]] = question["plans"]
+    found: dict[str, Any] = {}
+    figures: dict[str, list[list[float]]] = {}
+    for sign, (path, plan) in plans.items():
+        known = network(path, question["role"])
+        index = known.place(question["entry"])
+        exact, got = known.exact(index), known.run(plan, index)
+        found[sign] = answer(head_of(exact, known.size), exact, {sign: got})
+        both = [compare(a, b) for a, b in zip(exact, got, strict=True)]
+        figures[sign] = [[one.cosine, one.signal, one.noise] for one in both]
+        found["names"] = [output.name for output in known.graph.outputs]
+    return {
+        "answers": {sign: found[sign] for sign in plans},
+        "names": found.get("names", []),
+        "figures": figures,
+    }
+
+
+def preview(question: Question) -> dict[str, Any]:
+    """What the first sample becomes. question: model, dataset, preprocess as in a new session's request."""
+    from ..engine.data.preprocess import Preprocess
+    from ..engine.data.samples import select_samples
+
+    graph = _graph(question["model"], os.stat(question["model"]).st_mtime_ns)
+    options = {
+        name: tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        for name, value in question["preprocess"].items()
+    }
+    samples = select_samples(
+        graph,
+        dataset=Path(question["dataset"]),
+        number=1,
+        preprocess=Preprocess(**options) if options else None,
+    )
+    feed = samples.feed(samples.groups[0])
+    return {
+        "sample": samples.entries[0][0],
+        "inputs": [
+            [
+                name,
+                list(array.shape),
+                str(array.dtype),
+                float(array.min()),
+                float(array.max()),
+                float(array.mean()),
+            ]
+            for name, array in feed.items()
+        ],
+        "notes": list(samples.notes),
+    }
+
+
+@lru_cache(maxsize=1)
+def _graph(path: str, _changed: int) -> "Graph":
+    from ..sessions.work import load_model
+
+    return load_model(Path(path))
+
+
+DOES: Mapping[str, Callable[[Question], dict[str, Any]]] = {"outputs": outputs, "preview": preview}
+
+
+def answered(question: Question) -> dict[str, Any]:
+    """The answer; what went wrong is said in it."""
+    try:
+        with redirect_stdout(sys.stderr):
+            found = DOES[question["what"]](question)
+    except QuantdeckError as error:
+        found = {"said": str(error)}
+    except OSError as error:
+        found = {"said": f"{error.filename} cannot be read ({error.strerror})"}
+    except Exception as error:
+        found = {"said": f"a fault of the program ({type(error).__name__}: {error})"}
+    return {"id": question.get("id"), **found}
+
+
+def main() -> int:
+    """Answer until standard input ends; a request that is late is not answered any more."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    asked: queue.Queue[Question | None] = queue.Queue()
+    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    over = False
+    while not over and (question := asked.get()) is not None:
+        while not over and not asked.empty():
+            newer = asked.get()
+            over, question = newer is None, newer or question
+        print(json.dumps(answered(question)), flush=True)
+    return 0
+
+
+def _listen(asked: "queue.Queue[Question | None]") -> None:
+    for line in sys.stdin:
+        asked.put(json.loads(line))
+    asked.put(None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
