@@ -5,6 +5,7 @@ networks, search_qtable where some layers must stay float, its transformer form 
 of the network that is known to need float, run_qtable to find where a network begins to fail.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,11 +32,12 @@ def advice(
     details: Sequence[str],
     score: ScoreView | None,
     outputs: Mapping[str, float] | None = None,
+    reach: Mapping[str, float] | None = None,
 ) -> list[Advice]:
     """What suits, the most pressing first.
 
     *columns*: the layer table's; *details*: each layer's attributes in words; *outputs*: by layer, SQNR in dB at the
-    worst output with the layer alone in int8, where the ledger is measured.
+    worst output with the layer alone in int8, where the ledger is measured. *reach*: largest magnitude by layer.
     """
     if score is None:
         return [
@@ -59,7 +61,7 @@ def advice(
                 f"int8 does well (cosine {cos:.4f}): export, or float a layer or two for the last decibels",
             )
         )
-    found += _clipped(columns)
+    found += _clipped(columns, reach or {})
     found += _where(columns, outputs or {})
     if cos < GOOD:
         found += [*_kind(columns, details), *_by_score(cos)]
@@ -95,19 +97,22 @@ def _kind(columns: Mapping[str, Sequence[Any]], details: Sequence[str]) -> list[
     return found
 
 
-def _clipped(columns: Mapping[str, Sequence[Any]]) -> list[Advice]:
-    clipped = sum(1 for value in columns["saturation"] if value is not None and value > CLIPPED)
-    words = f"{counted(clipped, 'layer')} with more than 1 % of the values at the ends of int8: "
-    return (
-        [
-            Advice(
-                "search_threshold",
-                words + "a method with wider thresholds (max, percentile9999) may do better",
-            )
-        ]
-        if clipped
-        else []
+def _clipped(columns: Mapping[str, Sequence[Any]], reach: Mapping[str, float]) -> list[Advice]:
+    """Layers whose thresholds cut; a limited activation stands at its limit by itself."""
+    rows = zip(columns["name"], columns["saturation"], columns["threshold"], strict=True)
+    clipped = sum(
+        part is not None
+        and part > CLIPPED
+        and value is not None
+        and value < 0.99 * reach.get(str(name), math.inf)
+        for name, part, value in rows
     )
+    if not clipped:
+        return []
+    words = f"{counted(clipped, 'layer')} with more than 1 % of the values beyond the threshold"
+    return [
+        Advice("search_threshold", f"{words}: a method with wider ones (max, percentile9999) may do better")
+    ]
 
 
 def _where(columns: Mapping[str, Sequence[Any]], outputs: Mapping[str, float]) -> list[Advice]:

@@ -209,6 +209,9 @@ class Workbench(App[None]):
 
     def _look(self) -> None:
         self.catch_up()
+        view = self.view
+        if view is not None and view.stale and not self.busy and self.outlook.plan != view.plan:
+            self.assess()  # a job has left a plan without figures of its layers
         self._look_later()
 
     def catch_up(self) -> None:

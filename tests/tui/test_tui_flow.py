@@ -141,6 +141,15 @@ def test_advice_follows_the_chapters_cases_and_the_figures(stored: Path) -> None
     assert any(names[7] in each.sentence and "alone" in each.sentence for each in one)
     same = advice(columns, details, low, dict.fromkeys(names, 30.0))
     assert any("from everywhere" in each.sentence for each in same)
+    wide = dict.fromkeys(names, 1e3)
+    cut = dict(columns, saturation=[0.02] * len(names))
+    assert any("beyond the threshold" in each.sentence for each in advice(cut, details, low, None, wide))
+    at_limit = {
+        name: float(str(value)) for name, value in zip(names, columns["threshold"], strict=True) if value
+    }
+    assert not any(
+        "beyond the threshold" in each.sentence for each in advice(cut, details, low, None, at_limit)
+    )
     ops = dict(columns, op=["Softmax", "LayerNorm", "LayerNorm", *["MatMul"] * (len(names) - 3)])
     assert any("transformer" in each.sentence for each in advice(ops, [""] * len(names), low))
 

@@ -101,10 +101,14 @@ class FlowScreen(PlaceScreen):
                 details = [
                     str(row[0]) for row in feed.reader.rows("SELECT detail FROM layer ORDER BY position")
                 ]
+                reach = {
+                    str(row[0]): max(abs(row[1]), abs(row[2]))
+                    for row in feed.reader.rows("SELECT name, min, max FROM tensor WHERE min IS NOT NULL")
+                }
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
-        self._advice = advice(layers, details, view.score, self.deck.outlook.outputs)
+        self._advice = advice(layers, details, view.score, self.deck.outlook.outputs, reach)
         wished = advised(self._advice)
         if self.deck.left_out is None:
             self.deck.left_out = {"equalize", "bias"} - wished
@@ -178,7 +182,15 @@ class FlowScreen(PlaceScreen):
             "start": "Enter takes it, as one step that u undoes; Space refuses it",
             "evaluate": "Enter runs it, t everything to here",
         }.get(name, "Enter opens its settings, t runs everything to here, Space leaves it out")
-        self.say(f"{STAGES[name][1]}; {how}")
+        width = self.deck.size.width
+        lines = wrapped(f"{STAGES[name][1]}; {how}", "muted", width, 2)
+        row = self.table.row
+        if row is not None:
+            told = [str(self.table.model.value(row, key)) for key in ("settings", "result")]
+            if any(told):
+                show = self.deck.glyphs.show
+                lines += wrapped(show(": ".join(filter(None, told))), "plain", width, 2)
+        self.set_status(lines)
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Run the stage, or open its form."""

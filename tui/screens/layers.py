@@ -110,6 +110,8 @@ class LayersScreen(LayerDetail):
                 continue
             for key, value in figures.items():
                 table.set(row, key, value)
+            if row == table.row:
+                self._show_detail()
 
     def show_outlook(self, before: Outlook) -> None:
         """What the assessing process has told; a ranking that was waited for."""

@@ -1,0 +1,149 @@
+"""What-if on the embedded example with the real process beside the screen: predicted, confirmed, explained."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeDeck
+from quantdeck.tui.asked import Asked, Question
+from quantdeck.tui.insight import Insight
+from quantdeck.tui.screens.layers import LayersScreen
+from quantdeck.tui.widgets.detail import DetailPane
+from quantdeck.tui.workbench import Workbench
+from real_session import digits
+from test_tui_edits import plan, shown
+from test_tui_layers import L, S, press, said, table
+from textual.pilot import Pilot
+
+LIMIT = 120.0
+
+
+class Ear:
+    """Waits for the answers of the assessing process; they are the clock."""
+
+    def __init__(self, app: Workbench, pilot: Pilot[None]) -> None:
+        self._app, self._pilot = app, pilot
+        self._heard = asyncio.Event()
+        loop, answer = asyncio.get_running_loop(), app._answer
+
+        def hear(told: Any) -> None:
+            answer(told)
+            loop.call_soon_threadsafe(self._heard.set)
+
+        app._answer = hear  # type: ignore[method-assign]
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(LIMIT):
+            while not done():
+                await self._heard.wait()
+                self._heard.clear()
+                await self._pilot.pause()
+                self._app.catch_up()
+                await self._pilot.pause()
+
+
+@pytest.fixture
+def example(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    return digits(tmp_path_factory.getbasetemp(), tmp_path)
+
+
+async def test_an_edit_is_predicted_then_confirmed_and_its_repairs_are_keys(
+    example: Path, deck: MakeDeck
+) -> None:
+    app = deck(example, assess=True)
+    async with app.run_test(size=L) as pilot:
+        ear, screen = Ear(app, pilot), app.screen
+        assert isinstance(screen, LayersScreen)
+        screen._look_at()
+        await ear.until(lambda: bool(app.outlook.insight and app.outlook.insight.complete))
+        first = app.outlook.insight
+        assert first is not None
+        assert first.channels
+        assert first.samples
+        screen._show_detail()
+        assert "weights by channel" in screen.query_one(DetailPane).text
+        await press(pilot, "w")
+        loudest = str(table(app).model.value(table(app).model.order[0], "name"))
+        assert shown(app, "rank")[table(app).model.order[0]] == 1
+        assert sum(float(part) for part in shown(app, "cost") if part is not None) == pytest.approx(1)  # type: ignore[arg-type]
+        await press(pilot, "g")
+        screen._look_at()
+        await ear.until(lambda: app.outlook.insight is not None and app.outlook.insight.layer == loudest)
+        screen._show_detail()
+        detail = screen.query_one(DetailPane)
+        for wanted in (
+            "why it hurts",
+            "repairs, predicted at the outputs",
+            "worst samples",
+        ):
+            assert wanted in detail.text
+        assert "+" in detail.text.partition("repairs")[2]
+        await press(pilot, "a")
+        assert "u undoes" in said(app)
+        assert plan(example).modes or "threshold" in said(app)
+        await ear.until(lambda: app.outlook.state in ("scored", "checked"))
+        assert "predicted" in said(app, "header")
+        await ear.until(lambda: app.outlook.state == "checked")
+        assert "stale" not in said(app, "header")
+        assert "~" not in said(app, "header")
+        await press(pilot, "u")
+        assert not plan(example).modes
+
+
+async def test_at_80x24_the_detail_is_a_screen_that_scrolls(example: Path, deck: MakeDeck) -> None:
+    app = deck(example, assess=True)
+    async with app.run_test(size=S) as pilot:
+        ear, screen = Ear(app, pilot), app.screen
+        assert isinstance(screen, LayersScreen)
+        await press(pilot, "enter")
+        screen._look_at()
+        await ear.until(lambda: bool(app.outlook.insight and app.outlook.insight.samples))
+        screen._show_detail()
+        detail = screen.query_one(DetailPane)
+        assert not table(app).display
+        assert "lines" in detail.render_line(0).text
+        await press(pilot, "G")
+        seen = "\n".join(detail.render_line(y).text for y in range(detail.size.height))
+        assert "from" in seen
+        assert "worst samples" in seen
+        await press(pilot, "escape")
+        assert table(app).has_focus
+
+
+async def test_a_repair_that_is_not_known_yet_is_said(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "a")
+        assert "not known yet" in said(app)
+        assert not plan(session).modes
+
+
+def test_the_newest_plan_and_the_newest_layer_count_plans_first() -> None:
+    asked = Asked()
+    for question in (
+        Question(1), Question(1, "a", "layer"), Question(2), Question(2, "b", "layer"), Question(2, None, "proposals"),
+    ):  # fmt: skip
+        asked.put(Question.from_line(question.to_line()))
+    assert asked.newer
+    found = [asked.take() for _ in range(3)]
+    assert found[0] == Question(2)
+    assert found[1] == Question(2, "b", "layer")
+    assert found[2] == Question(2, None, "proposals")
+    assert not asked.waiting
+    asked.close()
+    assert asked.take() is None
+
+
+def test_an_insight_goes_through_json_unchanged() -> None:
+    import json
+
+    from quantdeck.tui.insight import Repair
+
+    repairs = (
+        Repair("run it in F16", "modes", "F16", ("a", "b"), 1.5, 0.5),
+        Repair("threshold 2 by mse", "threshold", "mse", ("a",), 0.25, rough=True, row=(2.0, -1.0, 2.5)),
+    )
+    insight = Insight(3, "a", (1.0, 2.0), (("x.png", 0.99, float("inf")),), 0.5, ("because",), repairs, True)
+    assert Insight.from_dict(json.loads(json.dumps(insight.to_dict()))) == insight
