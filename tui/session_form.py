@@ -11,8 +11,21 @@ from .widgets.form import Field
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace", "observer")
 CHIPS = ("bm1684x", "bm1688", "cv186x", "bm1690", "bm1684", "cv183x", "cv182x", "cv181x", "cv180x")
 PIXEL_FORMATS = ("auto", "bgr", "rgb", "gray", "rgba")
+PAD_TYPES = ("center", "normal")
 CHANNEL_FORMATS = ("nchw", "nhwc", "none")
 MOST_BINS = 65536
+MOST_PAD = 255
+OPTIONS = (
+    "resize_dims",
+    "keep_aspect_ratio",
+    "pad_value",
+    "pad_type",
+    "mean",
+    "scale",
+    "pixel_format",
+    "channel_format",
+)
+"""Fields that the command line knows by the same name, so that a sentence of the engine can be put beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,8 @@ def session_fields(model: Path | None) -> tuple[Field, ...]:
         Field("tune_num", "tuned on", "5", "samples; 0: no tuning"),
         Field("resize_dims", "resize to", "", "height,width; empty: network's"),
         Field("keep_aspect_ratio", "keep aspect ratio", "no", "", ("no", "letterbox", "short_side_scale")),
+        Field("pad_value", "pad value", "", "of a letterbox; empty: 0"),
+        Field("pad_type", "pad type", "center", "where the picture lies", PAD_TYPES),
         Field("mean", "mean", "", "one value a channel; empty: 0"),
         Field("scale", "scale", "", "one value a channel; empty: 1"),
         Field("pixel_format", "pixel format", "auto", "auto: as its channels suggest", PIXEL_FORMATS),
@@ -69,6 +84,9 @@ def check_session(values: Mapping[str, str]) -> dict[str, str]:
     sizes = _numbers(values["resize_dims"])
     if values["resize_dims"] and (sizes is None or len(sizes) != 2 or any(s < 1 or s % 1 for s in sizes)):
         errors["resize_dims"] = "two whole numbers: 256,256"
+    pad = number(values["pad_value"])
+    if values["pad_value"] and (pad is None or pad > MOST_PAD):
+        errors["pad_value"] = "a whole number to 255"
     for key in ("mean", "scale"):
         if values[key] and _numbers(values[key]) is None:
             errors[key] = "numbers and commas: 0.5,0.5,0.5"
@@ -119,6 +137,10 @@ def preprocess_options(values: Mapping[str, str]) -> dict[str, object]:
         found = _numbers(values[key])
         if found:
             options[key] = found
+    if values["pad_value"]:
+        options["pad_value"] = number(values["pad_value"]) or 0
+    if values["pad_type"] != "center":
+        options["pad_type"] = values["pad_type"]
     if values["channel_format"] != "nchw":
         options["channel_format"] = values["channel_format"]
     return options

@@ -152,8 +152,9 @@ async def test_what_the_engine_refuses_is_marked_at_its_field(
 
 
 def test_preprocessing_needs_a_pixel_format_and_takes_only_what_was_given() -> None:
-    values = dict.fromkeys(("model", "dataset", "title", "resize_dims", "mean", "scale"), "")
+    values = dict.fromkeys(("model", "dataset", "title", "resize_dims", "pad_value", "mean", "scale"), "")
     values |= {"input_num": "0", "tune_num": "5", "keep_aspect_ratio": "letterbox", "channel_format": "nchw"}
+    values |= {"pad_type": "center"}
     values |= {
         "chip": "bm1684x",
         "method": "kl",

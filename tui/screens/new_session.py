@@ -1,18 +1,41 @@
-"""A new session in a short form; what is wrong stands beside its field."""
+"""A new session in a short form; what is wrong stands beside its field, what the first sample becomes below.
 
+The preview is made by a process beside the screen when the typing rests: no key waits for it.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 
 from ...engine.text import visible
+from .. import figures
+from ..beside import Beside
+from ..glyphs import Glyphs
 from ..keys import bindings
-from ..session_form import SessionRequest, check_session, session_fields, session_request
-from ..widgets.form import Form
+from ..session_form import OPTIONS, SessionRequest, check_session, session_fields, session_request
+from ..widgets.cells import Part, wrapped
+from ..widgets.form import Choice, Form
 from ..widgets.painted import Lines
 from .base import DeckScreen
 from .picker import Picker
+
+REST = 0.3  # seconds without a key before the preview is made
+ANSWERING = "quantdeck.tui.answering"
+NEEDED = ("model", "dataset", *OPTIONS)
+
+
+def preview_lines(answer: Mapping[str, Any], glyphs: Glyphs) -> list[list[Part]]:
+    """What the first sample becomes: name, then shape, type and range of each input."""
+    lines: list[list[Part]] = [[("  first sample ", "muted"), (glyphs.show(answer["sample"]), "plain")]]
+    for name, shape, kind, low, high, mean in answer["inputs"]:
+        size = "x".join(str(length) for length in shape)
+        span = f"{figures.real(low)} to {figures.real(high)}, mean {figures.real(mean)}"
+        lines.append([(f"  {glyphs.show(name)}  ", "muted"), (f"{size} {kind}  {span}", "accent")])
+    return lines
 
 
 class NewSessionScreen(DeckScreen):
@@ -26,11 +49,16 @@ class NewSessionScreen(DeckScreen):
     def __init__(self, model: Path | None = None) -> None:
         super().__init__()
         self._model = model
+        self._beside = Beside(ANSWERING, self._heard)
+        self._rest: Timer | None = None
+        self._asked: dict[str, Any] = {}
+        self._first: dict[str, str] = {}
 
     def body(self) -> ComposeResult:
         """The fields."""
         yield Lines(classes="heading")
         yield Form(session_fields(self._model))
+        yield Lines(id="preview")
         yield Lines(id="status")
 
     def on_mount(self) -> None:
@@ -38,6 +66,8 @@ class NewSessionScreen(DeckScreen):
         super().on_mount()
         said = "One file holds samples, thresholds and scores; F5 makes it and calibrates."
         self.query_one(".heading", Lines).set_line([(said, "muted")])
+        self.query_one("#preview", Lines).styles.height = 2
+        self._first = self.form.values()
         self.form.row("dataset" if self._model else "model").control.focus()
 
     @property
@@ -48,6 +78,62 @@ class NewSessionScreen(DeckScreen):
     def session_view(self) -> None:
         """No session is open yet."""
         return
+
+    def on_unmount(self) -> None:
+        """Let the process go."""
+        self._beside.close()
+
+    def on_input_changed(self) -> None:
+        """Look at the fields when the typing rests."""
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(REST, self._look)
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        """As after typing."""
+        self.on_input_changed()
+
+    def _look(self) -> None:
+        """Say what is wrong beside the fields that were touched; ask for a preview when nothing is."""
+        values = self.form.values()
+        errors = check_session(values)
+        for key, value in values.items():
+            touched = value != self._first.get(key)
+            self.form.row(key).say(errors.get(key, "") if touched or value else "")
+        if any(key in errors for key in NEEDED):
+            self._asked = {}
+            self.query_one("#preview", Lines).set_lines([])
+            return
+        request = session_request({**values, "input_num": "1", "tune_num": "0"})
+        asked: dict[str, Any] = {
+            "model": str(request.model),
+            "dataset": str(request.dataset),
+            "preprocess": dict(request.preprocess),
+        }
+        if asked != self._asked:
+            self._asked = asked
+            self.query_one("#preview", Lines).set_lines([[("  looking at the first sample", "muted")]])
+            self._beside.ask({"what": "preview", "id": asked, **asked})
+
+    def _heard(self, answer: dict[str, Any]) -> None:
+        """From the thread that listens."""
+        self.deck.call_from_thread(self._show_preview, answer)
+
+    def _show_preview(self, answer: Mapping[str, Any]) -> None:
+        """The sample, or what is wrong with it, marked at the field whose option is named."""
+        if answer.get("id") not in (None, self._asked) or not self.is_attached:
+            return
+        lines = self.query_one("#preview", Lines)
+        if "said" not in answer:
+            lines.set_lines(preview_lines(answer, self.deck.glyphs))
+            return
+        said = str(answer["said"])
+        lines.set_lines(wrapped("  " + self.deck.glyphs.show(said), "bad", self.deck.size.width - 2, 2))
+        named = {"model": str(self._asked.get("model")), "dataset": str(self._asked.get("dataset"))}
+        field = next((key for key in OPTIONS if f"--{key}" in said), None)
+        field = field or next((key for key, path in named.items() if visible(path) in said), None)
+        if field:
+            self.form.row(field).say("see below")
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next field."""

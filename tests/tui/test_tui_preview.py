@@ -1,0 +1,82 @@
+"""The form of a new session shows what the first sample becomes, and what is wrong beside its field, while typing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeDeck
+from quantdeck.tui.answering import answered
+from quantdeck.tui.beside import Beside
+from quantdeck.tui.widgets.form import Form
+from quantdeck.tui.workbench import Workbench
+from test_tui_layers import S, press, said
+
+DIGITS = Path(__file__).parents[2] / "examples" / "digits"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
+    """What the process beside the screen is asked; nothing runs."""
+    found: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(Beside, "ask", lambda self, question: found.append(question))
+    monkeypatch.setattr("quantdeck.tui.screens.new_session.REST", 3600.0)
+    return found
+
+
+def preview(app: Workbench) -> str:
+    return said(app, "preview")
+
+
+async def test_the_first_sample_is_shown_and_follows_the_fields(
+    deck: MakeDeck, asked: list[Mapping[str, Any]]
+) -> None:
+    app = deck(model=DIGITS / "digits.onnx")
+    async with app.run_test(size=S) as pilot:
+        form, screen = app.screen.query_one(Form), app.screen
+        screen._look()  # type: ignore[attr-defined]
+        assert not asked  # no samples yet
+        assert "!" not in form.row("dataset").said
+        form.set_value("dataset", str(DIGITS / "calibration"))
+        await pilot.pause()
+        screen._look()  # type: ignore[attr-defined]
+        screen._show_preview(answered(asked[-1]))  # type: ignore[attr-defined]
+        assert "first sample" in preview(app)
+        assert "1x1x" in preview(app)
+        assert "float32  0 to 255" in preview(app)
+        form.set_value("pixel_format", "gray")
+        form.set_value("mean", "0")
+        form.set_value("scale", "0.0039216")
+        await pilot.pause()
+        old = asked[-1]
+        screen._look()  # type: ignore[attr-defined]
+        screen._show_preview(answered(old))  # type: ignore[attr-defined]
+        assert "looking at the first sample" in preview(app)  # a late answer is no answer
+        screen._show_preview(answered(asked[-1]))  # type: ignore[attr-defined]
+        assert "float32  0 to 1" in preview(app)
+
+
+async def test_what_is_wrong_stands_beside_its_field_while_it_is_typed(
+    deck: MakeDeck, asked: list[Mapping[str, Any]]
+) -> None:
+    app = deck(model=DIGITS / "digits.onnx")
+    async with app.run_test(size=S) as pilot:
+        form, screen = app.screen.query_one(Form), app.screen
+        form.set_value("dataset", str(DIGITS / "calibration"))
+        form.set_value("mean", "1;2")
+        form.set_value("pad_value", "300")
+        await pilot.pause()
+        screen._look()  # type: ignore[attr-defined]
+        assert "numbers and commas" in form.row("mean").said
+        assert "a whole number to 255" in form.row("pad_value").said
+        assert form.row("dataset").control.has_focus  # nothing takes the focus from who types
+        assert not asked
+        form.set_value("mean", "1,2,3")
+        form.set_value("pad_value", "")
+        form.set_value("pixel_format", "rgb")
+        await pilot.pause()
+        screen._look()  # type: ignore[attr-defined]
+        screen._show_preview(answered(asked[-1]))  # type: ignore[attr-defined]
+        assert form.row("pixel_format").said == "! see below"
+        assert "--pixel_format rgb gives 3 channels" in " ".join(preview(app).split())
+        await press(pilot, "escape")
