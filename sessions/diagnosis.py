@@ -5,8 +5,8 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Generator
-from contextlib import contextmanager
-from typing import IO
+from contextlib import contextmanager, suppress
+from typing import IO, Protocol
 
 from ..engine.text import visible
 
@@ -32,6 +32,35 @@ def fault_text(error: BaseException) -> str:
     return "\nwhich came from\n\n".join(parts)
 
 
+class Log(Protocol):
+    """Where a job tells what happens."""
+
+    def write(self, text: str, /) -> object:
+        """Add text."""
+        ...
+
+    def flush(self) -> None:
+        """Let others see it."""
+        ...
+
+
+class PatientLog:
+    """A log behind a descriptor; a disk without room costs its lines and never the work."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: str, /) -> None:
+        """Add text at once."""
+        data = text.encode("utf-8", "backslashreplace")
+        with suppress(OSError):
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
 class Chatter:
     """What libraries wrote to standard output and standard error while they were diverted."""
 
@@ -51,7 +80,7 @@ def diverted_output() -> Generator[Chatter]:
 
     Whoever wants to write meanwhile needs descriptors of its own, duplicated before.
     """
-    with tempfile.TemporaryFile() as file:
+    with _sink() as file:
         _flush()
         kept = [os.dup(number) for number in (1, 2)]
         try:
@@ -63,6 +92,14 @@ def diverted_output() -> Generator[Chatter]:
             for number, saved in zip((1, 2), kept, strict=True):
                 os.dup2(saved, number)
                 os.close(saved)
+
+
+def _sink() -> IO[bytes]:
+    """A file without a name; where no disk has room for one, nowhere."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "w+b")
 
 
 def _flush() -> None:

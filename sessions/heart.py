@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TextIO
 
 from ..engine.text import visible
+from .diagnosis import Log
 from .report import Advance, Cancelled, Meter, Paused
 from .session import Session
 
@@ -18,7 +18,7 @@ STEP = 0.25  # seconds between commits of progress
 class JobReport:
     """Tells a job's row where the work is; raises Cancelled in the work once that is wanted."""
 
-    def __init__(self, session: Session, job: int, log: TextIO | None = None) -> None:
+    def __init__(self, session: Session, job: int, log: Log | None = None) -> None:
         self._session = session
         self._job = job
         self._log = log

@@ -142,8 +142,15 @@ def _open_to_read(path: Path) -> Session:
     writable = os.access(path.parent, os.W_OK) and os.access(path, os.W_OK) and not network_type(path)
     if writable:
         connection = connect(f"{address(path)}?mode=rw")  # a mode=ro reader would leave its -shm behind
-        connection.execute("PRAGMA query_only=1")
-        return Session(path, connection, readonly=True)
+        try:
+            connection.execute("PRAGMA query_only=1")
+            connection.execute("SELECT rev FROM state").fetchone()
+        except sqlite3.OperationalError:  # a full disk has no room for the file beside it
+            connection.close()
+            if unread:
+                raise
+        else:
+            return Session(path, connection, readonly=True)
     if not unread:
         return _open_frozen(path)
     connection = connect(f"{address(path)}?mode=ro")

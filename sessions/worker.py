@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
-from .diagnosis import diverted_output, fault_text
+from .diagnosis import Log, PatientLog, diverted_output, fault_text
 from .flow import go_on
 from .heart import JobReport, beating
 from .jobs import claim, finish, get_job
@@ -32,20 +32,21 @@ def main(arguments: list[str]) -> int:
     path, number = Path(arguments[0]), int(arguments[1])
     if hasattr(os, "nice"):
         os.nice(NICE)
-    log = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
-    faulthandler.enable(log)
-    with log, open_session(path) as session:
-        try:
+    descriptor = os.dup(1)
+    log = PatientLog(descriptor)
+    faulthandler.enable(descriptor)
+    try:
+        with open_session(path) as session:
             if not run_job(session, number, log):
                 return 1
             go_on(session, number)
             return 0
-        except QuantdeckError as error:  # the job is another's, or the file cannot be written
-            log.write(f"{error}\n")
-            return 1
+    except QuantdeckError as error:  # the job is another's, or the file cannot be written
+        log.write(f"{error}\n")
+        return 1
 
 
-def run_job(session: Session, number: int, log: TextIO, listener: Report | None = None) -> bool:
+def run_job(session: Session, number: int, log: Log, listener: Report | None = None) -> bool:
     """Claim a waiting job and do it in this process; whether it was done. A fault is logged, not raised."""
     job = claim(session, number)
     report = JobReport(session, number, log)
