@@ -16,6 +16,7 @@ from ..engine.plan import Plan
 from ..engine.text import visible
 from . import records
 from .outcomes import best_plan
+from .packing import unpack
 from .session import Session
 from .store import open_session
 
@@ -25,7 +26,15 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "json": ("figures as JSON", "figures.json"),
     "csv": ("layers as CSV", "layers.csv"),
 }
-"""What can be written, by option: how it is called, and the end of its usual file name."""
+"""What can be written of a plan, by option: how it is called, and the end of its usual file name."""
+
+SEARCH_FORMS: Mapping[str, tuple[str, str]] = {
+    "new_table": ("calibration table of a search", "new_cali_table.txt"),
+    "loss_table": ("loss table", "full_loss_table.txt"),
+}
+"""What can be written of a search that has ended."""
+
+ALL_FORMS: Mapping[str, tuple[str, str]] = {**FORMS, **SEARCH_FORMS}
 
 _LAYERS = """
 SELECT l.position, l.name, l.op, l.shape, l.macs, l.params, s.mode, s.local_cos, s.local_sqnr, s.cos, s.sqnr,
@@ -36,33 +45,37 @@ FROM layer l LEFT JOIN layer_score s ON s.layer = l.name AND s.plan = ? ORDER BY
 
 def usual_name(session: Path, form: str) -> Path:
     """Where a form goes unless another file is named: beside the session."""
-    return session.with_name(f"{session.stem}_{FORMS[form][1]}")
+    return session.with_name(f"{session.stem}_{ALL_FORMS[form][1]}")
 
 
 def export(
     path: Path, wanted: Mapping[str, Path], *, replace: bool = False, search: int | None = None
 ) -> None:
-    """Write forms of a session's current plan.
+    """Write forms of a session's current plan, or of a search.
 
-    *replace*: files that are there may be written over. *search*: number of a job; the plan is the one that this
-    search came to, the best so far while it runs. Errors: QuantdeckError when there is no plan yet, a file
-    is there already, or a place cannot be written; nothing is written then.
+    No text holds a time: the same session gives the same bytes. *replace*: files that are there may be written
+    over. *search*: number of a job; the plan is the one that this search came to, the best so far while it runs;
+    without it a search's forms are those of the newest one that has them.
+    Errors: QuantdeckError when there is no plan yet, a file is there already, or a place cannot be written; nothing
+    is written then.
     """
     for form, target in wanted.items():
         if target.exists() and not replace:
             raise QuantdeckError(
-                f"{visible(str(target))} exists already; name another file for the {FORMS[form][0]}, or give "
+                f"{visible(str(target))} exists already; name another file for the {ALL_FORMS[form][0]}, or give "
                 "--force to write over it"
             )
     with open_session(path, readonly=True) as session:
-        found = records.get_plan(session) if search is None else _of_search(session, search)
-        if found is None:
-            raise QuantdeckError(f"the session {visible(str(path))} has no plan yet; calibrate it first")
-        texts = {form: _WRITERS[form](session, *found) for form in wanted}
+        texts = {form: search_text(session, form, search) for form in wanted if form in SEARCH_FORMS}
+        if len(texts) < len(wanted):
+            found = records.get_plan(session) if search is None else _of_search(session, search)
+            if found is None:
+                raise QuantdeckError(f"the session {visible(str(path))} has no plan yet; calibrate it first")
+            texts |= {form: _WRITERS[form](session, *found) for form in wanted if form in FORMS}
     from ..engine.calib.textfile import write_text
 
     for form, target in wanted.items():
-        write_text(target, texts[form], FORMS[form][0])
+        write_text(target, texts[form], ALL_FORMS[form][0])
 
 
 def _of_search(session: Session, job: int) -> tuple[int, Plan]:
@@ -72,6 +85,53 @@ def _of_search(session: Session, job: int) -> tuple[int, Plan]:
         raise QuantdeckError(f"search {job} has scored no plan yet; ask again in a moment")
     row = session.row("SELECT id FROM plan WHERE digest = ?", plan.digest)
     return (int(row["id"]) if row else 0), plan
+
+
+def _tensors(session: Session) -> list[str]:
+    """The tensors that may have a threshold, in the order of the calibration table."""
+    known = [str(row[0]) for row in session.rows("SELECT name FROM tensor ORDER BY position")]
+    model = session.row("SELECT inputs FROM model WHERE id = 1")
+    if known or model is None:
+        return known
+    made = [json.loads(row[0]) for row in session.rows("SELECT outputs FROM layer ORDER BY position")]
+    return [str(one[0]) for one in json.loads(model[0])] + [str(name) for names in made for name in names]
+
+
+def search_text(session: Session, form: str, job: int | None) -> str:
+    """A form of a search, as the search's own command writes it.
+
+    Errors: QuantdeckError when no search that has ended has it.
+    """
+    from ..engine.calib.table import CalibrationTable, format_table, table_header
+    from .outcomes import outcome_from
+    from .search_spec import SearchSpec
+    from .search_text import loss_table
+    from .work import version
+
+    rows = session.rows(
+        "SELECT job.id, job.spec, search.outcome, search.samples FROM search JOIN job ON job.id = search.job"
+        " WHERE search.outcome IS NOT NULL AND (? IS NULL OR job.id = ?)"
+        " AND (? OR search.kind = 'run_qtable') ORDER BY job.id DESC LIMIT 1",
+        job, job, form == "new_table",
+    )  # fmt: skip
+    if not rows:
+        kind = "search" if form == "new_table" else "run_qtable"
+        raise QuantdeckError(
+            f"there is no {ALL_FORMS[form][0]} in {visible(str(session.path))}: no {kind} has ended; start one first"
+        )
+    spec = SearchSpec.from_dict(json.loads(rows[0]["spec"]))
+    outcome = outcome_from(unpack(rows[0]["outcome"]))
+    used = {role: len(one["entries"]) for role, one in json.loads(rows[0]["samples"]).items()}
+    if form == "loss_table":
+        return loss_table(spec, used.get("scored", 0), outcome.ranking)
+    header = table_header(
+        spec.model_name, version=version(), bins=spec.bins, samples=used.get("calibration", 0),
+        tune_num=spec.tune_num, notes=[f"search: {spec.kind}", f"chip: {spec.chip}"], dated=False,
+    )  # fmt: skip
+    found = outcome.plan.thresholds
+    return format_table(
+        CalibrationTable({name: found[name] for name in _tensors(session) if name in found}, header)
+    )
 
 
 def calibration_text(session: Session, _number: int, plan: Plan) -> str:
@@ -88,9 +148,9 @@ def calibration_text(session: Session, _number: int, plan: Plan) -> str:
         bins=int(settings.get("bins", 2048)),
         samples=int(samples[0]) if samples else 0,
         tune_num=int(settings.get("tune_num", 0)),
+        dated=False,
     )
-    order = [row[0] for row in session.rows("SELECT name FROM tensor ORDER BY position")]
-    rows = {name: plan.thresholds[name] for name in order if name in plan.thresholds}
+    rows = {name: plan.thresholds[name] for name in _tensors(session) if name in plan.thresholds}
     return format_table(CalibrationTable(rows, header))
 
 
@@ -101,7 +161,9 @@ def quantize_text(session: Session, _number: int, plan: Plan) -> str:
     samples = session.row("SELECT formed FROM samples WHERE role = 'calibration'")
     order = [row[0] for row in session.rows("SELECT name FROM layer ORDER BY position")]
     modes = {name: plan.modes[name] for name in order if name in plan.modes}
-    return format_qtable(modes, chip=plan.chip, fp_type=plan.fp_type, samples=samples[0] if samples else None)
+    return format_qtable(
+        modes, chip=plan.chip, fp_type=plan.fp_type, samples=samples[0] if samples else None, dated=False
+    )
 
 
 def figures(session: Session, number: int, plan: Plan) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from .options import FILE, option
 @option("--quantize_table", type=FILE, help="Float layers, as the searches write them.")
 @option("--json", "json_", type=FILE, help="Model, plan, score and layers as JSON.")
 @option("--csv", "csv_", type=FILE, help="The layers as CSV.")
+@option("--new_table", type=FILE, help="Thresholds that the newest search chose, as its new_cali_table.txt.")
+@option("--loss_table", type=FILE, help="Loss table of the newest run_qtable.")
 @option(
     "--search",
     type=click.IntRange(1),
@@ -28,6 +30,8 @@ def export(
     quantize_table: Path | None,
     json_: Path | None,
     csv_: Path | None,
+    new_table: Path | None,
+    loss_table: Path | None,
     search: int | None,
     force: bool,
 ) -> None:
@@ -36,13 +40,14 @@ def export(
     A file that is there already is not written over without --force.
     """
     from ..engine.text import visible
-    from ..sessions.export import FORMS
+    from ..sessions.export import ALL_FORMS
     from ..sessions.export import export as write
 
-    given = dict(zip(FORMS, (calibration_table, quantize_table, json_, csv_), strict=True))
+    paths = (calibration_table, quantize_table, json_, csv_, new_table, loss_table)
+    given = dict(zip(ALL_FORMS, paths, strict=True))
     wanted = {form: path for form, path in given.items() if path is not None}
     if not wanted:
-        raise QuantdeckError(f"there is nothing to write; name a file with --{', --'.join(FORMS)}")
+        raise QuantdeckError(f"there is nothing to write; name a file with --{', --'.join(ALL_FORMS)}")
     with console() as out:
         write(session, wanted, replace=force, search=search)
         for path in wanted.values():

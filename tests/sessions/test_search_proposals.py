@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from quantdeck.engine.plan import Mode, Plan, Threshold
+from quantdeck.sessions.export import export
 from quantdeck.sessions.packing import unpack
 from quantdeck.sessions.proposals import Proposals, plan_text
 from quantdeck.sessions.store import open_session
@@ -56,6 +57,10 @@ def test_a_search_leaves_what_it_tried(desk: Desk, tmp_path: Path, kind: str) ->
         for row in rows
         if row["layer"] is None
     }
+    wanted = {"new_table": "new_cali_table.txt"} | ({"loss_table": "loss"} if kind == "run_qtable" else {})
+    export(path, {form: tmp_path / form for form in wanted})
+    for form, written in wanted.items():
+        assert (tmp_path / form).read_bytes() == (tmp_path / written).read_bytes()
     layers = {row[0] for row in outcome["ranking"]}
     if kind == "search_threshold":  # two methods may have the same thresholds, and then share a trial
         assert judged.keys() <= layers

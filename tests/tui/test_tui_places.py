@@ -118,7 +118,7 @@ async def test_exports_are_written_and_never_written_over_unasked(session: Path,
     app = deck(session)
     target = session.with_name("mobilenet_layers.csv")
     async with app.run_test(size=L) as pilot:
-        await press(pilot, "6", "end")
+        await press(pilot, "6", "down", "down", "down")
         assert f"quantdeck export {session} --csv {target}" in said(app, "command").replace("\n   ", "")
         await press(pilot, "enter")
         await until_idle(app, pilot)

@@ -23,12 +23,14 @@ WHAT = {
     "quantize_table": ("quantize table", "the layers that are not int8"),
     "json": ("figures as JSON", "model, plan, score and every layer"),
     "csv": ("layers as CSV", "the layer table for a spreadsheet"),
+    "new_table": ("new_cali_table", "thresholds that the newest search chose"),
+    "loss_table": ("loss table", "cos by layer of the newest run_qtable"),
 }
 ANSWERS = (Option("n", "no", "no"), Option("y", "yes, write over it", "yes"))
 
 
 class ExportScreen(PlaceScreen):
-    """Four files and their commands."""
+    """The files and their commands."""
 
     AREAS: ClassVar[tuple[str, ...]] = ("place", "export")
     BINDINGS: ClassVar[list[BindingType]] = place_bindings("export")
@@ -60,9 +62,9 @@ class ExportScreen(PlaceScreen):
         super().on_mount()
         view = self.deck.view
         if view is not None:
-            from ...sessions.export import FORMS, usual_name
+            from ...sessions.export import ALL_FORMS, usual_name
 
-            self._targets = {form: usual_name(view.path, form) for form in FORMS}
+            self._targets = {form: usual_name(view.path, form) for form in ALL_FORMS}
         self._load()
         self.table.focus()
 

@@ -1,0 +1,58 @@
+"""What the workbench exports and what its command, run, exports: the same bytes; and a search's own files."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import MakeDeck
+from quantdeck.sessions.export import ALL_FORMS, usual_name
+from quantdeck.tui.screens.export import WHAT
+from quantdeck.tui.widgets.line_table import LineTable
+from real_session import answers, digits, do_search
+from test_tui_layers import L, S, press, said
+from test_tui_places import until_idle
+
+
+@pytest.fixture
+def example(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    return digits(tmp_path_factory.getbasetemp(), tmp_path)
+
+
+async def test_every_command_that_is_shown_writes_the_same_bytes(
+    example: Path, deck: MakeDeck, tmp_path: Path
+) -> None:
+    do_search(
+        example, answers(kind="run_qtable", strategy="chapter", expected_cos="0.9999999", min_layer_cos="1")
+    )
+    assert list(WHAT) == list(ALL_FORMS)
+    app = deck(example)
+    commands: list[str] = []
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "6")
+        table = app.screen.query_one(LineTable)
+        for place in range(len(WHAT)):
+            table.go(place)
+            await press(pilot, "enter")
+            await until_idle(app, pilot)
+            assert "written" in said(app)
+            commands.append(app.screen.command())  # type: ignore[attr-defined]
+    written = {form: usual_name(example, form).read_bytes() for form in ALL_FORMS}
+    assert all(written.values())
+    quantdeck = str(Path(sys.executable).with_name("quantdeck"))
+    for command in commands:
+        words = shlex.split(command)
+        assert words[0] == "quantdeck"
+        subprocess.run([quantdeck, *words[1:], "--force"], check=True, capture_output=True, cwd=tmp_path)
+    assert {form: usual_name(example, form).read_bytes() for form in ALL_FORMS} == written
+    assert b"No.0 " in written["loss_table"]
+
+
+async def test_what_no_search_has_left_is_said(example: Path, deck: MakeDeck) -> None:
+    app = deck(example)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "6", "end", "enter")
+        await until_idle(app, pilot)
+        assert "no run_qtable has ended" in " ".join(said(app).split())
+    assert not usual_name(example, "loss_table").exists()
