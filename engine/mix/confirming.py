@@ -29,12 +29,16 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A plan that was run on all samples: the figures on both parts, and whether it is confirmed."""
+    """A plan that was run on all samples: the figures on both parts, and whether it is confirmed.
+
+    ``hardest``: position of the sample that loses most, -1 where none was run.
+    """
 
     point: Point
     searched: Figure | None
     fresh: Figure | None
     confirmed: bool
+    hardest: int = -1
 
 
 def check(point: Point, result: Result, objective: Objective, searched: int) -> Check:
@@ -43,23 +47,30 @@ def check(point: Point, result: Result, objective: Objective, searched: int) -> 
         return Check(point, None, None, False)
     before = figure(result, objective, 0, searched)
     fresh = figure(result, objective, searched, result.samples)
-    return Check(point, before, fresh, objective.met(fresh.value) and not result.dead_slices)
+    values = _values(result, objective)
+    hardest = min(range(len(values)), key=values.__getitem__)
+    return Check(point, before, fresh, objective.met(fresh.value) and not result.dead_slices, hardest)
 
 
 def figure(score: Score, objective: Objective, start: int, stop: int) -> Figure:
     """The objective over samples start to stop of a score."""
-    total = 0.0
-    sums = [0.0] * (stop - start)
-    for output in score.outputs:
-        weight = objective.weights.get(output.name, 0.0) if objective.weights else 1.0
-        total += weight
-        for index, cosine in enumerate(output.similarity.cosine[start:stop]):
-            sums[index] += weight * (0.5 + 0.5 * cosine)
-    values = [item / total if total else math.nan for item in sums]
+    values = _values(score, objective)[start:stop]
     count = len(values)
     mean = sum(values) / count if count else math.nan
     variance = sum((value - mean) ** 2 for value in values) / (count - 1) if count > 1 else math.nan
     return Figure(mean, Z95 * math.sqrt(variance / count) if count > 1 else math.nan, count)
+
+
+def _values(score: Score, objective: Objective) -> list[float]:
+    """The objective of each sample."""
+    total = 0.0
+    sums = [0.0] * score.samples
+    for output in score.outputs:
+        weight = objective.weights.get(output.name, 0.0) if objective.weights else 1.0
+        total += weight
+        for index, cosine in enumerate(output.similarity.cosine):
+            sums[index] += weight * (0.5 + 0.5 * cosine)
+    return [item / total if total else math.nan for item in sums]
 
 
 def sentences(searched: Figure | None, fresh: Figure | None, target: float, confirmed: bool) -> list[str]:

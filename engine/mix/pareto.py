@@ -32,6 +32,8 @@ PROBES = 12
 """Real trials for one crossing."""
 RETURNS = (2, 4)
 """Plans with a layer more in int8 that are tried together: the most hopeful ones, then others."""
+UNLIKE = 2.0
+"""Fresh samples that lose so many times what the searched ones lose are of another kind."""
 SWAPPED = 6
 """Int8 layers that are tried in exchange for two float ones."""
 PAIRED = 4
@@ -120,6 +122,7 @@ class _Run:
         self.ledger: Ledger | None = None
         self.count = self.forwards = 0
         self.checks: list[Check] = []
+        self.samples, self.measuring = setting.samples, setting.measuring
         self.bounded: set[Source] = set()
         self.allowed = 2 * (1 - self.objective.target)
         everything = frozenset(layer.name for layer in setting.graph.layers)
@@ -145,7 +148,7 @@ class _Run:
 
     def score(self, plans: Sequence[Plan]) -> Generator[Sequence[Trial], Sequence[Result], list[bool]]:
         """Try plans on the searched samples; whether each meets the target, with no slice dead."""
-        results = yield from self.ask([Trial(plan, samples=self.setting.samples) for plan in plans])
+        results = yield from self.ask([Trial(plan, samples=self.samples) for plan in plans])
         return [self._note(plan, result) for plan, result in zip(plans, results, strict=True)]
 
     def _note(self, plan: Plan, result: Result) -> bool:
@@ -211,7 +214,7 @@ class _Run:
             if plan not in plans:
                 plans.append(plan)
         if len(plans) > 1:
-            first = min(self.setting.measuring.first, self.setting.samples)
+            first = min(self.measuring.first, self.setting.samples)
             results = yield from self.ask([Trial(plan, samples=first) for plan in plans])
             figures = [self.objective.value(result) for result in results]
             self.plan = plans[max(range(len(plans)), key=lambda index: (figures[index], -index))]
@@ -232,7 +235,7 @@ class _Run:
                 [
                     Trial(
                         self.plan.with_thresholds(item).with_modes(floats),
-                        samples=setting.measuring.first,
+                        samples=self.measuring.first,
                         judges=(group[0], "joined"),
                     )
                     for item in rows
@@ -246,14 +249,14 @@ class _Run:
     def _measured(self) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
         if self.setting.join:
             yield from self._joined()
-        gen = measure(self.setting.graph, self.plan, mode=self.setting.mode, measuring=self.setting.measuring)
+        gen = measure(self.setting.graph, self.plan, mode=self.setting.mode, measuring=self.measuring)
         try:
             trials = next(gen)
             while True:
                 trials = gen.send((yield from self.ask(trials)))
         except StopIteration as stop:
             ledger: Ledger = stop.value
-        if not self.setting.measuring.casts:
+        if not self.measuring.casts:
             self.bounded = {source for source in ledger.map.sources if not is_base(ledger.map, source)}
         return self._with_scores(ledger)
 
@@ -270,7 +273,7 @@ class _Run:
         wanted = [sources[index] for index in sorted(active) if sources[index] in self.bounded]
         if not wanted:
             return False
-        first = self.setting.measuring.first
+        first = self.measuring.first
         results = yield from self.ask(
             [Trial(self.plan, samples=first, source=source, judges=("", source.kind)) for source in wanted]
         )
@@ -409,7 +412,7 @@ class _Run:
         The cheapest is checked first, then the others by bisection; if none holds, more is asked from now on.
         """
         chain = self._chain()
-        if self.setting.total == self.setting.samples:
+        if self.setting.total == self.samples:
             self.checks.append(Check(chain[0], None, None, True))
             return True
         low, high, middle = 0, len(chain) - 1, 0
@@ -426,9 +429,21 @@ class _Run:
         return False
 
     def _ask_for_more(self, failed: Check) -> None:
-        """Aim higher by as much as the fresh samples showed more loss than those that were searched on."""
+        """Aim higher by as much as the fresh samples showed more loss than those that were searched on.
+
+        Where they show a multiple of it, those that were searched on do not know the hard cases: from then on all
+        samples are searched on, none is left to confirm, and the ledger is measured up to the hardest one.
+        """
         missed = 2 * (1 - failed.fresh.value) if failed.fresh is not None else math.inf
         gap = max(missed / max(2 * (1 - failed.point.cos), 1e-12), 1.0)
+        if gap > UNLIKE and failed.fresh is not None:
+            self.samples = self.setting.total
+            self.allowed = 2 * (1 - self.objective.target)
+            for known in (self.points, self.scores, self.valid, self.checks):
+                known.clear()
+            self.best = self.ledger = None
+            self.measuring = replace(self.measuring, first=failed.hardest + 1, then=0)
+            return
         wanted = 2 * (1 - self.objective.target) / gap
         self.allowed = min(self.allowed * 0.98, max(wanted, self.allowed / 2))
 

@@ -179,14 +179,24 @@ def test_fresh_samples_a_little_below_the_target_do_not_confirm():
 
 
 def test_what_no_fresh_sample_confirms_is_handed_out_as_not_confirmed():
-    world = world_of(loudness=(1.0, 1.0, 1e4, 1e4), factor=lambda floats: 1.0)
-    world.energies = dict.fromkeys(world.energies, 0.0001)
+    world = world_of(loudness=(1.0, 1.0, 1.8, 1.8))
     whole = world.total
-    world.total = lambda floats: max(whole(floats), 1e-5)  # even all float is not exact
-    outcome = run_search(pareto(setting_of(0.999)), world)
+    world.total = lambda floats: max(whole(floats), 1.2 * 0.004)  # even all float is not exact
+    outcome = run_search(pareto(setting_of(0.9985)), world)
     assert outcome.reason is StopReason.NOTHING_LEFT
-    assert outcome.fresh.value < 0.999 <= outcome.cos
+    assert outcome.fresh.value < 0.9985 <= outcome.cos
     assert any("below the target, not confirmed" in line for line in outcome.lines)
+
+
+def test_hard_cases_among_the_fresh_samples_are_searched_on_from_then_on():
+    world = world_of(loudness=(1e-3, 1e-3, 1e-3, 4.0))
+    outcome = run_search(pareto(setting_of(0.998)), world)
+    assert outcome.reason is StopReason.CONFIRMED
+    assert outcome.fresh is None
+    assert outcome.cos >= 0.998
+    assert 0 < len(outcome.plan.modes) < len(KINDS)
+    assert {trial.samples for trial in world.trials if trial.source == own("l0")} == {4}
+    assert any("not confirmed on others" in line for line in outcome.lines)
 
 
 def test_without_fresh_samples_the_outcome_says_so():
