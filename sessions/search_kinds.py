@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,12 @@ from ..engine.mix.qtable_search import LayerSearch
 from ..engine.mix.run_qtable import CumulativeSearch, run_qtable
 from ..engine.mix.search_qtable import TRANSFORMER_SKIPS, search_qtable
 from ..engine.mix.sensitive_layer import sensitive_layer
+from ..engine.mix.start_rules import proposals, start_layers, starting_from
 from ..engine.mix.threshold_search import METHODS as THRESHOLD_METHODS
 from ..engine.mix.threshold_search import Benchmark, threshold_search
 from ..engine.mix.trial import Objective, Point, Result, Search, StopReason
 from ..engine.plan import Mode, Plan, Threshold
+from ..engine.text import one_of
 from .search_inputs import Inputs
 from .search_spec import SearchSpec
 
@@ -48,6 +50,7 @@ def build(
 ) -> Built:
     """The search that the spec asks for. *watch* hears of every plan that is pareto's best so far."""
     if inputs.spec.strategy == "pareto" and inputs.spec.kind in MIXED:
+        _tell_rules(inputs, graph, start_layers(proposals(graph), dict.fromkeys(graph.by_name, "INT8")))
         return _pareto(inputs, graph, objective, watch)
     builders = {
         "search_qtable": _search_qtable,
@@ -68,11 +71,36 @@ def _int8_layers(graph: "Graph", plan: Plan) -> tuple[str, ...]:
     )
 
 
+def _ruled(inputs: Inputs, graph: "Graph", start: Plan) -> tuple[str, ...]:
+    """The layers that stay float by a rule in all that is tried: none unless the rules are wanted."""
+    if inputs.spec.start_rules == "none":
+        return ()
+    layers = start_layers(proposals(graph), get_chip(start.chip).lower(graph, start).modes)
+    _tell_rules(inputs, graph, layers)
+    return layers if inputs.spec.start_rules == "auto" else ()
+
+
+def _tell_rules(inputs: Inputs, graph: "Graph", layers: Sequence[str]) -> None:
+    """Say what the rules propose, why, and what becomes of it."""
+    spec = inputs.spec
+    if not layers or spec.start_rules == "none":
+        return
+    reasons = ", ".join(found.reason for found in proposals(graph))
+    if spec.strategy == "pareto":
+        end = "pareto measures them as all others and keeps in float what pays"
+    elif spec.start_rules == "auto":
+        end = "they start in float and stay so; --start_rules none refuses them"
+    else:
+        end = "--start_rules auto starts with them in float"
+    inputs.report.say(f"{reasons}: best left in float are {one_of(list(layers), 20)}; {end}")
+
+
 def _search_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
     spec = inputs.spec
     thresholds = inputs.thresholds(graph, spec.methods, tuned=spec.methods)
     start = inputs.start_plan(thresholds["mse" if "mse" in thresholds else spec.methods[0]])
-    layers = _kept(inputs, graph, _int8_layers(graph, start))
+    ruled = _ruled(inputs, graph, start)
+    layers = _kept(inputs, graph, _int8_layers(graph, start), ruled)
     search = _layer_search(graph, start, layers, thresholds, objective)
     transformer = spec.transformer == "True"
     if spec.transformer == "auto":
@@ -81,8 +109,9 @@ def _search_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Buil
         inputs.report.say(f"--transformer auto: {found.reason if found else 'no transformer block found'}")
     skips = TRANSFORMER_SKIPS if transformer else frozenset[str]()
     tried = _tried(search, skips)
+    built = search_qtable(search, max_float_layers=spec.max_float_layers, transformer=transformer)
     return Built(
-        search_qtable(search, max_float_layers=spec.max_float_layers, transformer=transformer),
+        starting_from(built, ruled, search.mode),
         _estimate(tried, len(search.layers)),
         tried,
     )
@@ -90,16 +119,21 @@ def _search_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Buil
 
 def _sensitive(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
     thresholds = inputs.thresholds(graph, SENSITIVE_METHODS, tuned=SENSITIVE_METHODS)
-    names = _kept(inputs, graph, graph.by_name)
-    search = _layer_search(graph, inputs.given_plan(), names, thresholds, objective)
+    start = inputs.given_plan()
+    ruled = _ruled(inputs, graph, start)
+    names = _kept(inputs, graph, graph.by_name, ruled)
+    search = _layer_search(graph, start, names, thresholds, objective)
     tried = _tried(search)
     found = sensitive_layer(search, max_float_layers=inputs.spec.max_float_layers)
-    return Built(found, _estimate(tried, 0), tried)
+    return Built(starting_from(found, ruled, search.mode), _estimate(tried, 0), tried)
 
 
-def _kept(inputs: Inputs, graph: "Graph", names: Iterable[str]) -> tuple[str, ...]:
+def _kept(
+    inputs: Inputs, graph: "Graph", names: Iterable[str], ruled: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The layers that are tried: not those of types left out, nor those that a rule keeps in float."""
     left_out = frozenset(inputs.spec.without_ops)
-    return tuple(name for name in names if graph.by_name[name].op not in left_out)
+    return tuple(name for name in names if graph.by_name[name].op not in left_out and name not in ruled)
 
 
 def _layer_search(
@@ -128,17 +162,18 @@ def _estimate(tried: Tried, searched: int) -> int:
 
 def _run_qtable(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:
     spec, start = inputs.spec, inputs.given_plan()
+    ruled = _ruled(inputs, graph, start)
     modes = get_chip(start.chip).lower(graph, start).modes
     search = CumulativeSearch(
         graph=graph,
         start=start,
-        int8_layers=frozenset(name for name, mode in modes.items() if mode == "INT8"),
+        int8_layers=frozenset(name for name, mode in modes.items() if mode == "INT8" and name not in ruled),
         mode=Mode(start.fp_type),
         objective=objective,
         min_layer_cos=spec.min_layer_cos,
         compared=tuple(name for name, _ in spec.compared),
     )
-    return Built(run_qtable(search), 1 + len(graph.layers))
+    return Built(starting_from(run_qtable(search), ruled, search.mode), 1 + len(graph.layers))
 
 
 def _threshold(inputs: Inputs, graph: "Graph", objective: Objective) -> Built:

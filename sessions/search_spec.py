@@ -16,6 +16,7 @@ class SearchSpec:
     order in which they are tried. start: rows of the given calibration table. compared: names and weights.
     without_ops: types that stay as the start plan has them, untried. scheduler: the address of a Dask scheduler,
     "" for this machine alone.
+    start_rules: "show" names the layers that rules leave in float, "auto" starts with them in float, "none" neither.
     scored_list: a list file of the samples that score candidates; None: those of the calibration do.
     outputs: option -> (path, text as typed). expected_cos None: nothing is asked for.
     """
@@ -51,6 +52,7 @@ class SearchSpec:
     without_ops: Sequence[str] = ()
     benchmark: str = "cos"
     strategy: str = "chapter"
+    start_rules: str = "none"
     confirm_num: int = 0
     budget_trials: int = 0
     budget_minutes: float = 0.0

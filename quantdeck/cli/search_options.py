@@ -97,6 +97,9 @@ def strategies(function: F) -> F:
     return _all(
         option("--strategy", type=click.Choice(["chapter", "pareto"]), default="chapter", help="chapter: the "
                "original's search; pareto: the fewest float layers, by a ledger of noise and few trials. [chapter]"),
+        option("--start_rules", type=click.Choice(["show", "auto", "none"]), default="show", help="Layers that rules "
+               "for transformers, detector heads and shape arithmetic leave in float. show: they are named; auto: the "
+               "chapter's search starts with them in float; none: no rules. [show]"),
         option("--confirm_num", type=click.IntRange(min=0), help="Samples beyond those searched on that confirm "
                "pareto's end. [as many as are searched on]"),
         option("--budget_trials", type=click.IntRange(min=1), help="Trials that pareto may take."),
@@ -208,6 +211,7 @@ def base_spec(values: dict[str, Any], graph: "Graph", kind: str) -> "dict[str, A
         "input_num": values["input_num"],
         "compared": [list(pair) for pair in compared_names(graph, values["global_compare_layers"])],
         "strategy": values["strategy"],
+        "start_rules": values["start_rules"],
         "confirm_num": _fresh(values) if values["confirm_num"] is None else values["confirm_num"],
         "budget_trials": values["budget_trials"] or 0,
         "budget_minutes": values["budget_minutes"] or 0.0,

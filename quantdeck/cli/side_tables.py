@@ -21,17 +21,18 @@ def write_pattern_table(
     from ..engine.calib.qtable import write_qtable
     from ..engine.hw.chip import get_chip, resolve_fp_type
     from ..engine.mix.patterns import everything_but_products, transformer_proposal
+    from ..engine.mix.start_rules import joined, proposals
     from ..engine.plan import Mode
 
     found = transformer_proposal(graph)
-    if found is None and values["part_quantize"]:
-        found = everything_but_products(graph)
+    if found is None:
+        found = everything_but_products(graph) if values["part_quantize"] else joined(proposals(graph))
     path = values["quantize_table"]
     if path is None and values["part_quantize"]:
         path = values["calibration_table"].absolute().parent / "qtable"
     if found is None:
         if path is not None:
-            report.say("no transformer block was found, so no quantize table is written")
+            report.say("no transformer block and no detector head was found, so no quantize table is written")
         return
     if path is None:
         report.say(
