@@ -18,6 +18,7 @@ from real_session import answers, as_running, current, digits, do_search
 from test_tui_edits import plan
 from test_tui_layers import L, S, press, said
 from test_tui_places import rows, until_idle
+from textual import events
 
 OUT_OF_REACH = "0.9999999"
 
@@ -175,3 +176,16 @@ def test_a_search_begins_as_the_one_before_it(example: Path) -> None:
     values = {field.key: field.value for field in fields}
     assert (values["kind"], values["expected_cos"], values["inference_num"]) == ("run_qtable", "0.25", "4")
     assert Plan.from_json(plan(example).to_json()) == plan(example)
+
+
+async def test_keys_of_one_packet_are_done_in_their_order(example: Path, deck: MakeDeck) -> None:
+    app = deck(example)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "3", "n")
+        form = app.screen.query_one(Form)
+        for key in ("tab", "right", "tab", *["backspace"] * 4, *"0.9999", "left", "backspace", "end", "1"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        await pilot.pause()
+        values = form.values()
+    assert (values["strategy"], values["expected_cos"]) == ("chapter", "0.9991")

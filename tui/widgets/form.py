@@ -1,10 +1,10 @@
 """Fields of a form: label, field and, beside it, the hint or what is wrong."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
+from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.strip import Strip
@@ -31,11 +31,6 @@ class Field:
 class Choice(Painted, can_focus=True):
     """One of a few values, changed with left and right."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", "Before", show=False),
-        Binding("right,space", "step(1)", "Next", show=False),
-    ]
-
     class Changed(Message):
         """Another value was chosen."""
 
@@ -53,6 +48,13 @@ class Choice(Painted, can_focus=True):
     def value(self, value: str) -> None:
         self._index = self.choices.index(value)
         self.refresh()
+
+    def on_key(self, event: events.Key) -> None:
+        """At once: a Tab behind it in the same packet would be done before a binding."""
+        step = {"left": -1, "right": 1, "space": 1}.get(event.key)
+        if step is not None:
+            event.stop()
+            self.action_step(step)
 
     def action_step(self, step: int) -> None:
         """The next value, round the end."""

@@ -12,13 +12,36 @@ from textual.widgets import Input, Static
 
 from ..messages import PromptChanged, PromptDone
 
+EDITS: Mapping[str, str] = {
+    "backspace": "delete_left",
+    "ctrl+h": "delete_left",
+    "delete": "delete_right",
+    "left": "cursor_left",
+    "right": "cursor_right",
+    "home": "home",
+    "end": "end",
+}
+
 
 class Line(Input):
-    """An input of one line without blinking; Escape belongs to whoever shows it."""
+    """An input of one line without blinking; Escape belongs to whoever shows it.
+
+    Keys that edit are done here, as letters are: as bindings they would be found later than letters that came with
+    them in one packet, and `backspace 9` would become `9 backspace`.
+    """
 
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
         self.cursor_blink = False
+
+    async def _on_key(self, event: events.Key) -> None:
+        action = EDITS.get(event.key)
+        if action is None:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        getattr(self, f"action_{action}")()
 
 
 class Prompt(Horizontal):
