@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len, get_character_cell_size
 from rich.console import Console
-from rich.control import Control
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import (  # pyright: ignore[reportPrivateUsage]
@@ -21,8 +20,12 @@ from textual._compositor import (  # pyright: ignore[reportPrivateUsage]
 from textual.geometry import Size
 from textual.strip import Strip
 
+from .sgr import Writer
+
 Cell = tuple[str, Style | None]
 """What a cell shows; the further cells of a wide character hold empty text."""
+
+_SEEN_ON_BLANKS = ("underline", "underline2", "reverse", "strike", "overline", "frame", "encircle")
 
 GAP = 8
 """Unchanged cells up to which two runs are written as one: moving the cursor costs as much."""
@@ -30,25 +33,29 @@ GAP = 8
 Piece = tuple[int, int, Strip]
 """Column, line and content of a painted stretch."""
 
+Lines = dict[int, list[Cell | None]]
+"""Cells by line; None where nothing is known."""
+
 
 class Frame:
     """The cells that were written last."""
 
     def __init__(self) -> None:
         self._size = Size(0, 0)
-        self._lines: dict[int, list[Cell | None]] = {}
+        self._lines: Lines = {}
         self._styles: dict[Style, Style] = {}
+        self.writer = Writer()
 
     def forget(self) -> None:
         """The terminal shows something else now: the next update is written whole."""
         self._lines.clear()
 
-    def runs(self, update: CompositorUpdate, size: Size) -> Iterator[tuple[int, int, Strip]]:
-        """Columns, lines and content of what *update* changes; afterwards it counts as written."""
+    def compare(self, update: CompositorUpdate, size: Size) -> tuple[Lines, list[Piece]]:
+        """The lines that *update* leaves, and the runs of them that differ; nothing counts as written yet."""
         if size != self._size:
             self._size = size
             self._lines.clear()
-        touched: dict[int, list[Cell | None]] = {}
+        touched: Lines = {}
         for x, y, strip in pieces(update):
             if not 0 <= y < size.height:
                 continue
@@ -56,11 +63,16 @@ class Frame:
             if line is None:
                 line = touched[y] = list(self._line(y))
             self._put(line, x, strip)
-        for y, line in touched.items():
-            old = self._line(y)
-            self._lines[y] = line
-            for start, stop in changed(old, line):
-                yield start, y, _strip(line[start:stop])
+        runs = [
+            (start, y, _strip(line[start:stop]))
+            for y, line in touched.items()
+            for start, stop in changed(self._line(y), line)
+        ]
+        return touched, runs
+
+    def keep(self, lines: Lines) -> None:
+        """These lines have been written."""
+        self._lines.update(lines)
 
     def _line(self, y: int) -> list[Cell | None]:
         return self._lines.get(y) or [None] * self._size.width
@@ -75,18 +87,17 @@ class Frame:
 
 
 class FrameUpdate(CompositorUpdate):
-    """An update that is compared with the frame when it is written, not before: updates may be dropped."""
+    """An update as the runs that differ; it counts as written when it is, for updates may be dropped."""
 
-    def __init__(self, frame: Frame, update: CompositorUpdate, size: Size) -> None:
-        self._frame, self._update, self._size = frame, update, size
+    def __init__(self, frame: Frame, update: CompositorUpdate, size: Size, console: Console) -> None:
+        self._frame = frame
+        self._lines, runs = frame.compare(update, size)
+        self.text = frame.writer.write(runs, console) if runs else ""
 
     def render_segments(self, console: Console) -> str:
         """Cursor moves and the runs that differ."""
-        written: list[str] = []
-        for x, y, strip in self._frame.runs(self._update, self._size):
-            written.append(Control.move_to(x, y).segment.text)
-            written.append(strip.render(console))
-        return "".join(written)
+        self._frame.keep(self._lines)
+        return self.text
 
 
 def comparable(update: object) -> bool:
@@ -124,13 +135,22 @@ def cells(strip: Strip, styles: dict[Style, Style]) -> Iterator[Cell]:
             continue
         kept = styles.setdefault(style, style) if style is not None else None
         if text.isascii():
+            blank = blank_style(kept, styles) if " " in text else kept
             for character in text:
-                yield character, kept
+                yield character, blank if character == " " else kept
         else:
             for chunk, width in chunks(text):
                 yield chunk, kept
                 for _ in range(width - 1):
                     yield "", kept
+
+
+def blank_style(style: Style | None, styles: dict[Style, Style]) -> Style | None:
+    """The style of a space: of most styles only the background shows there."""
+    if style is None or style.link or any(getattr(style, name) for name in _SEEN_ON_BLANKS):
+        return style
+    plain = style.background_style
+    return styles.setdefault(plain, plain)
 
 
 def chunks(text: str) -> Iterator[tuple[str, int]]:

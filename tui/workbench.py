@@ -96,6 +96,7 @@ class Workbench(App[None]):
         self.console.size = shutil.get_terminal_size()
         self._timer: Timer | None = None
         self._frame = Frame()
+        self._cursor = self.cursor_position
         self._assesses = assess
         self._assess: Assess | None = None
         self._editor: Editor | None = None
@@ -170,7 +171,10 @@ class Workbench(App[None]):
         """Write only cells that differ from what the terminal shows (frames.py says why)."""
         shown: Any = renderable
         if isinstance(renderable, CompositorUpdate) and comparable(renderable):
-            shown = FrameUpdate(self._frame, renderable, self.size)
+            shown = FrameUpdate(self._frame, renderable, self.size, self.console)
+            if not shown.text and self.cursor_position == self._cursor:
+                return
+            self._cursor = self.cursor_position
         super()._display(screen, shown)  # pyright: ignore[reportUnknownMemberType]
 
     def _resumed(self, _: object) -> None:

@@ -4,6 +4,7 @@ import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quantdeck.tui.frames import Frame, FrameUpdate, changed, chunks
+from quantdeck.tui.sgr import Codes, between, parse
 from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
@@ -13,7 +14,13 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 SIZE = Size(12, 3)
-STYLES = (Style(), Style(color="red"), Style(bold=True, bgcolor="blue"))
+STYLES = (
+    Style(),
+    Style(color="red"),
+    Style(bold=True, bgcolor="blue"),
+    Style(color="#12ab34", bgcolor="blue", underline=True),
+    Style(color="color(200)", reverse=True, italic=True),
+)
 signs = st.sampled_from(["a", "b", " ", "\u5c42", "\u2501", "e\u0301"])
 segments = st.lists(st.tuples(st.lists(signs, max_size=5).map("".join), st.sampled_from(STYLES)), max_size=4)
 
@@ -37,11 +44,25 @@ def test_after_any_updates_the_screen_shows_the_last(frames: list[tuple[list[obj
         else:
             chops = [{0: strip} for strip in strips]
             update = ChopsUpdate(chops, [(y, 0, SIZE.width) for y in range(3)], [[SIZE.width]] * 3)
-        pyte.Stream(told).feed(FrameUpdate(frame, update, SIZE).render_segments(console))
+        pyte.Stream(told).feed(FrameUpdate(frame, update, SIZE, console).render_segments(console))
         full = LayoutUpdate([[strip] for strip in strips], Region(0, 0, *SIZE)).render_segments(console)
         pyte.Stream(plain).feed(full.replace("\n", ""))
         assert told.display == plain.display
-        assert [dict(told.buffer[y]) for y in range(3)] == [dict(plain.buffer[y]) for y in range(3)]
+        assert seen(told) == seen(plain)
+
+
+def seen(screen: pyte.Screen) -> list[list[object]]:
+    """What the eye sees of each cell: on a space only the background, and lines through or under it."""
+    rows = [[screen.buffer[y][x] for x in range(SIZE.width)] for y in range(SIZE.height)]
+    return [
+        [
+            cell._replace(fg="default", bold=False, italics=False)
+            if cell.data == " " and not (cell.underscore or cell.reverse or cell.strikethrough)
+            else cell
+            for cell in row
+        ]
+        for row in rows
+    ]
 
 
 def test_an_equal_frame_writes_nothing_and_a_cell_little() -> None:
@@ -50,7 +71,7 @@ def test_an_equal_frame_writes_nothing_and_a_cell_little() -> None:
 
     def write(text: str) -> str:
         update = LayoutUpdate([[Strip([Segment(text, STYLES[1])])]], Region(0, 0, 12, 1))
-        return FrameUpdate(frame, update, Size(12, 1)).render_segments(console)
+        return FrameUpdate(frame, update, Size(12, 1), console).render_segments(console)
 
     assert write("sqnr 12.3 dB")
     assert write("sqnr 12.3 dB") == ""
@@ -59,11 +80,34 @@ def test_an_equal_frame_writes_nothing_and_a_cell_little() -> None:
     assert "sqnr" in write("sqnr 12.4 dB")
 
 
+def test_neighbours_are_written_with_what_differs() -> None:
+    console = Console(color_system="truecolor", force_terminal=True)
+    on = Style(bgcolor="#15181d")
+    parts = [
+        Segment("a", on + Style(color="#ff0000", bold=True)),
+        Segment("b", on + Style(color="#00ff00", bold=True)),
+        Segment(" ", on + Style(color="#0000ff")),
+        Segment("c", on + Style(color="#00ff00")),
+        Segment("d", Style()),
+    ]
+    update = LayoutUpdate([[Strip(parts)]], Region(0, 0, 5, 1))
+    assert FrameUpdate(Frame(), update, Size(5, 1), console).render_segments(console) == (
+        "\x1b[1;1H\x1b[1;38;2;255;0;0;48;2;21;24;29ma\x1b[38;2;0;255;0mb \x1b[0;38;2;0;255;0;48;2;21;24;29mc\x1b[0md"
+    )
+
+
+def test_links_and_plain_text_pass_through() -> None:
+    assert parse("x") == Codes()
+    assert parse("\x1b]8;id=1;http://a\x1b\\x\x1b]8;;\x1b\\") is None
+    assert parse("\x1b[1;4;91;100mx\x1b[0m") == Codes(frozenset("14"), "91", "100")
+    assert between(parse("\x1b[31;44mx\x1b[0m") or Codes(), Codes(background="44")) == "\x1b[39m"
+
+
 def test_a_partial_update_writes_nothing_left_of_its_region() -> None:
     console = Console(color_system="truecolor", force_terminal=True)
     strip = Strip([Segment("abcdefghijkl")])
     update = ChopsUpdate([{0: strip}], [(0, 8, 10)], [[12]])
-    assert FrameUpdate(Frame(), update, Size(12, 1)).render_segments(console) == "\x1b[1;9Hij"
+    assert FrameUpdate(Frame(), update, Size(12, 1), console).render_segments(console) == "\x1b[1;9Hij"
 
 
 def test_runs_join_over_small_gaps_and_keep_wide_characters_whole() -> None:

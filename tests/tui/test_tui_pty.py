@@ -74,7 +74,7 @@ def test_a_size_that_comes_late_is_drawn_without_a_key(stored: Path) -> None:
         terminal.read_until("1 of 64")
         assert "features.0/expand" in terminal.text
         terminal.resize(160, 48)
-        terminal.read_until("local cos")
+        terminal.read_until("in the plan")
         terminal.send("q")
         assert terminal.wait() == 0
 
