@@ -61,8 +61,8 @@ def advice(
                 f"int8 does well (cosine {cos:.4f}): export, or float a layer or two for the last decibels",
             )
         )
-    found += _clipped(columns, reach or {})
-    found += _where(columns, outputs or {})
+    rest = [*_clipped(columns, reach or {}), *_where(columns, outputs or {})]
+    found += rest if cos < GOOD else [Advice("", one.sentence) for one in rest]  # worth knowing, not urgent
     if cos < GOOD:
         found += [*_kind(columns, details), *_by_score(cos)]
     return found

@@ -181,7 +181,7 @@ def layer_columns(glyphs: Glyphs, *, ranked: bool = False) -> tuple[Column, ...]
         Column(
             "gain",
             "if changed",
-            10,
+            11,
             parts=gain_cell,
             priority=4 if ranked else 14,
             rank=lambda gain: gain[0],

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from looking import Eye, Stored, looking, stored_deck
+from quantdeck.tui.insight import Insight, Repair
 from quantdeck.tui.outlook import Outlook
-from sample_session import CREATED, add_job, add_plans, add_search, make_session
+from sample_session import CREATED, add_job, add_plans, add_search, layer_names, make_session
 from syrupy.assertion import SnapshotAssertion
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
@@ -58,6 +59,62 @@ async def test_edits(look_at: Looking, folder: Path, size: Size) -> None:
         await eye.look("precision", "p")
         await eye.look("method", "escape", "t")
         await eye.look("typed", "escape", "equals_sign", *"2.5")
+
+
+@SIZES
+async def test_a_layer_explained(look_at: Looking, folder: Path, size: Size) -> None:
+    session = make_session(folder / "mobilenet.qdeck")
+    app = stored_deck(session, folder)
+    async with look_at(app, size) as eye:
+        await eye.press("down")
+        app.outlook = explained(session)
+        app.screen.show_outlook(Outlook())  # type: ignore[attr-defined]
+        await eye.look("ranked", "b")
+        await eye.look("why", *(("enter",) if size == (80, 24) else ("down",)), "up")
+        await eye.look("why-below", "tab", "pagedown")
+        await eye.look("flow-advice", "2")
+
+
+def explained(session: Path) -> Outlook:
+    """What the assessing process would tell of the stored session: the second layer is loud."""
+    names = layer_names(session)
+    repairs = (
+        Repair(
+            "run it in F16 with features.0/expand/Clip_output_0_Clip",
+            "modes",
+            "F16",
+            (names[1], names[0]),
+            2.9,
+            0.7,
+        ),
+        Repair("run it in F16", "modes", "F16", (names[1],), 2.4, 0.7),
+        Repair("threshold 4.25 by mse", "threshold", "mse", (names[1],), 0.6, row=(4.25, 0.0, 6.0)),
+        Repair("correct its bias", "stage", "bias", (names[1],), 0.3, rough=True),
+    )
+    insight = Insight(
+        plan=1,
+        layer=names[1],
+        channels=tuple(0.05 + (place * 37 % 96) / 40 for place in range(96)),
+        samples=tuple((f"/data/imagenet/val_{n:04}.jpg", 0.98 + n / 1000, 14.0 + n) for n in range(8)),
+        share=0.5,
+        reasons=(
+            "its widest output channel has 35 times the range of the median one",
+            "99% of its own error comes from rounding its weights",
+        ),
+        repairs=repairs,
+        complete=True,
+    )
+    return Outlook(
+        plan=1,
+        state="checked",
+        cost=2.89e-4,
+        ratio=1.0,
+        shares={name: 1 / len(names) for name in names},
+        gains={name: (2.4 if place == 1 else 0.1, 0.5) for place, name in enumerate(names)},
+        outputs={name: 19.0 if place == 1 else 30.0 + place / 4 for place, name in enumerate(names)},
+        proposals=(("12 blocks of the vit family", tuple(names[4:7])),),
+        insight=insight,
+    )
 
 
 @SIZES

@@ -44,9 +44,9 @@ class FlowScreen(PlaceScreen):
             Column("stage", "stage", 20),
             Column("advised", "", 8, priority=1, parts=_advised_cell),
             Column("state", "state", 9, priority=0, parts=_state_cell),
+            Column("time", "time", 12, right=True, priority=3),
             Column("settings", "settings", 34, lambda text: show(str(text)), priority=4),
             Column("result", "result", 30, lambda text: show(str(text)), priority=2),
-            Column("time", "time", 10, right=True, priority=3),
         )
         table = LineTable(columns, id="stages", names=False)
         table.column_cursor = False

@@ -46,17 +46,19 @@ def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook)
         outlook = Outlook()
     tail = _outlook_parts(view, gap, outlook)
     line: list[Part] = []
-    for room, old in ((width // 4, True), (width // 4, False), (12, False)):
+    for room, old, more in (
+        (width // 4, True, True), (width // 4, False, True), (12, False, True), (12, False, False),
+    ):  # fmt: skip
         label = cut_middle(glyphs.show(view.plan_label), max(12, room), glyphs.cut)
-        known = _known_parts(view, gap) if old or not view.stale or outlook.sqnr is None else []
-        line = [(f" {label}", "muted"), *known, *tail]
+        known = _known_parts(view, gap, more=more) if old or not view.stale or outlook.sqnr is None else []
+        line = [(f" {label}", "muted"), *known, *(tail if more or view.stale else [])]
         if sum(cell_len(text) for text, _ in line) <= width:
             break
     return line
 
 
-def _known_parts(view: SessionView, gap: str) -> list[Part]:
-    """The newest score, marked where it is another plan's."""
+def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
+    """The newest score, marked where it is another plan's; *more*: with accuracies."""
     score, old = view.score, STALE if view.stale else ""
     if score is None:
         return []
@@ -67,7 +69,7 @@ def _known_parts(view: SessionView, gap: str) -> list[Part]:
     )
     if old:
         return line
-    if score.top1_int8 is not None:
+    if score.top1_int8 is not None and more:
         line.append((f"{gap}top-1 float {share(score.top1_float)} int8 {share(score.top1_int8)}", "plain"))
     if score.dead:
         line.append((f"{gap}!! {counted(score.dead, 'dead part')}", "bad"))
