@@ -167,19 +167,27 @@ def evaluate_plan(
     *,
     labels: Sequence[int] | None = None,
     layers: int | None = 0,
+    original: "Graph | None" = None,
 ) -> Evaluated:
-    """Score a plan at the outputs over *samples*, and its layers over the first *layers* (0 all, None none)."""
+    """Score a plan at the outputs over *samples*, and its layers over the first *layers* (0 all, None none).
+
+    original: the graph before its weights were corrected, whose float pass is the reference.
+    """
     from ..engine.run.evaluator import Evaluator
     from ..engine.run.excess import excess_notes
 
     report = report or Silent()
-    evaluator = Evaluator(graph, samples, threads=threads())
+    evaluator = Evaluator(graph, samples, threads=threads(), original=original)
     score = evaluator.score(plan, labels=labels, progress=report.stage("scoring outputs"))
     for note in excess_notes(score.excesses):
         report.say(note)
     if layers is None:
         return Evaluated(score, ())
-    few = evaluator if not layers else Evaluator(graph, samples.take(layers), threads=threads())
+    few = (
+        evaluator
+        if not layers
+        else Evaluator(graph, samples.take(layers), threads=threads(), original=original)
+    )
     return Evaluated(score, few.layer_scores(plan, report.stage("scoring layers")))
 
 
@@ -365,8 +373,11 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     """The job "evaluate": scores a plan of the session; returns the sentence of its result.
 
     spec: plan (number; the current one unless given), dataset or data_list with input_num (the calibration
-    samples unless given), labels (path of a CSV), layers (samples for the layer scores; 16, 0 all, -1 none).
+    samples unless given), labels (path of a CSV), layers (samples for the layer scores; 16, 0 all, -1 none), we and
+    bc (true: with equalized weights, with the biases that the session's newest run with bc corrected).
     """
+    from .corrections import corrected_graph
+
     found = records.get_plan(session, spec.get("plan"))
     if found is None:
         raise QuantdeckError(
@@ -385,7 +396,11 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     samples = load_samples(graph, source, report)
     labels = sample_labels(Path(spec["labels"]), samples) if spec.get("labels") else None
     count = int(spec.get("layers", SCORED))
-    done = evaluate_plan(graph, samples, plan, report, labels=labels, layers=None if count < 0 else count)
+    corrected = corrected_graph(
+        graph, session, equalized=bool(spec.get("we")), bias=bool(spec.get("bc")), floats=plan.modes
+    )
+    few = None if count < 0 else count
+    done = evaluate_plan(corrected, samples, plan, report, labels=labels, layers=few, original=graph)
     if spec.get("dataset") or spec.get("data_list"):
         records.put_samples(session, "evaluation", samples, source.path)
     record_evaluation(session, number, samples, done)

@@ -25,12 +25,16 @@ Progress = Callable[[int, int], None]
 class Evaluator:
     """Holds a graph and its samples; gives the score of any plan.
 
-    The reference is the float32 pass of the graph. Float outputs are computed once and kept; everything else
-    goes sample by sample, so memory does not grow with the number of samples.
+    The reference is the float32 pass of the graph, or of *original*: the graph before its weights were corrected.
+    Float outputs are computed once and kept; everything else goes sample by sample, so memory does not grow with the
+    number of samples.
     """
 
-    def __init__(self, graph: Graph, samples: Samples, *, threads: int = 1) -> None:
+    def __init__(
+        self, graph: Graph, samples: Samples, *, threads: int = 1, original: Graph | None = None
+    ) -> None:
         self.graph = graph
+        self._original = original or graph
         self.samples = samples
         self._threads = threads
         self._outputs: list[dict[str, Array]] | None = None
@@ -42,7 +46,7 @@ class Evaluator:
     def float_outputs(self) -> Sequence[Mapping[str, Array]]:
         """Float outputs of every sample, by tensor name; computed at the first call."""
         if self._outputs is None:
-            runner = FloatRunner(self.graph, self.graph.output_tensors, threads=self._threads)
+            runner = FloatRunner(self._original, self.graph.output_tensors, threads=self._threads)
             self._outputs = [runner.run(feed) for feed in self.samples.batches()]
         return self._outputs
 
@@ -93,7 +97,7 @@ class Evaluator:
         wanted = tuple(layer.name for layer in layers)
         tracks = {layer.name: _LayerTrack() for layer in layers}
         everything = [name for layer in self.graph.layers for name in layer.outputs if name]
-        runner = FloatRunner(self.graph, everything, threads=self._threads)
+        runner = FloatRunner(self._original, everything, threads=self._threads)
         for index, feed in enumerate(self.samples.batches()):
             floats = {**feed, **runner.run(feed)}
             raw = executor.run_raw(feed, wanted)

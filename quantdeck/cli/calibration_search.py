@@ -53,7 +53,8 @@ def _outputs(values: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def _tell_ignored(out: Console, values: dict[str, Any]) -> None:
     if values["search"] == "search_qtable" and values["bc"]:
         raise QuantdeckError(
-            "--bc does not go together with --search search_qtable; use --search search_threshold, or leave it out"
+            "--bc does not go together with --search search_qtable: a corrected bias makes up for what int8 does to "
+            "its layer and is wrong where the search floats it; use --search search_threshold, or leave it out"
         )
     for name in ("part_quantize", "kurtosis_analysis"):
         if values[name]:

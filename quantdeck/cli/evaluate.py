@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 @option("--labels", type=FILE, help="CSV with the columns file and label: gives top-1 and top-5.")
 @option("--expected_cos", type=Between(0, 1), help="Exit with 3 when the chapter's cos is below this, or "
         "when a part of an output has died.")  # fmt: skip
+@option("--we", is_flag=True, help="Equalize weights first, as run_calibration --we did for the table.")
+@option("--bc", is_flag=True, help="Use the biases that run_calibration --bc corrected and kept in --session; layers "
+        "that the quantize table keeps in float have their own.")  # fmt: skip
+@option("--session", type=FILE, help="Session of that run_calibration.")
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII; an infinite SQNR is the text inf.")
 @target
 @preprocessing
@@ -50,7 +54,10 @@ def _run(out: Console, values: dict[str, Any]) -> int:
         plan = read_plan(graph, values, report)
         found = work.load_samples(graph, source, report)
         labels = work.sample_labels(values["labels"], found) if values["labels"] else None
-        score = work.evaluate_plan(graph, found, plan, report, labels=labels, layers=None).score
+        corrected = _corrected(graph, plan, values)
+        score = work.evaluate_plan(
+            corrected, found, plan, report, labels=labels, layers=None, original=graph
+        ).score
     text = (
         json.dumps(plain(as_json(graph, plan, score)), indent=1)
         if values["as_json"]
@@ -62,6 +69,18 @@ def _run(out: Console, values: dict[str, Any]) -> int:
             f"{score.dead_slices} parts of the outputs have died: they vary in float and are constant in int8"
         )
     return _status(out, score, values["expected_cos"])
+
+
+def _corrected(graph: "Graph", plan: "Plan", values: dict[str, Any]) -> "Graph":
+    """The graph with the corrections that are asked for."""
+    from ..sessions.corrections import corrected_graph
+    from ..sessions.store import open_session
+
+    wanted = {"equalized": values["we"], "bias": values["bc"]}
+    if values["session"] is None or not values["bc"]:
+        return corrected_graph(graph, None, **wanted, floats=plan.modes)
+    with open_session(values["session"], readonly=True) as session:
+        return corrected_graph(graph, session, **wanted, floats=plan.modes)
 
 
 def _status(out: Console, score: "Score", wanted: float | None) -> int:
