@@ -1,5 +1,6 @@
 """A job's pulse: heartbeat, progress at most four times a second, the wish to stop, a file that moved."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 
 from ..engine.text import visible
 from .diagnosis import Log
+from .lease import boot_name, stored
 from .report import Advance, Cancelled, Meter, Paused
 from .session import Session
 
@@ -67,11 +69,19 @@ class JobReport:
 
     def beat(self) -> None:
         """One pulse: heartbeat, the wanted state, the file's place."""
-        moved = self._session.follow()
-        if moved is not None:
-            self.say(moved)
+        self.follow()
         self._heed()
         self._commit()
+
+    def follow(self) -> None:
+        """Go on where the session's file is, and say so."""
+        moved = self._session.follow(self._adopt)
+        if moved is not None:
+            self.say(moved)
+
+    def _adopt(self, connection: sqlite3.Connection, file: str) -> None:
+        """Hold the file that the session was saved as; a copy that nobody holds would count as left alone."""
+        connection.execute("UPDATE job SET boot = ? WHERE id = ?", (stored(boot_name(), file), self._job))
 
     def _heed(self) -> None:
         """Note what is wanted of the job."""

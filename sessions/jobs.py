@@ -13,7 +13,7 @@ from typing import Any
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
-from .lease import Holder, is_alive, myself
+from .lease import Holder, is_alive, myself, parted, stored
 from .session import Session, Writer
 from .store import open_session
 
@@ -23,11 +23,15 @@ ACTIVE = ("waiting", "running")
 GRACE = 60.0  # seconds that a waiting job has to be claimed by its process
 _DIED = "the process that worked on it ended without a word; its log may say why"
 _DIED_RESUMABLE = "the process that worked on it ended without a word; quantdeck resume goes on with it"
+_COPIED = "this file is a copy that was made while the job ran; start it again"
+_COPIED_RESUMABLE = (
+    "this file is a copy that was made while the job ran; quantdeck resume goes on from what it holds"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A row of the table of jobs."""
+    """A row of the table of jobs. copied: the file is a copy, made while the job ran on the original."""
 
     id: int
     kind: str
@@ -46,6 +50,7 @@ class Job:
     message: str
     log: str
     status: int | None = None
+    copied: bool = False
 
     @property
     def resumable(self) -> bool:
@@ -61,12 +66,12 @@ class Job:
         """Whether a process works on it, or is still starting to."""
         if self.state == "waiting" and self.holder is None:
             return now - max(self.created, self.heartbeat or 0.0) < GRACE
-        return is_alive(self.holder, self.heartbeat, now)
+        return not self.copied and is_alive(self.holder, self.heartbeat, now)
 
 
 def list_jobs(session: Session) -> tuple[Job, ...]:
     """All jobs, newest first."""
-    return tuple(_job(row) for row in session.rows("SELECT * FROM job ORDER BY id DESC"))
+    return tuple(_job(row, session.file) for row in session.rows("SELECT * FROM job ORDER BY id DESC"))
 
 
 def get_job(session: Session, number: int) -> Job:
@@ -74,12 +79,12 @@ def get_job(session: Session, number: int) -> Job:
     row = session.row("SELECT * FROM job WHERE id = ?", number)
     if row is None:
         raise QuantdeckError(f"the session {visible(str(session.path))} has no job {number}")
-    return _job(row)
+    return _job(row, session.file)
 
 
-def _job(row: Any) -> Job:
-    known = row["pid"] is not None
-    holder = Holder(row["pid"], row["pid_started"] or 0.0, row["boot"] or "") if known else None
+def _job(row: Any, file: str) -> Job:
+    boot, held = parted(row["boot"] or "")
+    holder = Holder(row["pid"], row["pid_started"] or 0.0, boot, held) if row["pid"] is not None else None
     return Job(
         id=row["id"],
         kind=row["kind"],
@@ -97,6 +102,7 @@ def _job(row: Any) -> Job:
         eta=row["eta"],
         message=row["message"] or "",
         log=row["log"] or "",
+        copied=holder is not None and holder.file not in ("", file),
         status=row["status"] if "status" in row.keys() else None,  # noqa: SIM118 - a row, not a dict
     )
 
@@ -217,6 +223,8 @@ def _close_dead(session: Session, writer: Writer) -> None:
             kept = "paused" if job.resumable else "failed"
             state = "cancelled" if job.wanted == "cancel" else kept
             message = _DIED_RESUMABLE if state == "paused" else _DIED
+            if job.copied and state != "cancelled":
+                message = _COPIED_RESUMABLE if state == "paused" else _COPIED
             _set(writer, job.id, state=state, finished=now, message=message, eta=None)
 
 
@@ -236,7 +244,7 @@ def claim(session: Session, number: int) -> Job:
         now = time.time()
         _set(
             writer, number, state="running", started=now, heartbeat=now, pid=me.pid, pid_started=me.started,
-            boot=me.boot,
+            boot=stored(me.boot, session.file),
         )  # fmt: skip
     return get_job(session, number)
 

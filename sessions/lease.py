@@ -5,15 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SILENCE = 60.0  # seconds without a heartbeat after which a worker that cannot be looked up counts as dead
+_FILE = " file "
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process that cannot be mistaken for another: number, start time, boot and process namespace."""
+    """A process that cannot be mistaken for another: number, start time, boot and process namespace.
+
+    file: inode of the session file that it holds, which a copy of that file has not; "" where that is not known.
+    """
 
     pid: int
     started: float
     boot: str
+    file: str = ""
+
+
+def stored(boot: str, file: str) -> str:
+    """Boot and file as one column of a job's row."""
+    return f"{boot}{_FILE}{file}"
+
+
+def parted(text: str) -> tuple[str, str]:
+    """What ``stored`` joined."""
+    boot, _, file = text.partition(_FILE)
+    return boot, file
 
 
 def boot_name() -> str:

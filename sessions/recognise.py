@@ -68,7 +68,9 @@ def check_session_file(path: Path) -> Header:
             "it was left as it is"
         )
     check_version(path, header.version)
-    if header.truncated and not newer_bytes(path):  # else a checkpoint was cut off, and the log has those pages
+    if header.truncated and not newer_bytes(
+        path
+    ):  # else a checkpoint was cut off, and the log has those pages
         raise QuantdeckError(
             f"the session {visible(str(path))} is damaged (it ends after {header.size} of "
             f"{header.pages * header.page_size} bytes); take a backup of it"

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -174,6 +174,11 @@ class Session:
                 copy.close()
 
     @property
+    def file(self) -> str:
+        """The open file's inode as text, "" where there is none."""
+        return str(self._identity[1]) if self._identity is not None else ""
+
+    @property
     def lost(self) -> bool:
         """Whether the path names another file than the open one by now, or none."""
         return _identity(self.path) != self._identity
@@ -182,11 +187,12 @@ class Session:
         """The present path of the open file; None where it was removed."""
         return place_of(self._identity)
 
-    def follow(self) -> str | None:
+    def follow(self, adopt: Callable[[sqlite3.Connection, str], None] | None = None) -> str | None:
         """Notice that the file was renamed or removed while it is written, and go on in the right one.
 
         Renamed: everything goes into it and it is opened under its new name. Removed: what is known is saved
-        as a new file, which is used from now on. Returns a sentence, or None when nothing happened.
+        as a new file, which is used from now on. Returns a sentence, or None when nothing happened. adopt: changes
+        the new file, given its inode as text, before others see it.
         """
         if self.readonly or not self.lost:
             return None
@@ -194,14 +200,24 @@ class Session:
             old = self.path
             found = place_of(self._identity) if self._checkpoint() else None
             if found is None:
-                found = rescue_path(old)
-                self.copy_to(found)
+                found = self._saved(rescue_path(old), adopt)
             self.connection.close()
             HANDLES.closed(self._identity)
             self.connection = connect(f"{address(found)}?mode=rw")
             self.path, self._identity = found, _identity(found)
             HANDLES.opened(self._identity)
         return f"the session {visible(str(old))} was moved or removed; it goes on in {visible(str(found))}"
+
+    def _saved(self, target: Path, adopt: Callable[[sqlite3.Connection, str], None] | None) -> Path:
+        """The new file of a session whose own was removed; it appears whole."""
+        unfinished = target.with_name(f".{target.name}")
+        self.copy_to(unfinished)
+        if adopt is not None:
+            connection = connect(f"{address(unfinished)}?mode=rw")
+            adopt(connection, str(unfinished.stat().st_ino))
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
+        return unfinished.rename(target)
 
 
 def connect(uri: str) -> sqlite3.Connection:

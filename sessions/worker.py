@@ -68,8 +68,7 @@ def run_job(session: Session, number: int, log: Log, listener: Report | None = N
             message = f"a fault of the program ({type(error).__name__}); the traceback is in the log"
             status = 1
             log.write(fault_text(error) + chatter.text())
-    moved = session.follow()  # nothing of the end goes into a file that was removed
-    log.write(f"{moved}\n" if moved else "")
+    report.follow()  # nothing of the end goes into a file that was removed
     log.write(f"{state}: {visible(message)}\n")
     finish(session, get_job(session, number).id, state, message, status)
     return state == "done"

@@ -79,9 +79,7 @@ def _table(found: list[Found], *, with_session: bool) -> str:
         (
             str(job.id),
             shorten(job.title),
-            visible(
-                job.state if not job.active or job.alive(now) else f"{job.state}, but its process is gone"
-            ),
+            visible(_state(job, now)),
             shorten(job.stage, 30),
             f"{job.done}/{job.total}",
             figure(job.rate, 2),
@@ -97,6 +95,15 @@ def _table(found: list[Found], *, with_session: bool) -> str:
         heads, right = ("session", *heads), (False, *right)
         cells = [(visible(str(one.path)), *row) for one, row in zip(found, cells, strict=True)]
     return render(heads, cells, right)
+
+
+def _state(job: "Job", now: float) -> str:
+    if not job.active or job.alive(now):
+        return job.state
+    if job.copied:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.heartbeat))
+        return f"{job.state} when this copy was made ({when})"
+    return f"{job.state}, but its process is gone"
 
 
 def _best(found: tuple[float, int] | None) -> str:
