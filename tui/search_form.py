@@ -27,6 +27,7 @@ STRATEGIES = {
 }
 NO_YES = ("no", "yes")
 BENCHMARKS = ("cos", "snr", "euclid")
+RULES = ("show", "auto", "none")
 TRANSFORMER = ("False", "True", "auto")
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace", "observer")
 NUMBERS = ("max_float_layers", "inference_num", "confirm_num", "budget_trials")
@@ -76,6 +77,7 @@ def search_fields(
         Field("scored_list", "only samples of", preset.listed, "a list of bad cases; F2", pick="file"),
         Field("confirm_num", "confirmed on", "", "more samples; empty: as many"),
         Field("compared", "compare at", _compared(last), "a,b or a:0.3,b:0.7; else outputs"),
+        Field("start_rules", "rules", said("start_rules", "show"), "float by rule: named, kept, none", RULES),
         Field("transformer", "transformer", said("transformer", "False"), "leave movers out", TRANSFORMER),
         Field("post_process", "post process", "", "Python file; F2", pick="file"),
         Field("budget_trials", "trials", said("budget_trials", 0), "at most; 0: any number"),
@@ -99,6 +101,7 @@ def used(values: Mapping[str, str]) -> dict[str, bool]:
         "min_layer_cos": kind == "run_qtable" and not pareto,
         "methods": kind == "search_qtable",
         "benchmark": kind == "search_threshold",
+        "start_rules": kind != "search_threshold",
         "transformer": kind == "search_qtable" and not pareto,
         "confirm_num": pareto and not values["scored_list"],
         "budget_trials": pareto,
@@ -254,6 +257,7 @@ def _chosen(values: Mapping[str, str], layers: Sequence[str], scored: int) -> di
         "methods": _methods(values["methods"]) if on["methods"] else (),
         "strategy": values["strategy"] if on["strategy"] else "chapter",
         "benchmark": values["benchmark"],
+        "start_rules": values["start_rules"] if on["start_rules"] else "none",
         "transformer": values["transformer"] if on["transformer"] else "False",
         "compared": [list(pair) for pair in compared],
         "confirm_num": 0 if listed else scored if fresh is None else fresh,
