@@ -42,7 +42,8 @@ class Wishes:
 def steps_of(stages: Collection[str], wishes: Wishes | None = None) -> tuple[Step, ...]:
     """The jobs that do these stages. Corrections of weights belong to the runs that use them (spec B.12, B.13).
 
-    So equalized weights go with every job behind them, and bias correction has the threshold search around it.
+    So equalized weights go with every job behind them, and bias correction has the threshold search around it. With
+    "start" among the stages the search for float layers starts with those that rules leave in float.
     """
     wished = wishes or Wishes()
     common = {
@@ -63,9 +64,11 @@ def steps_of(stages: Collection[str], wishes: Wishes | None = None) -> tuple[Ste
         found.append(("search", {**common, "kind": "search_threshold"}))
     if "float" in stages:
         more = {"kind": "search_qtable", "strategy": "pareto", "max_float_layers": wished.floats}
-        found.append(("search", {**common, **more, "confirm_num": wished.scored}))
+        rules = "auto" if "start" in stages else "none"
+        found.append(("search", {**common, **more, "confirm_num": wished.scored, "start_rules": rules}))
     if "evaluate" in stages:
-        found.append(("evaluate", {}))
+        corrected = {"we": "equalize" in stages, "bc": "bias" in stages}
+        found.append(("evaluate", {name: True for name, wanted in corrected.items() if wanted}))
     return tuple(found)
 
 

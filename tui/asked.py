@@ -40,13 +40,13 @@ class Asked:
                 self._others[question.about] = question
             else:
                 self._plan = question
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Nothing more will be asked."""
         with self._changed:
             self._over = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def take(self) -> Question | None:
         """The next question, plans first; waits for one. None when nothing more comes."""

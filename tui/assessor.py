@@ -108,12 +108,15 @@ class Assessor:
             self._show(number, plan)
 
     def propose(self, number: int) -> None:
-        """Layers that a rule would set float without measuring: transformer blocks, shape arithmetic."""
-        from ..engine.mix.patterns import shape_arithmetic, transformer_proposal
+        """Layers that rules would set float without measuring, those left out that the chip runs in float anyway."""
+        from ..engine.mix.start_rules import proposals, start_layers
 
-        found = [transformer_proposal(self._graph), shape_arithmetic(self._graph)]
-        told = [[one.reason, list(one.layers)] for one in found if one is not None and one.layers]
-        tell(number, "proposals", proposals=told)
+        plan = self._turn_to(number)
+        if plan is None:
+            return
+        modes = self._layers.lower(replace(plan, modes={})).modes
+        found = [(one.reason, start_layers([one], modes)) for one in proposals(self._graph)]
+        tell(number, "proposals", proposals=[one for one in found if one[1]])
 
     def _turn_to(self, number: int) -> "Plan | None":
         """Make a plan of the session the one that everything is about."""

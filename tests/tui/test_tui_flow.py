@@ -79,6 +79,9 @@ def test_corrections_go_with_the_runs_that_use_them() -> None:
     assert all(one["equalize"] for one in wishes)
     assert [one["kind"] for one in wishes] == ["calibrate", "search_threshold", "search_qtable"]
     assert [one.get("bias", False) for one in wishes] == [False, True, False]
+    assert found[-1][1] == {"we": True, "bc": True}
+    assert flow.steps_of(("evaluate",)) == (("evaluate", {}),)
+    assert flow.steps_of(("float", "start"))[0][1]["start_rules"] == "auto"
 
 
 async def test_t_runs_to_the_stage_and_space_leaves_one_out(

@@ -36,6 +36,7 @@ class FlowScreen(PlaceScreen):
         super().__init__()
         self._names: tuple[str, ...] = ()
         self._advice: list[Advice] = []
+        self._start_taken = False
 
     def body(self) -> ComposeResult:
         """Stages, advice, a line of state."""
@@ -144,8 +145,9 @@ class FlowScreen(PlaceScreen):
         left_out = name in (self.deck.left_out or ())
         if name == "start":
             layers = self._proposed
-            taken = all(
-                mode not in (None, "INT8") for mode, one in zip(modes, names, strict=True) if one in layers
+            pairs = zip(modes, names, strict=True)
+            taken = self._start_taken = all(
+                mode not in (None, "INT8") for mode, one in pairs if one in layers
             )
             reasons = ", ".join(reason for reason, _ in self.deck.outlook.proposals or ())
             state = "taken" if taken else "refused" if left_out else "proposed"
@@ -215,7 +217,8 @@ class FlowScreen(PlaceScreen):
         if self.deck.busy:
             self.say("a job is at work on this session; L shows its log", "weak")
             return
-        self.deck.start_flow(stages)
+        taken = ("start",) if self._start_taken and "start" not in left_out else ()
+        self.deck.start_flow((*stages, *taken))
         self.say(
             f"running {', '.join(STAGES[one][0] for one in stages)}; it goes on without the workbench",
             "accent",
