@@ -1,5 +1,6 @@
 """``quantdeck backup``: a copy of a session that is complete by itself."""
 
+import os
 from pathlib import Path
 
 import click
@@ -25,5 +26,7 @@ def backup(session: Path, target: Path) -> None:
         raise QuantdeckError(
             f"TARGET {visible(str(target))}: there is no folder {visible(str(folder))}; make it first"
         )
+    if not os.access(folder, os.W_OK):
+        raise QuantdeckError(f"TARGET {visible(str(target))} cannot be written; name a file elsewhere")
     copy(session, target)
     click.echo(f"{visible(str(target))}: {target.stat().st_size} bytes")

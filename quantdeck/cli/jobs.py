@@ -53,6 +53,11 @@ def _of_session(path: Path) -> list[Found]:
 
     with open_session(path, readonly=True) as opened:
         best = best_so_far(opened)
+        if opened.frozen:
+            click.echo(
+                f"{visible(str(path))} is read-only: it is shown as it is, and nothing can be changed",
+                err=True,
+            )
         return [Found(path, job, best.get(job.id)) for job in list_jobs(opened)]
 
 
