@@ -183,7 +183,11 @@ class StartScreen(DeckScreen):
 
     def _copied(self, copy: Path) -> None:
         self.action_reload()
-        self.say(f"copied to {visible(str(copy))}", "good")
+        self._say_last(f"copied to {visible(str(copy))}")
+
+    def _say_last(self, sentence: str) -> None:
+        """Say it after what the cursor says of its new row."""
+        self.call_after_refresh(self.say, sentence, "good")
 
     def action_delete(self) -> None:
         """Ask whether the session shall be deleted."""
@@ -206,7 +210,7 @@ class StartScreen(DeckScreen):
             self.say(str(error), "bad")
             return
         self.action_reload()
-        self.say(f"deleted {visible(entry.path.name)}", "good")
+        self._say_last(f"deleted {visible(entry.path.name)}")
 
     def action_copy(self) -> None:
         """Copy the session's path."""
