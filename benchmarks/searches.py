@@ -1,6 +1,7 @@
 """What the searches cost and find: search_qtable, and pareto asked for the similarity that it reached.
 
-    python benchmarks/searches.py MODEL.onnx --dataset FOLDER [--samples 32] [--target 0.999] [preprocessing]
+    python benchmarks/searches.py MODEL.onnx --dataset FOLDER [--samples 32] [--searched 16] [--target 0.999]
+        [--validate FOLDER --validate_samples 300] [preprocessing]
 
 Counts, not times: layer-forwards are layers executed times samples, where a trial runs only what depends on its
 int8 layers (both searches are counted alike; "from the input" is search_qtable with every trial run as a whole, as
@@ -44,13 +45,18 @@ class Counter:
         return self.evaluate(trials)
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", type=Path)
     parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--samples", type=int, default=32, help="half is searched on, half confirms")
+    parser.add_argument("--samples", type=int, default=32, help="how many there are")
+    parser.add_argument(
+        "--searched", type=int, default=0, help="how many are searched on; 0: half; the rest confirms"
+    )
+    parser.add_argument("--validate", default="", help="run the last plan on these samples too")
+    parser.add_argument("--validate_samples", type=int, default=300)
     parser.add_argument("--chapter_samples", type=int, default=30)
     parser.add_argument("--methods", default="mse,max,percentile9999")
     parser.add_argument("--target", type=float, default=0.999)
@@ -61,7 +67,11 @@ def main() -> None:
     parser.add_argument("--mean", default="0,0,0")
     parser.add_argument("--scale", default="1,1,1")
     parser.add_argument("--pixel_format", default="bgr")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = options()
     graph = read_onnx(args.model)
     preprocess = Preprocess(
         resize_dims=tuple(map(int, args.resize_dims.split(","))) if args.resize_dims else None,
@@ -86,9 +96,9 @@ def main() -> None:
     head = f"{'search':<22}{'target':>9}{'int8':>9}{'cosine':>9}{'fresh':>9}{'float':>6}{'trials':>7}"
     print(head + f"{'layer-forwards':>15}{'from the input':>15}  end")
 
-    def pareto_row(name: str, target: float) -> None:
+    def pareto_row(name: str, target: float) -> Plan:
         count = Counter(evaluate, forwards, len(samples))
-        half = max(len(samples) // 2, 1)
+        half = args.searched or max(len(samples) // 2, 1)
         setting = Setting(
             graph, start, Mode.F16, Objective((1 + target) / 2, {}), half, len(samples), methods=thresholds
         )
@@ -97,6 +107,9 @@ def main() -> None:
         value = fresh.value if fresh else None
         show(name, target, outcome.int8_cos, outcome.cos, value, len(outcome.plan.modes), count,
              str(outcome.reason))  # fmt: skip
+        for line in outcome.lines[1:-1]:
+            print(f"  {line}", flush=True)
+        return outcome.plan
 
     def show(name, target, int8, cos, fresh, floats, count, end) -> None:
         shown = f"{2 * fresh - 1:9.5f}" if fresh is not None else f"{'-':>9}"
@@ -115,7 +128,15 @@ def main() -> None:
         show("search_qtable", args.target, outcome.int8_cos, outcome.cos, None, len(outcome.plan.modes), count,
              str(outcome.reason))  # fmt: skip
         pareto_row("pareto, as good", 2 * outcome.cos - 1)
-    pareto_row("pareto", args.target)
+    plan = pareto_row("pareto", args.target)
+    if args.validate:
+        others = select_samples(
+            graph, dataset=args.validate, number=args.validate_samples, preprocess=preprocess
+        )
+        (found,) = TrialEvaluator(graph, others)([Trial(plan)])
+        print(
+            f"  on {len(others)} samples of {args.validate}: cosine {found.cosine:.5f}, SQNR {found.sqnr:.2f} dB"
+        )
 
 
 if __name__ == "__main__":
