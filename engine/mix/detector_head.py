@@ -54,10 +54,11 @@ def _tail(graph: Graph) -> tuple[list[Layer], list[Layer]]:
 
 def _expectation(graph: Graph, layer: Layer) -> bool:
     """A product that makes one number of a distribution: the box part of YOLOv8, a 1x1 convolution behind a Softmax."""
-    weight = graph.weights.get(layer.inputs[1]) if len(layer.inputs) > 1 else None
-    if layer.op != "Conv" or weight is None or weight.shape[0] != 1:
+    source, *weights = layer.inputs
+    weight = graph.weights.get(weights[0]) if weights else None
+    if layer.op != "Conv" or weight is None or len(weight) != 1:
         return False
-    maker = graph.producer(layer.inputs[0])
+    maker = graph.producer(source)
     while maker is not None and maker.op in MOVERS:
         maker = graph.producer(maker.inputs[0])
     return maker is not None and maker.op == "Softmax"

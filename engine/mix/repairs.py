@@ -77,8 +77,8 @@ class Repair:
                 f" by {row.method}" if self.action is Action.METHOD else ", typed"
             )
         if self.action is Action.FLOAT:
-            behind = f" with {', '.join(self.layers[1:])}" if len(self.layers) > 1 else ""
-            return f"float {self.layers[0]}{behind}"
+            first, *others = self.layers
+            return f"float {first}" + (f" with {', '.join(others)}" if others else "")
         if self.action is Action.EQUALIZE:
             return f"equalize the weights of {self.layers[0]} and {self.layers[1]}"
         return "correct its bias"
