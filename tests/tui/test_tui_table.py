@@ -107,3 +107,19 @@ async def test_leaving_the_window_jumps_half_a_page_and_the_strips_stay_bounded(
             for y in range(table.size.height):
                 table.render_line(y)
         assert len(table._strips) <= 3 * (table.size.height + 1)
+
+
+async def test_whole_columns_are_filled_at_once_and_rows_stay(hostile: Path, deck: MakeDeck) -> None:
+    app = deck(hostile)
+    async with app.run_test(size=(160, 48)) as pilot:
+        table = app.screen.query_one("#layers", LineTable)
+        await pilot.press("w", "G")
+        order, row = list(table.model.order), table.row
+        table.fill({"rank": list(range(2000)), "cost": [0.25] * 2000})
+        await pilot.pause()
+        assert table.model.order == order
+        assert table.row == row
+        assert table.model.value(7, "rank") == 7
+        before = list(table.model.revision)
+        table.fill({"cost": [0.25] * 2000})
+        assert table.model.revision == before

@@ -75,9 +75,7 @@ class LayerDetail(LayerEdits):
             return
         if self.deck.outlook.outputs:
             self.table.use_columns(layer_columns(self.deck.glyphs, ranked=True))
-        for key, values in self.predicted_columns(names).items():
-            for row, value in enumerate(values):
-                self.table.set(row, key, value)
+        self.table.fill(self.predicted_columns(names))
 
     # the pane
 

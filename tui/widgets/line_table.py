@@ -5,7 +5,7 @@ cell and nothing for a cell that cannot be seen.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -104,6 +104,16 @@ class LineTable(Painted, can_focus=True):
         for placed in self._placed:
             if placed.column.key == key:
                 self.refresh(Region(placed.x, 1 + place - self.top, placed.width, 1))
+
+    def fill(self, columns: Mapping[str, Sequence[object]]) -> None:
+        """Change whole columns at once, in the data's order; rows stay where they are."""
+        changed = [
+            self.model.set(row, key, value)
+            for key, values in columns.items()
+            for row, value in enumerate(values)
+        ]
+        if any(changed):
+            self.refresh()
 
     def sort(self, key: str | None, descending: bool | None = None) -> None:
         """Sort by a column; the same column again turns the direction; None is the data's order."""
