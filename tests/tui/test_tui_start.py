@@ -7,7 +7,7 @@ from conftest import MakeDeck
 from quantdeck.tui.screens.start import StartScreen
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.workbench import Workbench
-from sample_session import add_job, make_session
+from sample_session import add_job, make_session, set_job
 from test_tui_layers import L, press, said
 from test_tui_places import rows, until_idle
 
@@ -73,3 +73,27 @@ async def test_a_session_is_deleted_after_a_yes_and_never_under_a_running_job(
         assert "cancel it first" in said(app)
         assert (folder / "busy.qdeck").exists()
         assert isinstance(app.screen, StartScreen)
+
+
+async def test_a_long_line_of_a_log_is_read_whole_and_its_end_is_followed(
+    folder: Path, deck: MakeDeck
+) -> None:
+    log = folder / "job.log"
+    words = " ".join(f"word{number}" for number in range(60))
+    log.write_text(f"checking\n{words} [/0/conv]\n\n" + " " * 300 + "\n")
+    session = make_session(folder / "logged.qdeck")
+    job = add_job(session, kind="search", log=str(log), heartbeat=4e9)
+    app = deck(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "L")
+        lines = [str(line) for line in rows(app, "line")]
+        assert " ".join(lines[1:-2]) == f"{words} [/0/conv]"
+        assert max(map(len, lines)) < 80
+        with log.open("a") as file:
+            file.write("the newest\n")
+        set_job(session, job, done=50)
+        app._look()
+        await pilot.pause()
+        assert rows(app, "line")[-1] == "the newest"
+        await press(pilot, "home", "down", "down", "y")
+        assert app.clipboard == f"{words} [/0/conv]"
