@@ -68,6 +68,7 @@ KEYS: tuple[Key, ...] = (
         ":",
         in_fields="ctrl+p",
     ),
+    Key("app", "ctrl+z", "suspend", "Suspend", "Back to the shell for a while; fg returns", 0),
     Key("app", "ctrl+l", "redraw", "Redraw", "Paint the screen again", 0),
     Key("app", "q,ctrl+q", "quit", "Quit", "Leave; a running job goes on", 99, "q", in_fields="ctrl+q"),
     Key(
@@ -319,7 +320,7 @@ def rebindable() -> "dict[str, Key]":
         and not key.priority
         and key.action not in SHOWN_ONLY
         and key.action not in TABLES_OWN
-        and key.action not in ("back", "quit")
+        and key.action not in ("back", "quit", "suspend")
     }
 
 

@@ -40,6 +40,24 @@ def _is_terminal(stream: object) -> bool:
         return False
 
 
+def resumable() -> bool:
+    """Whether a shell waits that can continue this process's group once it is stopped.
+
+    A terminal's or a multiplexer's first program has none: stopped, it would stay so for ever (POSIX: an
+    orphaned process group).
+    """
+    import psutil
+
+    group = os.getpgrp()
+    try:
+        parent = psutil.Process().parent()
+        while parent is not None and os.getpgid(parent.pid) == group:
+            parent = parent.parent()
+        return parent is not None and os.getsid(parent.pid) == os.getsid(0)
+    except (psutil.Error, OSError):
+        return False
+
+
 def choose_colors(wanted: str, environment: Mapping[str, str] = os.environ) -> str:
     """One of auto (truecolor or 256, as Textual finds), 256, 16, none."""
     if wanted not in COLORS:

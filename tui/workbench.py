@@ -1,6 +1,7 @@
 """The application: which session is open, what follows it, and the way from screen to screen."""
 
 import asyncio
+import os
 import shlex
 import shutil
 import signal
@@ -36,6 +37,7 @@ from .screens.layers import LayersScreen
 from .screens.new_session import NewSessionScreen
 from .session_form import SessionRequest
 from .snapshots import JobView, SessionView
+from .terminal import resumable
 from .theme import ANSI, DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ class Workbench(App[None]):
     def on_mount(self) -> None:
         """Signals end the workbench with the terminal restored; then follow the session."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
             loop.add_signal_handler(number, self.exit)
         self.app_resume_signal.subscribe(self, self._resumed)  # pyright: ignore[reportUnknownMemberType]
         self._begin()
@@ -188,6 +190,13 @@ class Workbench(App[None]):
         """What stands on the terminal is unknown after a resize, of the same size too (it came late)."""
         self._frame.forget()
         self.screen.refresh()
+
+    def action_suspend(self) -> None:
+        """Stop, together with whatever started this in the same job, until the shell goes on."""
+        if self._driver is None or not self._driver.can_suspend or not resumable():
+            self.tell("no shell waits that could bring the workbench back")
+            return
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
 
     def action_redraw(self) -> None:
         """Paint everything again: after something else wrote on the terminal."""

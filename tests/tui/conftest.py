@@ -1,7 +1,7 @@
 """Sessions for the tests of the workbench, and an app that can be driven by keys."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"  # before Textual is imported
@@ -11,6 +11,7 @@ from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.workbench import Workbench
 from sample_session import make_session
+from tmux_terminal import Tmux
 
 MakeDeck = Callable[..., Workbench]
 
@@ -45,3 +46,11 @@ def deck(tmp_path: Path) -> MakeDeck:
         return Workbench(feed, **options)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    """A tmux server of 120x36 that ends with the test."""
+    terminal = Tmux(tmp_path, (120, 36))
+    yield terminal
+    terminal.kill()

@@ -11,7 +11,7 @@ from sample_session import make_session
 pytestmark = pytest.mark.pty
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
 def test_a_signal_restores_the_terminal(stored: Path, number: signal.Signals) -> None:
     with Terminal(stored) as terminal:
         terminal.read_until("1 of 64")

@@ -1,87 +1,18 @@
 """The installed command in tmux, from a new session to exported tables and back (issue: shown by)."""
 
 import json
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from quantdeck.engine.calib.qtable import read_qtable
 from quantdeck.engine.calib.table import read_table
+from tmux_terminal import Tmux, needs_tmux
 
-pytestmark = [
-    pytest.mark.pty,
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
-]
+pytestmark = [pytest.mark.pty, needs_tmux]
 ROOT = Path(__file__).parents[2]
-LIMIT = 120.0
-GRAY = {8: "0", 9: "0.0039216", 10: "Right Right Right"}  # mean, scale, pixel format
-
-
-class Tmux:
-    """A tmux server of its own with one pane that runs the command."""
-
-    def __init__(self, folder: Path, size: tuple[int, int]) -> None:
-        self._folder = folder
-        self._tmux: list[str] = []
-        self._size = size
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("TMUX", "NO_COLOR")},
-            "QUANTDECK_HOME": str(folder / "home"),
-            "TERM": "xterm-256color",
-            "LC_ALL": "C.UTF-8",
-        }
-
-    def start(self, *arguments: str) -> None:
-        width, height = map(str, self._size)
-        socket = self._folder / f"tmux{len(list(self._folder.glob('tmux*')))}"  # not one that is being left
-        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
-        command = [str(Path(sys.executable).with_name("quantdeck")), *arguments]
-        subprocess.run(
-            [*self._tmux, "new-session", "-d", "-x", width, "-y", height, *command],
-            check=True, env=self._environment,
-        )  # fmt: skip
-
-    def keys(self, *keys: str) -> None:
-        for key in keys:
-            subprocess.run([*self._tmux, "send-keys", key], check=True)
-
-    def type(self, text: str) -> None:
-        subprocess.run([*self._tmux, "send-keys", "-l", text], check=True)
-
-    @property
-    def text(self) -> str:
-        done = subprocess.run(
-            [*self._tmux, "capture-pane", "-p"], capture_output=True, encoding="utf-8", check=False
-        )
-        return done.stdout
-
-    def until(self, wanted: str | Callable[[str], bool]) -> str:
-        """Wait until a text stands on the screen; its signal is the clock, not a sleep of the test's own."""
-        end = time.monotonic() + LIMIT
-        while time.monotonic() < end:
-            text = self.text
-            if wanted in text if isinstance(wanted, str) else wanted(text):
-                return text
-            signal.sigtimedwait((), 0.05)
-        raise AssertionError(f"{wanted!r} did not come; the screen shows:\n{self.text}")
-
-    def kill(self) -> None:
-        if not self._tmux:
-            return
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
-
-
-@pytest.fixture
-def tmux(tmp_path: Path) -> Iterator[Tmux]:
-    terminal = Tmux(tmp_path, (120, 36))
-    yield terminal
-    terminal.kill()
+GRAY = {"mean": "0", "scale": "0.0039216", "pixel format": "gray"}
 
 
 def sqnr(text: str) -> float:
@@ -96,18 +27,33 @@ def confirmed(text: str, label: str = "") -> bool:
     return len(lines) > 1 and "SQNR " in lines[1] and "~" not in lines[1] and label in lines[1]
 
 
-def triage(tmux: Tmux, tmp_path: Path, model: Path, samples: Path, values: dict[int, str]) -> None:
+def fill(tmux: Tmux, values: dict[str, str]) -> None:
+    """Fill fields of the form in the order in which they stand; the cursor is in the one of the samples."""
+    screen = tmux.until("F5 Create").splitlines()
+    labels = [line[:20].strip() for line in screen[screen.index(model_line(screen)) :]]
+    place = labels.index("samples")
+    for label, value in values.items():
+        while labels[place] != label:
+            place += 1
+            tmux.keys("Tab")
+        if "\u25c2" not in next(line for line in screen if line[:20].strip() == label):
+            tmux.type(value)
+            continue
+        while f"\u25c2 {value} \u25b8" not in tmux.text:  # each key shows another choice
+            before = tmux.text
+            tmux.keys("Right")
+            tmux.until(lambda text, before=before: text != before)
+
+
+def model_line(screen: list[str]) -> str:
+    """The line of the form's first field."""
+    return next(line for line in screen if line[:20].strip() == "model")
+
+
+def triage(tmux: Tmux, tmp_path: Path, model: Path, samples: Path, values: dict[str, str]) -> None:
     """New session, calibrate, rank, three layers to float, score rises, export, reopen."""
     tmux.start(str(model))
-    tmux.until("samples")
-    tmux.type(str(samples))
-    for place in range(1, max(values) + 1):  # behind the samples' field
-        tmux.keys("Tab")
-        if place in values:
-            if values[place].startswith("Right"):
-                tmux.keys(*values[place].split())
-            else:
-                tmux.type(values[place])
+    fill(tmux, {"samples": str(samples), **values})
     tmux.keys("F5")
     tmux.until("thresholds with")  # the calibration's sentence
     tmux.keys("Escape")
@@ -157,5 +103,10 @@ def test_mobilenet_v2(tmux: Tmux, tmp_path: Path, shared: Path) -> None:
         tmp_path,
         shared / "zoo" / "models" / "mobilenet_v2.onnx",
         shared / "zoo" / "images" / "imagenet_calib",
-        {6: "256,256", 8: "127.5,127.5,127.5", 9: "0.0078431,0.0078431,0.0078431", 10: "Right Right"},
+        {
+            "resize to": "256,256",
+            "mean": "127.5,127.5,127.5",
+            "scale": "0.0078431,0.0078431,0.0078431",
+            "pixel format": "rgb",
+        },
     )
