@@ -38,7 +38,7 @@ def merged_layers(
     """
     kept = set(made.values())
     place: dict[str, str] = {}
-    for tensor in reversed(file):
+    for tensor in reversed(list(file)):
         left = tensor
         while left in aliases and left not in made:
             left = aliases[left]

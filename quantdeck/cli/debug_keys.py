@@ -12,7 +12,7 @@ from ..engine.text import visible
 if TYPE_CHECKING:
     from ..engine.calib.tune import TuneRule
     from ..engine.data.samples import Samples
-T = TypeVar("T")
+T = TypeVar("T", int, float)
 
 METHODS = (
     "use_kl", "use_mse", "use_max", "use_percentile9999", "use_aciq_gauss", "use_aciq_laplace",
@@ -53,7 +53,7 @@ class DebugKeys:
         text = self.values[key]
         try:
             found = kind(text)
-            good = low <= float(found) <= high and math.isfinite(float(found))  # type: ignore[arg-type]
+            good = low <= float(found) <= high and math.isfinite(float(found))
         except (ValueError, OverflowError):
             found, good = usual, False
         if not good:
