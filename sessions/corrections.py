@@ -4,6 +4,7 @@ A corrected bias makes up for what int8 does to its layer: a layer that a plan k
 """
 
 import io
+import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,16 @@ import numpy as np
 from ..engine.calib.equalize import equalize
 from ..engine.errors import QuantdeckError
 from ..engine.graph.rewrite import with_weights
+from ..engine.plan import Plan
 from ..engine.text import visible
+from .packing import unpack
 from .session import Session
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
 
 Changes = dict[tuple[str, int], np.ndarray]
+_LINEAGE = 500  # edits that are followed back
 
 
 def corrected_graph(
@@ -48,6 +52,41 @@ def corrected_graph(
                 "not; give the session of this model"
             )
     return with_weights(changed, known) if known else changed
+
+
+def plan_corrections(session: Session, number: int) -> tuple[bool, bool]:
+    """Whether a plan of the session is one of equalized weights, and whether of corrected biases.
+
+    The plans that a run with corrections found are, and what the user made of them since.
+    """
+    known = _corrected_plans(session)
+    at: int | None = number
+    for _ in range(_LINEAGE):
+        row = session.row("SELECT digest, label, parent FROM plan WHERE id = ?", at)
+        if row is None:
+            break
+        if row["digest"] in known:
+            return known[row["digest"]]
+        if session.row("SELECT 1 FROM edit WHERE after = ? LIMIT 1", at) is None:
+            return row["label"].endswith("calibration, equalized"), False
+        at = row["parent"]
+    return False, False
+
+
+def _corrected_plans(session: Session) -> dict[str, tuple[bool, bool]]:
+    """What runs with corrections found, by the plans' digests."""
+    found: dict[str, tuple[bool, bool]] = {}
+    rows = session.rows(
+        "SELECT j.spec, s.outcome FROM search s JOIN job j ON j.id = s.job WHERE s.outcome IS NOT NULL ORDER BY j.id"
+    )
+    for row in rows:
+        spec = json.loads(row["spec"])
+        flags = bool(spec.get("equalize")), bool(spec.get("bias"))
+        if any(flags):
+            outcome = unpack(row["outcome"])
+            texts = [outcome["plan"], *(point[2] for point in outcome.get("curve", ()))]
+            found |= {Plan.from_json(text).digest: flags for text in texts if text}
+    return found
 
 
 def _kept_biases(session: Session) -> tuple[int, Changes]:

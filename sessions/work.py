@@ -374,9 +374,10 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
 
     spec: plan (number; the current one unless given), dataset or data_list with input_num (the calibration
     samples unless given), labels (path of a CSV), layers (samples for the layer scores; 16, 0 all, -1 none), we and
-    bc (true: with equalized weights, with the biases that the session's newest run with bc corrected).
+    bc (true: with equalized weights, with the biases that the session's newest run with bc corrected; as the plan was
+    found unless given).
     """
-    from .corrections import corrected_graph
+    from .corrections import corrected_graph, plan_corrections
 
     found = records.get_plan(session, spec.get("plan"))
     if found is None:
@@ -396,9 +397,9 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     samples = load_samples(graph, source, report)
     labels = sample_labels(Path(spec["labels"]), samples) if spec.get("labels") else None
     count = int(spec.get("layers", SCORED))
-    corrected = corrected_graph(
-        graph, session, equalized=bool(spec.get("we")), bias=bool(spec.get("bc")), floats=plan.modes
-    )
+    we, bc = plan_corrections(session, number)
+    we, bc = bool(spec.get("we", we)), bool(spec.get("bc", bc))
+    corrected = corrected_graph(graph, session, equalized=we, bias=bc, floats=plan.modes)
     few = None if count < 0 else count
     done = evaluate_plan(corrected, samples, plan, report, labels=labels, layers=few, original=graph)
     if spec.get("dataset") or spec.get("data_list"):

@@ -20,6 +20,7 @@ from ..engine.errors import QuantdeckError
 from .asked import Asked, Question
 
 if TYPE_CHECKING:
+    from ..engine.graph.model import Graph
     from ..engine.hw.cost import CostModel
     from ..engine.mix.ledger import Ledger
     from ..engine.mix.trial import Result, Trial
@@ -40,30 +41,38 @@ class Assessor:
     """One session's network."""
 
     def __init__(self, path: Path, asked: Asked) -> None:
-        from ..engine.run.evaluator import Evaluator
-        from ..engine.run.trials.evaluator import TrialEvaluator
-        from ..sessions.journal import Journal, Scope
+        from ..sessions.journal import Journal
         from ..sessions.report import Silent
         from ..sessions.store import open_session
-        from ..sessions.work import SCORED, load_samples, session_graph, session_source, threads
+        from ..sessions.work import SCORED, load_samples, session_graph, session_source
 
         self._asked = asked
         self._session = open_session(path)
-        self._graph = session_graph(self._session)
-        self._samples = load_samples(self._graph, session_source(self._session), Silent()).take(SCORED)
-        self._layers = Evaluator(self._graph, self._samples, threads=threads())
-        self._trials = TrialEvaluator(self._graph, self._samples, reference="float32", threads=threads())
+        self._original = session_graph(self._session)
+        self._samples = load_samples(self._original, session_source(self._session), Silent()).take(SCORED)
         self._journal = Journal(self._session, 0)
-        self._scope = Scope(self._graph.digest, self._samples.digest, reference="float32")
+        self._current: tuple[int, Plan] | None = None
+        self._looked: str | None = None  # the layer that is looked at
+        self._work_on(self._original)
+
+    def _work_on(self, graph: "Graph") -> None:
+        """Judge plans of this graph; what is known of another one's is forgotten."""
+        from ..engine.run.evaluator import Evaluator
+        from ..engine.run.trials.evaluator import TrialEvaluator
+        from ..sessions.journal import Scope
+        from ..sessions.work import threads
+
+        self._graph = graph
+        self._layers = Evaluator(graph, self._samples, threads=threads(), original=self._original)
+        self._trials = TrialEvaluator(graph, self._samples, reference="float32", threads=threads())
+        self._scope = Scope(graph.digest, self._samples.digest, reference="float32")
         self._ledger: Ledger | None = None
         self._measuring: Any = None
         self._waiting: list[Trial] = []
         self._found: list[Result] = []
         self._tried = ""  # thresholds whose ledger is being measured, or cannot be
         self._anchors: list[tuple[Plan, Score]] = []
-        self._current: tuple[int, Plan] | None = None
         self._figures: Mapping[str, LayerScore] = {}  # of the current plan
-        self._looked: str | None = None  # the layer that is looked at
         self._reasons: Reasons | None = None
         self._found_out = False  # whether more is known than the reasons were made of
 
@@ -126,8 +135,24 @@ class Assessor:
             found = get_plan(self._session, number)
             if found is None:
                 return None
+            self._correct(number)
             self._current, self._figures = found, {}
         return self._current[1]
+
+    def _correct(self, number: int) -> None:
+        """Use the weights of which a plan was found.
+
+        Errors: QuantdeckError for corrected biases, which are others for every plan.
+        """
+        from ..engine.calib.equalize import equalize
+        from ..sessions.corrections import plan_corrections
+
+        equalized, bias = plan_corrections(self._session, number)
+        if bias:
+            raise QuantdeckError("plans with corrected biases are scored by e only; nothing predicts them")
+        if equalized != (self._graph is not self._original):
+            self._trials.close()
+            self._work_on(equalize(self._original).graph if equalized else self._original)
 
     def _score_layers(self, number: int, plan: "Plan") -> None:
         from ..sessions.records import put_layer_scores

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 from conftest import MakeDeck
 from quantdeck.sessions import flow
+from quantdeck.sessions.corrections import plan_corrections
 from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
 from quantdeck.sessions.worker import main as work
 from quantdeck.tui.advice import advice, advised
+from quantdeck.tui.editor import Editor
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.snapshots import ScoreView
 from quantdeck.tui.stages import RUN, TO_COME, newest_jobs
-from real_session import digits
+from real_session import current, digits
 from sample_session import layer_names
 from test_tui_edits import plan
 from test_tui_layers import L, S, press, said
@@ -70,6 +72,22 @@ def test_a_cancelled_step_ends_the_flow(example: Path, by_hand: list[int]) -> No
     assert work([str(example), str(by_hand[0])]) == 1
     assert len(by_hand) == 1
     assert states(example)["calibrate"] == "cancelled"
+
+
+def test_a_plan_of_corrected_weights_is_known_as_one_through_edits(example: Path, by_hand: list[int]) -> None:
+    stands = current(example)
+    flow.start_flow(example, flow.steps_of(("equalize", "search_threshold"), flow.Wishes(scored=4)))
+    while by_hand:
+        assert work([str(example), str(by_hand.pop(0))]) == 0
+    editor = Editor(example)
+    editor.set_modes([layer_names(example)[0]], "F16")
+    editor.set_modes([layer_names(example)[1]], "F16")
+    editor.close()
+    with open_session(example, readonly=True) as session:
+        assert plan_corrections(session, stands) == (False, False)
+        assert plan_corrections(session, current(example)) == (True, False)
+        first = min(row[0] for row in session.rows("SELECT id FROM plan WHERE label LIKE '%, equalized'"))
+        assert plan_corrections(session, first) == (True, False)
 
 
 def test_corrections_go_with_the_runs_that_use_them() -> None:
