@@ -59,7 +59,7 @@ def _run(out: Console, values: dict[str, Any]) -> int:
     graph = load(out, values)
     spec = SearchSpec(
         **base_spec(values, graph, "run_qtable"),
-        start=start_rows(graph, values["calibration_table"]),
+        start=start_rows(graph, values["calibration_table"], out.say),
         expected_cos=0.99 if values["expected_cos"] is None else values["expected_cos"],
         min_layer_cos=values["min_layer_cos"],
         outputs=found,

@@ -70,7 +70,7 @@ def _run(out: Console, values: dict[str, Any]) -> int:
     graph = load(out, values)
     spec = SearchSpec(
         **base_spec(values, graph, "run_sensitive_layer"),
-        start=start_rows(graph, values["calibration_table"]),
+        start=start_rows(graph, values["calibration_table"], out.say),
         methods=SENSITIVE_METHODS,
         inference_num=values["inference_num"],
         tune_num=values["tune_num"],

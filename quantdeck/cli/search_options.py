@@ -146,8 +146,8 @@ def compared_names(graph: "Graph", text: str) -> tuple[tuple[str, float], ...]:
     return split_weighted(text, list(graph.by_name), "--global_compare_layers", graph.merged)
 
 
-def start_rows(graph: "Graph", path: Path) -> list[list[Any]]:
-    """The rows of a calibration table that the graph knows."""
+def start_rows(graph: "Graph", path: Path, say: Callable[[str], None]) -> list[list[Any]]:
+    """The rows of a calibration table that the graph knows; *say* hears of the others."""
     from ..engine.calib.table import read_table
 
     rows = read_table(path).rows
@@ -161,6 +161,13 @@ def start_rows(graph: "Graph", path: Path) -> list[list[Any]]:
             f"--calibration_table {visible(str(path))} has no row for any tensor of {visible(graph.name)}; "
             "give the table of this model"
         )
+    shown = visible(str(path))
+    if len(known) < len(rows):
+        say(
+            f"{shown}: {len(rows) - len(known)} of {len(rows)} rows name no tensor of the model and are not used"
+        )
+    if len(known) < len(graph.calibrated):
+        say(f"{shown}: {len(graph.calibrated) - len(known)} tensors of the model have no row")
     return known
 
 

@@ -153,3 +153,11 @@ def test_a_search_without_samples_of_its_own_needs_one_only(shell: Shell) -> Non
         for name in ("t", "new_cali_table.txt")
     ]
     assert tables[0] == tables[1]
+
+
+def test_46_rows_that_name_nothing_are_told(shell: Shell, start: Path) -> None:
+    Path("more").write_text(start.read_text() + "no_such_Conv 1.0 -1.0 1.0\n")
+    line = "--calibration_table more --chip bm1684x --input_num 1 --expected_cos 0.1 -o q"
+    status, _, err = shell("run_qtable", line)
+    assert status == 0
+    assert "more: 1 of 39 rows name no tensor of the model and are not used" in err
