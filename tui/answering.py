@@ -124,7 +124,7 @@ def preview(question: Question) -> dict[str, Any]:
     from ..engine.data.samples import select_samples
 
     graph = _graph(question["model"], os.stat(question["model"]).st_mtime_ns)
-    options = {
+    options: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         for name, value in question["preprocess"].items()
     }

@@ -58,8 +58,54 @@ class SearchView:
         return next((at for at, one in enumerate(self.points) if (one.floats, one.cos) == wanted), None)
 
 
-def search(reader: SessionReader, job: int) -> SearchView | None:
-    """A search by its job; points and ranking are those of its outcome, or of its trials while it runs."""
+class Watched:
+    """The trials of one search, read once each: of a search that grows only what is new is read again."""
+
+    def __init__(self, job: int) -> None:
+        self.job = job
+        self.trials = 0
+        self.failed = 0
+        self._last = 0
+        self._points: dict[tuple[int, float], SearchPoint] = {}
+        self._judged: dict[str, dict[str, RankedLayer]] = {}
+
+    def read(self, reader: SessionReader) -> None:
+        """Take in what was committed since the last call."""
+        rows = reader.rows(
+            "SELECT t.position, t.key, t.float_layers, t.cos, t.error IS NOT NULL, p.key IS NOT NULL, p.layer,"
+            " p.method, p.cost, p.body IS NOT NULL, l.op FROM trial t LEFT JOIN tried p ON p.key = t.key"
+            " LEFT JOIN layer l ON l.name = p.layer WHERE t.job = ? AND t.position > ? ORDER BY t.position",
+            self.job, self._last,
+        )  # fmt: skip
+        for at, key, floats, cos, failed, known, layer, method, cost, kept, op in rows:
+            self._last = at
+            self.trials += 1
+            self.failed += failed
+            if cos is None:
+                continue
+            if layer:
+                one = RankedLayer(layer, op or "", 1 - cos, method or "")
+                self._judged.setdefault(layer, {})[method] = one
+            if floats is not None and (kept or not known):
+                self._points.setdefault((floats, cos), SearchPoint(floats, cos, cost, key if kept else ""))
+
+    @property
+    def points(self) -> list[SearchPoint]:
+        """The plans in the order in which they came: a new one moves no other."""
+        return list(self._points.values())
+
+    @property
+    def ranking(self) -> tuple[RankedLayer, ...]:
+        """The layers judged so far, the most costly first, each by its best method's last figure."""
+        least = [min(by.values(), key=lambda one: one.loss) for by in self._judged.values()]
+        return tuple(sorted(least, key=lambda one: -one.loss))
+
+
+def search(reader: SessionReader, job: int, watched: Watched | None = None) -> SearchView | None:
+    """A search by its job; points and ranking are those of its outcome, or of its trials while it runs.
+
+    *watched*: what was read of the same search before.
+    """
     wanted = reader.one("SELECT spec FROM job WHERE id = ? AND kind = 'search'", job)
     if wanted is None:
         return None
@@ -68,22 +114,21 @@ def search(reader: SessionReader, job: int) -> SearchView | None:
         reader.one("SELECT target, best, cos, float_layers, reason, outcome FROM search WHERE job = ?", job)
         or (None,) * 6
     )
-    count, failed = reader.one(
-        "SELECT count(*), coalesce(sum(error IS NOT NULL), 0) FROM trial WHERE job = ?", job
-    )
+    tried = watched or Watched(job)
+    tried.read(reader)
     outcome: dict[str, Any] = unpack(row[5]) if row[5] else {}
-    points = _curve(outcome) or _tried(reader, job)
+    points = _curve(outcome) or tried.points
     return SearchView(
         job=job,
         kind=str(spec.get("kind", "")),
         strategy=str(spec.get("strategy", "")),
         target=row[0] if row[0] is not None else spec.get("expected_cos"),
-        trials=count,
-        failed=failed,
+        trials=tried.trials,
+        failed=tried.failed,
         best_cos=row[2],
         best_floats=row[3],
         points=_with_best(points, row[3], row[2], outcome, row[1]),
-        ranking=_ranked(outcome) or _judged(reader, job),
+        ranking=_ranked(outcome) or tried.ranking,
         reason=row[4] or "",
     )
 
@@ -97,17 +142,6 @@ def _curve(outcome: dict[str, Any]) -> list[SearchPoint]:
         for one, cost in zip(curve, costs, strict=True)
     }
     return [found[key] for key in sorted(found)]
-
-
-def _tried(reader: SessionReader, job: int) -> list[SearchPoint]:
-    """The plans that a running search tried, in the order in which they came: a new one moves no other."""
-    rows = reader.rows(
-        "SELECT t.float_layers, t.cos, p.cost, p.body IS NOT NULL, t.key, min(t.position) FROM trial t"
-        " LEFT JOIN tried p ON p.key = t.key WHERE t.job = ? AND t.float_layers IS NOT NULL AND t.cos IS NOT NULL"
-        " AND (p.key IS NULL OR p.body IS NOT NULL) GROUP BY t.float_layers, t.cos ORDER BY min(t.position)",
-        job,
-    )
-    return [SearchPoint(row[0], row[1], row[2], row[4] if row[3] else "") for row in rows]
 
 
 def _with_best(
@@ -131,21 +165,6 @@ def _ranked(outcome: dict[str, Any]) -> tuple[RankedLayer, ...]:
         RankedLayer(one[0], one[1], one[2], one[3] if len(one) > 3 else "")
         for one in outcome.get("ranking", ())
     )
-
-
-def _judged(reader: SessionReader, job: int) -> tuple[RankedLayer, ...]:
-    """The layers that were judged so far, the most costly first, each by its best method's last figure."""
-    rows = reader.rows(
-        "SELECT p.layer, p.method, t.cos, l.op FROM trial t JOIN tried p ON p.key = t.key"
-        " LEFT JOIN layer l ON l.name = p.layer WHERE t.job = ? AND p.layer <> '' AND t.cos IS NOT NULL"
-        " ORDER BY t.position",
-        job,
-    )
-    found: dict[str, dict[str, RankedLayer]] = {}
-    for layer, method, cos, op in rows:
-        found.setdefault(layer, {})[method] = RankedLayer(layer, op or "", 1 - cos, method or "")
-    least = [min(by.values(), key=lambda one: one.loss) for by in found.values()]
-    return tuple(sorted(least, key=lambda one: -one.loss))
 
 
 def plan_of(reader: SessionReader, point: SearchPoint) -> str:

@@ -14,7 +14,8 @@ from ...sessions.faults import explained
 from ...sessions.typed import target_words
 from .. import figures
 from ..messages import RowChosen, RowMoved, SessionChanged, SortAsked
-from ..search_view import SearchPoint, SearchView, plan_of, search, searches
+from ..reader import SessionReader
+from ..search_view import SearchPoint, SearchView, Watched, plan_of, search, searches
 from ..snapshots import JobView
 from ..widgets.cells import Part
 from ..widgets.curve import LAYERS, TIME, Curve
@@ -54,6 +55,7 @@ class SearchScreen(PlaceScreen):
         super().__init__()
         self._job: int | None = None
         self._found: SearchView | None = None
+        self._watched: Watched | None = None
         self._ranked = False
         self._by_time = False
         self._pause: Timer | None = None  # runs for a moment after the screen was drawn
@@ -132,7 +134,7 @@ class SearchScreen(PlaceScreen):
             with explained(view.path):
                 if newest:
                     self._job = next((job for job, _, _ in searches(feed.reader)), None)
-                found = search(feed.reader, self._job) if self._job is not None else None
+                found = self._read(feed.reader)
                 self._draw_head(self.job, found)
         except QuantdeckError as error:
             self.say(str(error), "bad")
@@ -141,6 +143,13 @@ class SearchScreen(PlaceScreen):
             return
         self._found = found
         self._show(found)
+
+    def _read(self, reader: SessionReader) -> SearchView | None:
+        if self._job is None:
+            return None
+        if self._watched is None or self._watched.job != self._job:
+            self._watched = Watched(self._job)
+        return search(reader, self._job, self._watched)
 
     def _show(self, found: SearchView | None) -> None:
         points = found.points if found else ()

@@ -108,7 +108,7 @@ def draw(
         write(grid, LEFT + 1, y - 1 if y else y + 1, "target", "accent")
     for x in range(LEFT, grid.width):
         grid.write(x, body, rule, "muted")
-    if chosen in points:
+    if chosen is not None and chosen in points:
         _light(grid, *place(*chosen), body)
     near = top - low < 1e-4
     write(
