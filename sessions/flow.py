@@ -114,29 +114,26 @@ def session_search(session: Session, wishes: Mapping[str, Any]) -> SearchSpec:
     rows = found[1].thresholds if found is not None else {}
     order = [row[0] for row in session.rows("SELECT name FROM tensor ORDER BY position")]
     method = _method({row.method for row in rows.values()}) or str(known.get("method", "kl"))
-    return SearchSpec(
-        **{
-            "chip": state["chip"],
-            "fp_type": state["fp_type"],
-            "folder": os.getcwd(),
-            "dataset": None if known.get("listed") else samples["path"],
-            "data_list": samples["path"] if known.get("listed") else None,
-            "preprocess": json.loads(samples["preprocess"]) or None,
-            "skip_bad": bool(known.get("skip_bad")),
-            "input_shapes": known.get("input_shapes"),
-            "input_num": int(samples["requested"]),
-            "tune_num": int(known.get("tune_num", 5)),
-            "bins": int(known.get("bins", 2048)),
-            "method": method,
-            "methods": (method,),
-            "start": [
-                [n, rows[n].value, rows[n].min, rows[n].max, rows[n].method] for n in order if n in rows
-            ],
-            "jobs": threads(),
-            "model_name": Path(model["path"]).name,
-            **wishes,
-        }
-    )
+    values: dict[str, Any] = {
+        "chip": state["chip"],
+        "fp_type": state["fp_type"],
+        "folder": os.getcwd(),
+        "dataset": None if known.get("listed") else samples["path"],
+        "data_list": samples["path"] if known.get("listed") else None,
+        "preprocess": json.loads(samples["preprocess"]) or None,
+        "skip_bad": bool(known.get("skip_bad")),
+        "input_shapes": known.get("input_shapes"),
+        "input_num": int(samples["requested"]),
+        "tune_num": int(known.get("tune_num", 5)),
+        "bins": int(known.get("bins", 2048)),
+        "method": method,
+        "methods": (method,),
+        "start": [[n, rows[n].value, rows[n].min, rows[n].max, rows[n].method] for n in order if n in rows],
+        "jobs": threads(),
+        "model_name": Path(model["path"]).name,
+        **wishes,
+    }
+    return SearchSpec(**values)
 
 
 def _method(found: Collection[str]) -> str:

@@ -63,7 +63,8 @@ class Insight:
         )
 
 
-def _repair(values: Mapping[str, Any]) -> Repair:
-    row = values["row"]
+def _repair(told: Mapping[str, Any]) -> Repair:
+    row = told["row"]
     found = (row[0], row[1], row[2]) if row is not None else None
-    return Repair(**{**values, "layers": tuple(values["layers"]), "row": found})
+    values: dict[str, Any] = {**told, "layers": tuple(told["layers"]), "row": found}
+    return Repair(**values)
