@@ -32,6 +32,8 @@ PROBES = 12
 """Real trials for one crossing."""
 RETURNS = (2, 4)
 """Plans with a layer more in int8 that are tried together: the most hopeful ones, then others."""
+LOUD = 0.125
+"""Part of the layers, the loudest ones, for which every method's row is tried."""
 UNLIKE = 2.0
 """Fresh samples that lose so many times what the searched ones lose are of another kind."""
 SWAPPED = 6
@@ -258,7 +260,45 @@ class _Run:
             ledger: Ledger = stop.value
         if not self.measuring.casts:
             self.bounded = {source for source in ledger.map.sources if not is_base(ledger.map, source)}
+        if self.setting.methods:
+            ledger = yield from self._by_method(ledger)
         return self._with_scores(ledger)
+
+    def _by_method(self, ledger: Ledger) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
+        """The loudest layers get the method's row with which their own noise at the outputs is least."""
+        losses = ledger.losses(self.objective.weights)
+        own = {name: float(losses[ledger.map.index[Source("layer", name)]]) for name in ledger.map.names}
+        loudest = sorted(own, key=lambda name: -own[name])[: math.ceil(LOUD * len(own))]
+        wanted = [
+            (name, row)
+            for name in loudest
+            if name in self.plan.thresholds and self.plan.thresholds[name].method != "joined"
+            for table in self.setting.methods.values()
+            if (row := table.get(name)) is not None and row.value != self.plan.thresholds[name].value
+        ]
+        results = yield from self.ask(
+            [
+                Trial(
+                    self.plan.with_thresholds({name: row}),
+                    samples=self.measuring.first,
+                    source=Source("layer", name),
+                    judges=(name, row.method),
+                )
+                for name, row in wanted
+            ]
+        )
+        chosen: dict[str, tuple[float, Threshold, Result]] = {}
+        for (name, row), result in zip(wanted, results, strict=True):
+            trial = remeasured(ledger, self.plan, {Source("layer", name): result})
+            loss = float(trial.losses(self.objective.weights)[ledger.map.index[Source("layer", name)]])
+            if loss < (chosen[name][0] if name in chosen else WORTHWHILE * own[name]):
+                chosen[name] = (loss, row, result)
+        if not chosen:
+            return ledger
+        self.plan = self.plan.with_thresholds({name: row for name, (_, row, _) in chosen.items()})
+        return remeasured(
+            ledger, self.plan, {Source("layer", name): item[2] for name, item in chosen.items()}
+        )
 
     def _with_scores(self, ledger: Ledger) -> Ledger:
         for plan, score in self.scores.values():
@@ -324,14 +364,18 @@ class _Run:
         self, aim: float | None
     ) -> Generator[Sequence[Trial], Sequence[Result], tuple[Field, Floats]]:
         """The cheapest plan whose sum is within *aim* (None: within the target, by the ledger), casts measured."""
-        for look in range(LOOKS + 1):
-            assert self.ledger is not None
-            space, paths = self._field(self.ledger)
-            sum_allowed = self.allowed * self._factor(space) if aim is None else aim
-            floats = cheapest(space, paths, sum_allowed) or frozenset(self.ledger.map.names)
-            if look == LOOKS or not (yield from self._measure_casts([floats])):
+        space, floats = self._by_ledger(aim)
+        for _ in range(LOOKS):
+            if not (yield from self._measure_casts([floats])):
                 break
+            space, floats = self._by_ledger(aim)
         return space, floats
+
+    def _by_ledger(self, aim: float | None) -> tuple[Field, Floats]:
+        assert self.ledger is not None
+        space, paths = self._field(self.ledger)
+        sum_allowed = self.allowed * self._factor(space) if aim is None else aim
+        return space, cheapest(space, paths, sum_allowed) or frozenset(self.ledger.map.names)
 
     @staticmethod
     def _next(worked: float, failed: float, guess: float) -> float | None:
