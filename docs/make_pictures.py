@@ -18,6 +18,7 @@ from quantdeck.sessions.worker import run_job
 from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.search_form import search_fields, search_spec
+from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.workbench import Workbench
 
 from quantdeck.demo import run_demo
@@ -25,11 +26,12 @@ from quantdeck.demo import run_demo
 FOLDER = Path(__file__).parent / "pictures"
 ROOT = FOLDER.parents[1].resolve()
 NEUTRAL = "/" + "quantdeck".ljust(len(str(ROOT)) - 1, "-")[: len(str(ROOT)) - 1]
-SIZE = (142, 40)  # columns, rows: table and detail stand below each other
+SIZE = (142, 40)  # columns, rows: table and detail stand beside each other
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 GAINS, SCORE = "until the gains are predicted", "until the plan is scored"
+WHY = "until the layer is explained"
 PICTURES = {
-    "workbench": ("w", "down", "down"),
+    "workbench": ("b", GAINS, "down", WHY),
     "edit": ("b", GAINS, "m", "m", "m", "space", SCORE),
     "precision": ("w", "m", "m", "m", "p"),
     "method": ("w", "t"),
@@ -53,13 +55,27 @@ async def screen(session: Path | None, folder: Path, keys: tuple[str, ...]) -> s
     app = Workbench(feed, folder=folder, assess=GAINS in keys)
     async with app.run_test(size=SIZE) as pilot:
         for key in keys:
-            if key in (GAINS, SCORE):
-                while not app.outlook.gains if key == GAINS else app.outlook.state != "checked":
+            if key in (GAINS, SCORE, WHY):
+                while not done(app, key):
                     await pilot.pause(0.1)
             else:
                 await pilot.press(key)
         await pilot.pause(0.5)  # the detail follows when the cursor rests
         return app.export_screenshot(title="quantdeck")
+
+
+def done(app: Workbench, wanted: str) -> bool:
+    """Whether the process beside the screen has told what is waited for."""
+    outlook = app.outlook
+    if wanted == GAINS:
+        return bool(outlook.gains)
+    if wanted == SCORE:
+        return outlook.state == "checked"
+    table = app.screen.query_one("#layers", LineTable)
+    layer = table.model.value(table.row, "name") if table.row is not None else None
+    return (
+        outlook.insight is not None and outlook.insight.layer == layer and outlook.insight.samples is not None
+    )
 
 
 def own_fonts(svg: str) -> str:

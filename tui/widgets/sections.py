@@ -100,7 +100,7 @@ def figure_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
 def _output(value: object, rank: object) -> list[Part]:
     decibels, part = value  # type: ignore[misc]
     place = f", rank {rank}" if rank is not None else ", float"
-    told = f"{figures.decibel(decibels)} dB by itself, {figures.share(part)} of the noise{place}"
+    told = f"{figures.decibel(decibels)} dB alone, {figures.share(part)} of noise{place}"
     return _fact("at output", told)
 
 
