@@ -29,7 +29,7 @@ class BrowserDriver(WebDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._loop = asyncio.get_running_loop()
         self._begun = False
-        self._wanted = self._size
+        self._wanted: tuple[int, int] = self._size or (80, 24)
 
     def start_application_mode(self) -> None:
         """Start; the first size is on its way to the application then, and no other may overtake it."""
@@ -41,8 +41,7 @@ class BrowserDriver(WebDriver):
 
     def _begin(self) -> None:
         self._begun = True
-        if self._wanted is not None:
-            self._resize(self._wanted)
+        self._resize(self._wanted)
 
     def run_input_thread(self) -> None:
         """Read what the server sends; its end is the end."""

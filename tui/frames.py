@@ -2,8 +2,9 @@
 
 Textual paints a screen several times while it settles, and for one changed cell the part of its widget's
 line that lies before it. This module keeps what was written last and turns each update of the compositor into
-the runs of cells that really change. It is the one place that touches private names of Textual:
-``App._display`` and the update classes of ``textual._compositor``; byte budgets on a terminal guard it.
+the runs of cells that really change. It uses names of Textual that are not public: ``App._display`` and the update
+classes of ``textual._compositor``. They are as they are used here from 8.2.7 up; pyproject.toml keeps to that, and
+tests/tui/test_tui_frames.py says so by name when a newer Textual has changed them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

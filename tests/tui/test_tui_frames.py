@@ -1,5 +1,8 @@
 """Only cells that differ are written, and what stands on the terminal is always what was meant."""
 
+import inspect
+from importlib.metadata import version
+
 import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +12,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
@@ -27,6 +31,17 @@ segments = st.lists(st.tuples(st.lists(signs, max_size=5).map("".join), st.sampl
 
 def line(parts: list[tuple[str, Style]], width: int) -> Strip:
     return Strip([Segment(text, style) for text, style in parts]).adjust_cell_length(width)
+
+
+def test_what_is_used_of_textual_beside_its_public_names_is_there() -> None:
+    known = "tui/frames.py is known to work with Textual 8.2.7 to 8.2.8, this is " + version("textual")
+    assert list(inspect.signature(App._display).parameters) == ["self", "screen", "renderable"], known
+    assert list(inspect.signature(ChopsUpdate).parameters) == ["chops", "spans", "chop_ends"], known
+    assert list(inspect.signature(LayoutUpdate).parameters) == ["strips", "region"], known
+    assert issubclass(ChopsUpdate, CompositorUpdate), known
+    assert issubclass(LayoutUpdate, CompositorUpdate), known
+    assert "isinstance(renderable, CompositorUpdate)" in inspect.getsource(App._display), known
+    assert "renderable.render_segments(console)" in inspect.getsource(App._display), known
 
 
 @settings(max_examples=60)
