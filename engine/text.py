@@ -32,6 +32,14 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def percent(share: float) -> str:
+    """A share as every part of quantdeck writes it: ``54.2 %``, ``<0.1 %``, ``0 %``, ``100 %``."""
+    value = share * 100
+    if value in (0, 100):
+        return f"{value:.0f} %"
+    return f"{value:.1f} %" if value >= 0.05 else "<0.1 %"
+
+
 def one_of(names: list[str], limit: int = 5) -> str:
     """Join *names* for a sentence, made visible, with a count of those left out."""
     shown = ", ".join(visible(name) for name in names[:limit])

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.text import counted, visible
+from ..engine.text import counted, percent, visible
 from .columns import noise_parts
 from .snapshots import ScoreView
 
@@ -126,7 +126,7 @@ def _where(columns: Mapping[str, Sequence[Any]], outputs: Mapping[str, float]) -
     while total < MOST and count < len(loud):
         total += parts[loud[count]][1]
         count += 1
-    share = f"{total:.0%} of the noise at the outputs"
+    share = f"{percent(total)} of the noise at the outputs"
     if count > max(FEW, len(loud) // 10):
         return [
             Advice(

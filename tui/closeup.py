@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..engine.graph.model import Graph, Layer
+from ..engine.mix.diagnose import causes
 from ..engine.mix.error_parts import weight_rows
 from ..engine.mix.repairs import Action
 from ..engine.mix.repairs import Repair as Found
@@ -38,7 +39,7 @@ def closeup(
         channels=channel_ranges(evidence.graph, layer),
         samples=samples,
         share=None if math.isnan(found.share) else found.share,
-        reasons=found.reasons,
+        reasons=tuple(causes(found)),
         repairs=tuple(offered),
         complete=evidence.ledger is not None,
     )

@@ -2,6 +2,8 @@
 
 import math
 
+from ..engine.text import percent
+
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NOTHING = "-"
 STALE = "~"
@@ -61,10 +63,7 @@ def share(value: float | None) -> str:
     """A share in per cent."""
     if value is None or math.isnan(value):
         return NOTHING
-    percent = value * 100
-    if percent in (0, 100):
-        return f"{percent:.0f} %"
-    return f"{percent:.1f} %" if percent >= 0.05 else "<0.1 %"
+    return percent(value)
 
 
 def duration(seconds: float | None) -> str:

@@ -31,7 +31,8 @@ class Insight:
 
     channels: largest magnitude of each output channel's weights, in channel order; empty without weights. samples:
     (name, cosine, SQNR in dB) of the layer's output in the plan, the worst first; None while they are not known.
-    share: its part of the network's noise at the outputs; None before the ledger is measured.
+    share: its part of the network's noise at the outputs; None before the ledger is measured. reasons: why its own
+    output is wrong; how much that matters at the outputs is a figure of the table.
     """
 
     plan: int

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..graph.model import Layer
-from ..text import visible
+from ..text import percent, visible
 from .error_parts import Parts, below_zero, beyond, channel_spread, heard, joined_parts, outlier_ratio, stored
 from .repairs import SCATTER, Action, Evidence, Repair, repairs
 from .trial import Source
@@ -128,29 +128,36 @@ def _share(evidence: Evidence, layer: str) -> float:
 
 
 def reasons(found: Diagnosis) -> Iterable[str]:
-    """Sentences that the figures carry, without the layer's name."""
+    """Sentences that the figures carry, without the layer's name: the causes, and how much it matters."""
+    yield from causes(found)
+    if found.share >= 0:
+        yield f"it makes {percent(found.share)} of the noise at the outputs"
+
+
+def causes(found: Diagnosis) -> Iterable[str]:
+    """Why the layer's own output is wrong, without the layer's name."""
     parts = found.parts
     if parts.share("weights") > MOST:
-        yield f"{parts.share('weights'):.0%} of its own error comes from rounding its weights"
+        yield f"{percent(parts.share('weights'))} of its own error comes from rounding its weights"
     if parts.share("shift") > MOST / 2:
-        yield f"{parts.share('shift'):.0%} of its own error moves whole channels by a constant"
+        yield f"{percent(parts.share('shift'))} of its own error moves whole channels by a constant"
     if found.channel_spread > SPREAD:
         yield f"its widest output channel has {found.channel_spread:.0f} times the range of the median one"
     if parts.share("clipping") > MOST or found.saturated > SATURATED:
         yield (
-            f"{found.saturated:.2%} of its values lie beyond the threshold, "
-            f"{parts.share('clipping'):.0%} of its own error is clipping"
+            f"{percent(found.saturated)} of its values lie beyond the threshold, "
+            f"{percent(parts.share('clipping'))} of its own error is clipping"
         )
     if found.outlier > OUTLIER:
         yield f"its largest value is {found.outlier:.1f} times the one that 99.9 % stay below"
     if found.signed and found.negative < RARE:
-        yield f"it is stored with a sign, but only {found.negative:.2%} of its values are negative: one bit is lost"
+        few = percent(found.negative)
+        yield f"it is stored with a sign, but only {few} of its values are negative: one bit is lost"
     if parts.share("joined") > MOST / 2:
-        yield f"{parts.share('joined'):.0%} of its own error comes from a step that it shares with a wider tensor"
+        joined = percent(parts.share("joined"))
+        yield f"{joined} of its own error comes from a step that it shares with a wider tensor"
     if found.joined > JOINED:
         names = ", ".join(visible(name) for name in found.under_one[:4])
         yield f"one threshold serves parts whose ranges differ {found.joined:.1f} times: {names}"
     if found.arrived > MOST:
-        yield f"{found.arrived:.0%} of the error at its output came from layers before it"
-    if found.share >= 0:
-        yield f"it makes {found.share:.1%} of the noise at the outputs"
+        yield f"{percent(found.arrived)} of the error at its output came from layers before it"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.mix.repairs import SCATTER
-from ..engine.text import visible
+from ..engine.text import percent, visible
 from .tables import figure, plain, render, short
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def as_text(found: "Diagnosis") -> str:
     lines = [f"{visible(found.layer)}  {found.op}  {found.mode}", ""]
     if found.parts.total:
         rows = [
-            (title, f"{found.parts.share(name):.1%}", short(getattr(found.parts, name)))
+            (title, percent(found.parts.share(name)), short(getattr(found.parts, name)))
             for name, title in PARTS
             if getattr(found.parts, name) or not title.startswith(" ")
         ]
@@ -64,15 +64,15 @@ def as_text(found: "Diagnosis") -> str:
     figures = [
         ("channel spread of weights", figure(found.channel_spread, 2)),
         ("outlier ratio", figure(found.outlier, 2)),
-        ("beyond the threshold", f"{found.saturated:.4%}"),
-        ("negative", f"{found.negative:.2%}" + ("" if found.signed else ", stored without a sign")),
+        ("beyond the threshold", percent(found.saturated)),
+        ("negative", percent(found.negative) + ("" if found.signed else ", stored without a sign")),
     ]
     if found.under_one:
         figures.append(("ranges under one threshold", f"{found.joined:.2f} times apart"))
     if not math.isnan(found.arrived):
-        figures.append(("error from layers before it", f"{found.arrived:.1%}"))
+        figures.append(("error from layers before it", percent(found.arrived)))
     if not math.isnan(found.share):
-        figures.append(("share of noise at the outputs", f"{found.share:.2%}"))
+        figures.append(("share of noise at the outputs", percent(found.share)))
     width = max(len(title) for title, _ in figures)
     lines += [f"{title:<{width}}  {value}" for title, value in figures]
     lines += ["", *found.reasons, ""]

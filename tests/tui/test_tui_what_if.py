@@ -1,6 +1,7 @@
 """What-if on the embedded example with the real process beside the screen: predicted, confirmed, explained."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,10 @@ async def test_an_edit_is_predicted_then_confirmed_and_its_repairs_are_keys(
         ):
             assert wanted in detail.text
         assert "+" in detail.text.partition("repairs")[2]
+        parts = re.findall(r"(\S+ %) of (?:the )?noise", detail.text)
+        assert len(parts) == 2
+        assert len(set(parts)) == 1, "one layer's part of the noise is one figure"
+        assert not re.search(r"\d%", detail.text)
         await press(pilot, "a")
         assert "u undoes" in said(app)
         assert plan(example).modes or "threshold" in said(app)

@@ -123,11 +123,21 @@ def reason_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
     """Why the layer hurts, in words."""
     insight = subject.insight
     if insight is not None:
-        said = insight.reasons or ("its figures point to nothing unusual: its noise is that of eight bits",)
+        said = (
+            *(insight.reasons or ("nothing unusual: its noise is that of eight bits",)),
+            *_matters(subject),
+        )
         return [_title("why it hurts"), *(line for one in said for line in _item(one, glyphs, width))]
     if subject.unseen:
         return [_title("why it hurts"), *_item(subject.unseen, glyphs, width, "weak")]
     return [_title("why it hurts"), [(f"  looking{glyphs.cut}", "muted")]] if subject.asks else []
+
+
+def _matters(subject: Subject) -> tuple[str, ...]:
+    """How much of the noise at the outputs it makes: the same figure that stands above and in the table."""
+    if (output := subject.row.get("output")) is None or subject.row.get("rank") is None:
+        return ()
+    return (f"it makes {figures.share(output[1])} of the noise at the outputs",)  # type: ignore[index]
 
 
 def _item(text: str, glyphs: Glyphs, width: int, tone: str = "plain") -> Lines:
