@@ -56,7 +56,7 @@ def _tell_ignored(out: Console, values: dict[str, Any]) -> None:
             "--bc does not go together with --search search_qtable: a corrected bias makes up for what int8 does to "
             "its layer and is wrong where the search floats it; use --search search_threshold, or leave it out"
         )
-    for name in ("part_quantize", "kurtosis_analysis"):
+    for name in ("part_quantize", "kurtosis_analysis", "methods"):
         if values[name]:
             out.say(f"--{name} belongs to a plain calibration and has no effect here")
 

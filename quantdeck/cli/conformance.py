@@ -28,7 +28,7 @@ def conformance(
     lowered with that table, the case's input is run, and every tensor is compared: layer by layer from the
     dump's own tensors, and the whole network from the input.
 
-    Exit status: 0 all integers equal, 3 some differ, 2 a case cannot be read.
+    Exit status 3 means here that some integers differ.
     """
     from ..engine.run.conformance import check_case, render
 

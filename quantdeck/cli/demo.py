@@ -25,8 +25,8 @@ def demo(headless: bool, sessions_folder: Path | None) -> int:
     """Calibrate the embedded example and open the workbench on it.
 
     The example is a small classifier of handwritten digits with 100 pictures for calibration and 200 labelled
-    ones. Where standard input or output is no terminal, and with --headless, the table of layers and top-1 of the
-    float and the int8 network are printed instead. The session is used again by the next demo.
+    ones. With --headless, and where standard input, output or error is no terminal, the table of layers and the
+    accuracy of the float and the int8 network are printed instead. The session is used again by the next demo.
     """
     opens = not (headless or _no_screen())
     with console() as out:

@@ -26,7 +26,7 @@ PACKAGES = (
 def doctor() -> int:
     """Say what is installed, which kernels this CPU gets, and whether a self-test of them holds.
 
-    Exit status 3 when something does not work.
+    Exit status 3 means here that something does not work.
     """
     with console() as out:
         good = True

@@ -10,7 +10,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import counted, visible
 from .console import Console, console
 from .diagnostics import DONE, MISSED
-from .options import FILE, Between, option, preprocessing, samples, source_of, target
+from .options import FILE, Between, Command, option, preprocessing, samples, source_of, target
 from .tables import figure, plain, render, shorten
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..sessions.report import Report
 
 
-@click.command("evaluate")
+@click.command("evaluate", cls=Command)
 @click.argument("model", type=FILE)
 @option("--calibration_table", required=True, type=FILE, help="Thresholds, as run_calibration writes them.")
 @option("--quantize_table", type=FILE, help="Layers that stay in a float type.")

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @option("--fpfwd_blocks", multiple=True, help="start,start:end,end: what lies between, ends included; may be given "
         "several times, or several with blanks between.")  # fmt: skip
 @chip_needed
-@option("--input_shapes", type=Shapes(), help="Shapes of open inputs, as [[1,3,224,224]].")
+@option(
+    "--input_shapes", type=Shapes(), help="Shapes of inputs that the model leaves open, as [[1,3,224,224]]."
+)
 @click.argument("more_blocks", nargs=-1, metavar="[MORE_BLOCKS]...")
 @option("-o", "--quantize_free_table", "--quantize_table", "table", required=True, type=FILE,
         help="The quantize table to write.")  # fmt: skip

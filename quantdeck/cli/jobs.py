@@ -26,7 +26,11 @@ class Found(NamedTuple):
 
 @click.command("jobs")
 @click.argument("session", type=FILE, required=False)
-@option("--cancel", type=int, help="Number of a job of SESSION that shall stop at its next step.")
+@option(
+    "--cancel",
+    type=int,
+    help="Number of a job of SESSION that shall stop at its next step, as quantdeck cancel does.",
+)
 @option("--sessions_folder", type=FILE, help="Where to look. [the default folder; QUANTDECK_HOME sets it]")
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII.")
 def jobs(session: Path | None, cancel: int | None, sessions_folder: Path | None, as_json: bool) -> None:

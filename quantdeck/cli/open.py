@@ -14,8 +14,10 @@ from .options import FILE, option
     is_flag=True,
     help="Let the program have the mouse; the terminal's own selection then needs Shift.",
 )
-@option("--colors", type=click.Choice(["auto", "256", "16", "none"]), default="auto", help="[auto]")
-@option("--glyphs", type=click.Choice(["auto", "braille", "block", "ascii"]), default="auto", help="[auto]")
+@option("--colors", type=click.Choice(["auto", "256", "16", "none"]), default="auto",
+        help="How many colours the terminal shows. [auto: by TERM, COLORTERM and NO_COLOR]")  # fmt: skip
+@option("--glyphs", type=click.Choice(["auto", "braille", "block", "ascii"]), default="auto",
+        help="Signs that curves and bars are drawn with. [auto: by the locale]")  # fmt: skip
 @option(
     "--sessions_folder", type=FILE, help="Where sessions lie. [the default folder; QUANTDECK_HOME sets it]"
 )

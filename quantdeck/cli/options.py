@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,13 +21,38 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
+CHIP_HELP = "Whose integers are simulated: bm1684x, bm1688, cv186x or bm1690."
 FP_TYPES = ("auto", "F16", "F32", "BF16")
+
+
+class Option(click.Option):
+    """An option that the help lists under a heading."""
+
+    def __init__(self, *given: Any, heading: str = "", **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        self.heading = heading
+
+
+class Command(click.Command):
+    """A command with many options: its help lists them heading by heading, in the order of the first of each."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the lists of options."""
+        lists: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if row is not None:
+                lists.setdefault(getattr(parameter, "heading", "") or "Options", []).append(row)
+        for heading, rows in lists.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
     """A click option that answers to each name with underscores and with dashes.
 
-    The parameter is called like the last plain word among *names*, or like the first long name.
+    The parameter is called like the last plain word among *names*, or like the first long name. *settings* are
+    click's, and heading: the list of the help in which it stands.
     """
     words = [name for name in names if not name.startswith("-")]
     spelled: list[str] = []
@@ -35,7 +61,12 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
             dashes = name[:2] + name[2:].replace("_", "-") if name.startswith("--") else name
             spelled += [name] if dashes == name else [name, dashes]
     word = words[-1] if words else next(name for name in names if name.startswith("--"))[2:].replace("-", "_")
-    return click.option(*spelled, word, **settings)
+    return click.option(*spelled, word, cls=Option, **settings)
+
+
+def under(heading: str) -> Callable[..., Callable[[F], F]]:
+    """``option`` with its heading."""
+    return partial(option, heading=heading)
 
 
 class Numbers(Kind):
@@ -88,7 +119,9 @@ class Shapes(Kind):
         return shapes
 
 
-def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+def together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, listed by the help in this order."""
+
     def decorate(function: F) -> F:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -99,23 +132,27 @@ def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 def preprocessing(function: F) -> F:
     """The options of model_transform that make arrays of pictures (spec A.10)."""
-    return _all(
-        option("--resize_dims", type=Numbers(int), help="Height,width before the centre crop."),
-        option("--keep_aspect_ratio", is_flag=True, default=None, help="Keep the picture's proportions."),
-        option(
+    add = under("Pictures")
+    return together(
+        add("--resize_dims", type=Numbers(int), help="Height,width before the centre crop. [the network's]"),
+        add("--keep_aspect_ratio", is_flag=True, default=None, help="Keep the proportions; the rest is padded."),
+        add(
             "--keep_ratio_mode", type=click.Choice(["letterbox", "short_side_scale"]),
             help="How proportions are kept. [letterbox]",
         ),
-        option("--mean", type=Numbers(), help="One value a channel, in the order of --pixel_format. [0,0,0]"),
-        option("--scale", type=Numbers(), help="One factor a channel, after the mean. [1,1,1]"),
-        option(
+        add("--mean", type=Numbers(), help="One value a channel, in the order of --pixel_format. [0,0,0]"),
+        add("--scale", type=Numbers(), help="One factor a channel, after the mean. [1,1,1]"),
+        add(
             "--pixel_format", type=click.Choice(["bgr", "rgb", "gray", "rgba"]),
             help="Channels of the network's input. [bgr; without any option of pictures as its channels suggest]",
         ),
-        option("--channel_format", type=click.Choice(["nchw", "nhwc", "none"]), help="[nchw]"),
-        option("--pad_value", type=int, help="Grey value around a letterboxed picture. [0]"),
-        option("--pad_type", type=click.Choice(["center", "normal"]), help="Where it is placed. [center]"),
-        option("--input_shapes", type=Shapes(), help="Shapes of open inputs, as [[1,3,224,224]]."),
+        add("--channel_format", type=click.Choice(["nchw", "nhwc", "none"]), help="Order of the "
+            "input's axes; none: the inputs are no pictures. [nchw]"),
+        add("--pad_value", type=int, help="Grey value around a letterboxed picture. [0]"),
+        add("--pad_type", type=click.Choice(["center", "normal"]), help="Where a letterboxed picture "
+            "lies; normal: at the top left. [center]"),
+        add("--input_shapes", type=Shapes(), help="Shapes of inputs "
+            "that the model leaves open, as [[1,3,224,224]]."),
     )(function)  # fmt: skip
 
 
@@ -136,30 +173,32 @@ def few_samples(function: F) -> F:
 
 
 def _samples(number: int, shown: str) -> Callable[[F], F]:
-    return _all(
-        option(
+    add = under("Samples")
+    return together(
+        add(
             "--dataset",
             type=FILE,
             help="Folder of pictures, npz or npy files, taken in a fixed random order.",
         ),
-        option(
+        add(
             "--data_list", type=FILE, help="File with one sample a line, in this order; wins over --dataset."
         ),
-        option(
+        add(
             "--input_num",
             type=click.IntRange(min=0),
             default=number,
             help=f"How many samples; 0 takes all. [{shown}]",
         ),
-        option("--skip-bad", is_flag=True, help="Leave out samples that cannot be read instead of refusing."),
+        add("--skip-bad", is_flag=True, help="Leave out samples that cannot be read instead of refusing."),
     )
 
 
 def target(function: F) -> F:
     """The chip whose arithmetic is meant."""
-    return _all(
-        option("--chip", "--processor", "chip", default="bm1684x", help="Target chip. [bm1684x]"),
-        option(
+    add = under("Chip")
+    return together(
+        add("--chip", "--processor", "chip", default="bm1684x", help=f"{CHIP_HELP} [bm1684x]"),
+        add(
             "--fp_type", type=click.Choice(FP_TYPES, case_sensitive=False), default="auto",
             help="Float type of the layers that are not int8. [auto: the chip's own]",
         ),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from .. import __version__
 from ..engine.errors import QuantdeckError
@@ -11,65 +12,84 @@ from ..engine.text import counted, visible
 from ..sessions.store import check_place
 from .console import Console, console
 from .debug_keys import CALIBRATION_HELP, LISTS, METHODS, TUNING, DebugKeys, dump_lists, read_keys
-from .options import FILE, check_output, option, preprocess_of, preprocessing, samples, source_of, target
+from .options import (
+    FILE,
+    Command,
+    check_output,
+    option,
+    preprocess_of,
+    preprocessing,
+    samples,
+    source_of,
+    target,
+    under,
+)
 from .search_options import Truth, running, strategies, targets
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
     from ..sessions.work import Calibrated, Settings, Source
 
+SEARCH_ONLY = (
+    "inference_num", "benchmark_method", "quantize_method_list", "transformer", "post_process", "bc_inference_num",
+    "expected_cos", "min_layer_cos", "max_float_layers", "global_compare_layers", "strategy", "start_rules",
+    "confirm_num", "budget_trials", "budget_minutes", "detach", "jobs", "scheduler", "memory", "reference",
+)  # fmt: skip
+thresholds, corrections, searching = under("Thresholds"), under("Corrections"), under("Search")
 
-@click.command("run_calibration")
+
+@click.command("run_calibration", cls=Command)
 @click.argument("model", type=FILE)
 @samples
-@option("--cali_method", default="use_kl", help="kl, mse, max, percentile9999, aciq_gauss, aciq_laplace or "
-        "observer, with or without use_ in front. [use_kl]")  # fmt: skip
-@option("--methods", default="", help="More methods, with commas between, stored in the session beside it.")
-@option(
-    "--tune_num",
-    type=click.IntRange(min=0),
-    default=5,
-    help="Samples to tune thresholds on; 0: no tuning. [5]",
-)
-@option("--tune_list", type=FILE, help="List file of the samples to tune on. [the calibration samples]")
-@option(
-    "--histogram_bin_num",
-    type=click.IntRange(128, 1 << 20),
-    default=2048,
-    help="Bins of the KL method. [2048]",
-)
-@option("--exact", is_flag=True, help="Results that do not depend on the order of samples or the place of an op, "
-        "where the original's do: its tables then differ in those rows.")  # fmt: skip
+@thresholds("--cali_method", default="use_kl", help="kl, mse, max, percentile9999, aciq_gauss, aciq_laplace or "
+            "observer, with or without use_ in front; --search chooses for itself. [use_kl]")  # fmt: skip
+@thresholds("--methods", default="", help="More methods, with commas between, whose thresholds are stored in "
+            "--session beside it; not with --search.")  # fmt: skip
+@thresholds("--tune_num", type=click.IntRange(min=0), default=5,
+            help="Samples to tune thresholds on; 0: no tuning. [5]")  # fmt: skip
+@thresholds("--tune_list", type=FILE, help="List file of the samples to tune on. [the calibration samples]")
+@thresholds("--histogram_bin_num", type=click.IntRange(128, 1 << 20), default=2048, help="Bins of kl. [2048]")
+@thresholds("--exact", is_flag=True, help="Results that do not depend on the order of samples or the place of an "
+            "op, where the original's do: its tables then differ in those rows.")  # fmt: skip
+@thresholds("--debug_cmd", default="", help=CALIBRATION_HELP)
 @target
 @preprocessing
-@option(
-    "--debug_cmd",
-    default="",
-    help=CALIBRATION_HELP,
-)
-@option("--search", type=Truth("search_threshold", "search_qtable"), default="False",
-        help="search_threshold: the best method for the whole table; search_qtable: the best method of every layer, "
-        "and the layers that stay float. [False]")  # fmt: skip
-@option("--inference_num", type=click.IntRange(min=0), default=30, help="Samples that score candidates. [30]")
-@option("--benchmark_method", type=click.Choice(["cos", "snr", "euclid"]), default="cos",
-        help="Figure of search_threshold. [cos]")  # fmt: skip
-@option("--quantize_method_list", default="MSE", help="Methods that search_qtable tries, as KL,MSE. [MSE]")
-@option("--transformer", type=Truth("auto"), default="False", help="Leave movers out of search_qtable; auto: where "
-        "transformer blocks are found. [False]")  # fmt: skip
-@targets
-@option("--post_process", type=FILE, help="Python file with PostProcess(data): what a search compares.")
-@option("--we", is_flag=True, help="Equalize weights first; they apply to this run, the model's file stays.")
-@option("--bc", is_flag=True, help="Correct biases afterwards and calibrate again; the model's file stays.")
-@option("--bc_inference_num", type=click.IntRange(min=0), default=30, help="Samples of --bc. [30]")
+@option("-o", "--calibration_table", required=True, type=FILE, help="The table to write.")
+@option("--quantize_table", type=FILE, help="The quantize table to write: what --search search_qtable found, or "
+        "what rules leave in float.")  # fmt: skip
 @option("--part_quantize", is_flag=True, help="Write a quantize table of everything but Conv and MatMul, or of what "
         "the network's transformer blocks suggest.")  # fmt: skip
-@option("--part_asymmtric", is_flag=True, help="Refused: asymmetric outputs are not simulated.")
 @option("--kurtosis_analysis", is_flag=True, help="Write kurtosis_analysis beside the table.")
 @option("--debug_log", is_flag=True, help="No effect; the job's log is always kept.")
-@option("--quantize_table", type=FILE, help="The quantize table to write.")
+@option("--part_asymmtric", is_flag=True, help="Refused: asymmetric outputs are not simulated.")
+@corrections(
+    "--we", is_flag=True, help="Equalize weights first; they apply to this run, the model's file stays."
+)
+@corrections(
+    "--bc", is_flag=True, help="Correct biases afterwards and calibrate again; the model's file stays."
+)
+@corrections("--bc_inference_num", type=click.IntRange(min=0), default=30, help="Samples of --bc. [30]")
+@searching("--search", type=Truth("search_threshold", "search_qtable"), default="False",
+           metavar="[False|search_threshold|search_qtable]",
+           help="search_threshold: the best method for the whole table; search_qtable: the best method of every "
+           "layer, and the layers that stay float. [False]")  # fmt: skip
+@searching(
+    "--inference_num", type=click.IntRange(min=0), default=30, help="Samples that score candidates. [30]"
+)
+@searching("--benchmark_method", type=click.Choice(["cos", "snr", "euclid"]), default="cos",
+           help="Figure of search_threshold. [cos]")  # fmt: skip
+@searching("--quantize_method_list", default="MSE", help="Methods that search_qtable tries, as KL,MSE. [MSE]")
+@searching("--transformer", type=Truth("auto"), default="False", metavar="[False|True|auto]",
+           help="Leave movers, such as Reshape, out of search_qtable; auto: where transformer blocks are found. "
+           "[False]")  # fmt: skip
+@searching("--post_process", type=FILE, help="Python file with PostProcess(data): what a search compares.")
+@targets(
+    min_layer_cos="--bc corrects convolutions below it.",
+    max_float_layers="How many layers search_qtable lets become float; up to an eighth of all where that misses "
+    "the target.",
+)
 @strategies
 @running
-@option("-o", "--calibration_table", required=True, type=FILE, help="The table to write.")
 def run_calibration(**values: Any) -> int:
     r"""Compute a calibration table of MODEL (ONNX) from samples; with --search also the best methods and float layers.
 
@@ -87,8 +107,21 @@ def run_calibration(**values: Any) -> int:
             return run_search(out, values)
         if values["session"] is not None:
             check_place(values["session"])
+        _tell_ignored(out)
         _run(out, values)
     return 0
+
+
+def _tell_ignored(out: Console) -> None:
+    """Name the options that were given and that only a search uses."""
+    context = click.get_current_context()
+    given = [
+        f"--{name}"
+        for name in SEARCH_ONLY
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        out.say(f"without --search, --we or --bc there is no use for {', '.join(given)}")
 
 
 def _run(out: Console, values: dict[str, Any]) -> None:

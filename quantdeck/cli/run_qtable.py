@@ -7,9 +7,10 @@ import click
 
 from .console import Console, console
 from .debug_keys import read_keys
-from .options import FILE, few_samples, option, preprocessing
+from .options import FILE, Command, few_samples, option, preprocessing
 from .search_command import check_session, load, outputs, run_job
 from .search_options import (
+    NO_EFFECT,
     base_spec,
     check_quantize,
     chip_needed,
@@ -20,10 +21,10 @@ from .search_options import (
 )
 
 
-@click.command("run_qtable")
+@click.command("run_qtable", cls=Command)
 @click.argument("model", type=FILE)
 @few_samples
-@targets
+@targets(min_layer_cos="Layers whose accumulated cos is below it become float.", max_float_layers=NO_EFFECT)
 @chip_needed
 @option("--calibration_table", required=True, type=FILE, help="Thresholds, as run_calibration writes them.")
 @option(
@@ -32,7 +33,11 @@ from .search_options import (
     default=Path("full_loss_table.txt"),
     help="Cos of every layer that was looked at. [full_loss_table.txt]",
 )
-@option("--debug_cmd", default="", help="No key of the original means anything here.")
+@option(
+    "--debug_cmd",
+    default="",
+    help="Refused but for debug_log: no other key of the original means anything here.",
+)
 @preprocessing
 @strategies
 @running
@@ -41,8 +46,8 @@ def run_qtable(**values: Any) -> int:
     """Find the layers of MODEL that must stay float for the outputs to reach --expected_cos.
 
     Layer by layer from the input, the int8 network's accumulated result is compared with the float one; below
-    --min_layer_cos a layer and its readers become float. Stops at the target, or when a quarter of the layers is
-    float. A target out of reach ends with status 3 and the best plan written.
+    --min_layer_cos a layer and its readers become float. Stops at the target, or when more than a quarter of the
+    layers is float. A target out of reach ends with status 3 and the best plan written.
     """
     check_quantize(values["quantize"])
     read_keys(values["debug_cmd"], ())

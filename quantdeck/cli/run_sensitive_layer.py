@@ -6,9 +6,10 @@ import click
 
 from .console import Console, console
 from .debug_keys import TUNING, TUNING_HELP, read_keys
-from .options import FILE, few_samples, option, preprocessing
+from .options import FILE, Command, few_samples, option, preprocessing
 from .search_command import check_session, load, outputs, run_job
 from .search_options import (
+    NO_EFFECT,
     base_spec,
     check_quantize,
     chip_needed,
@@ -20,11 +21,11 @@ from .search_options import (
 )
 
 
-@click.command("run_sensitive_layer")
+@click.command("run_sensitive_layer", cls=Command)
 @click.argument("model", type=FILE)
 @few_samples
 @option("--inference_num", type=click.IntRange(min=0), default=10, help="Samples that score candidates. [10]")
-@targets
+@targets(min_layer_cos=NO_EFFECT, max_float_layers="How many layers become float.")
 @chip_needed
 @option("--calibration_table", required=True, type=FILE, help="Thresholds to begin with.")
 @option(

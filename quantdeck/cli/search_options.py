@@ -11,11 +11,12 @@ import click
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from ..sessions.typed import bytes_typed
-from .options import FILE, Kind, option
+from .options import CHIP_HELP, FILE, FP_TYPES, Kind, together, under
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
 F = TypeVar("F", bound=Callable[..., Any])
+NO_EFFECT = "No effect, as in the original."
 
 
 class Target(Kind):
@@ -68,66 +69,61 @@ class Memory(Kind):
         return number
 
 
-def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
 def running(function: F) -> F:
     """How and where the job runs."""
-    return _all(
-        option("--session", type=FILE, help="Session file that keeps the trials: a new one, or one of the "
-               "same model. [one of the model's name in the default folder]"),
-        option("--detach", is_flag=True, help="Start the job, print its name, and return."),
-        option("--jobs", type=click.IntRange(1, 256), help="Threads that score trials. [all cores but one]"),
-        option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers score the trials, as "
+    add = under("Job")
+    return together(
+        add("--session", type=FILE, help="Session file that keeps the work: a new one, or one of the "
+               "same model. [for a search: one of the model's name in the default folder]"),
+        add("--detach", is_flag=True, help="Start the job, print its name, and return."),
+        add("--jobs", type=click.IntRange(1, 256), help="Threads that score trials. [all cores but one]"),
+        add("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers score the trials, as "
                "tcp://10.0.0.5:8786; they must see the same files. [this machine scores them]"),
-        option("--memory", type=Memory(), help="Memory for activations, as 2G. [a quarter of the machine's]"),
-        option("--reference", type=click.Choice(["chip", "float32"]), default="chip", help="What is compared "
+        add("--memory", type=Memory(), help="Memory for activations, as 2G. [a quarter of the machine's]"),
+        add("--reference", type=click.Choice(["chip", "float32"]), default="chip", help="What is compared "
                "with: the network in the chip's float type, as the original does, or in float32. [chip]"),
     )(function)  # fmt: skip
 
 
 def strategies(function: F) -> F:
     """How float layers are looked for."""
-    return _all(
-        option("--strategy", type=click.Choice(["chapter", "pareto"]), default="chapter", help="chapter: the "
+    add = under("Float layers")
+    return together(
+        add("--strategy", type=click.Choice(["chapter", "pareto"]), default="chapter", help="chapter: the "
                "original's search; pareto: the fewest float layers, by a ledger of noise and few trials. [chapter]"),
-        option("--start_rules", type=click.Choice(["show", "auto", "none"]), default="show", help="Layers that rules "
+        add("--start_rules", type=click.Choice(["show", "auto", "none"]), default="show", help="Layers that rules "
                "for transformers, detector heads and shape arithmetic leave in float. show: they are named; auto: the "
                "chapter's search starts with them in float; none: no rules. [show]"),
-        option("--confirm_num", type=click.IntRange(min=0), help="Samples beyond those searched on that confirm "
+        add("--confirm_num", type=click.IntRange(min=0), help="Samples beyond those searched on that confirm "
                "pareto's end. [as many as are searched on]"),
-        option("--budget_trials", type=click.IntRange(min=1), help="Trials that pareto may take."),
-        option("--budget_minutes", type=click.FloatRange(min=0, min_open=True), help="Time that pareto may take."),
+        add("--budget_trials", type=click.IntRange(min=1), help="Trials that pareto may take. [no limit]"),
+        add("--budget_minutes", type=click.FloatRange(min=0, min_open=True),
+            help="Time that pareto may take. [no limit]"),
     )(function)  # fmt: skip
 
 
-def targets(function: F) -> F:
-    """What is to be reached."""
-    return _all(
-        option("--expected_cos", type=Target(), help="Wanted (1 + cosine) / 2 of the outputs: the larger, the "
+def targets(*, min_layer_cos: str, max_float_layers: str) -> Callable[[F], F]:
+    """What is to be reached; the texts say what a command does with the options that not all of them use."""
+    add = under("Target")
+    return together(
+        add("--expected_cos", type=Target(), help="Wanted (1 + cosine) / 2 of the outputs: the larger, the "
                "more float layers. [0.99]"),
-        option("--min_layer_cos", type=Target(), default=0.99, help="Layers below it are looked at. [0.99]"),
-        option("--max_float_layers", type=click.IntRange(min=0), default=5, help="Float layers; search_qtable "
-               "takes up to an eighth of all layers where that misses the target. [5]"),
-        option("--global_compare_layers", default="", help="Layers compared in place of the outputs, a,b or "
+        add("--min_layer_cos", type=Target(), default=0.99, help=f"{min_layer_cos} [0.99]"),
+        add("--max_float_layers", type=click.IntRange(min=0), default=5, help=f"{max_float_layers} [5]"),
+        add("--global_compare_layers", default="", help="Layers compared in place of the outputs, a,b or "
                "a:0.3,b:0.7; a weight is what follows the last colon. Names may hold any sign; put one that can "
                "be read in two ways in double quotes."),
-    )(function)  # fmt: skip
+    )  # fmt: skip
 
 
 def chip_needed(function: F) -> F:
     """The chip, as the chapter's other commands want it."""
-    return _all(
-        option("--chip", "--processor", "chip", required=True, help="Target chip."),
-        option("--fp_type", type=click.Choice(("auto", "F16", "F32", "BF16"), case_sensitive=False),
+    add = under("Chip")
+    return together(
+        add("--chip", "--processor", "chip", required=True, help=CHIP_HELP),
+        add("--fp_type", type=click.Choice(FP_TYPES, case_sensitive=False),
                default="auto", help="Float type of the layers that are not int8. [auto: the chip's own]"),
-        option("--quantize", "quantize", default="INT8", help="INT8; accepted as the chapter prints it."),
+        add("--quantize", "quantize", default="INT8", help="INT8; accepted as the chapter prints it."),
     )(function)  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from .options import FILE, option
 @click.command("serve")
 @click.argument("path", required=False, type=FILE, metavar="[SESSION|MODEL]")
 @option("--host", default="127.0.0.1", help="Address to listen on. [127.0.0.1: this machine only]")
-@option("--port", type=click.IntRange(1, 65535), default=8000, help="[8000]")
+@option("--port", type=click.IntRange(1, 65535), default=8000, help="Port to listen on. [8000]")
 @option(
     "--sessions_folder", type=FILE, help="Where sessions lie. [the default folder; QUANTDECK_HOME sets it]"
 )
