@@ -2,12 +2,15 @@
 
 Textual paints a screen several times while it settles, and for one changed cell the part of its widget's
 line that lies before it. This module keeps what was written last and turns each update of the compositor into
-the runs of cells that really change. It uses names of Textual that are not public: ``App._display`` and the update
-classes of ``textual._compositor``. They are as they are used here from 8.2.7 up; pyproject.toml keeps to that, and
-tests/tui/test_tui_frames.py says so by name when a newer Textual has changed them.
+the runs of cells that really change. Runs of a part of the screen that can wait are held back and written later in
+slices (pacing.py), as far as nothing newer has taken their place by then.
+
+It uses names of Textual that are not public: ``App._display`` and the update classes of ``textual._compositor``. They
+are as they are used here from 8.2.7 up; pyproject.toml keeps to that, and tests/tui/test_tui_frames.py says so by name
+when a newer Textual has changed them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.cells import cell_len, get_character_cell_size
 from rich.console import Console
@@ -18,7 +21,7 @@ from textual._compositor import (  # pyright: ignore[reportPrivateUsage]
     CompositorUpdate,
     LayoutUpdate,
 )
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from .sgr import Writer
@@ -34,8 +37,13 @@ GAP = 8
 Piece = tuple[int, int, Strip]
 """Column, line and content of a painted stretch."""
 
-Lines = dict[int, list[Cell | None]]
-"""Cells by line; None where nothing is known."""
+Line = list[Cell | None]
+"""The cells of a line; None where nothing is known."""
+
+Lines = dict[int, Line]
+
+LONGEST = 24
+"""Cells of a run that is held back: a slice has room for several."""
 
 
 class Frame:
@@ -44,36 +52,80 @@ class Frame:
     def __init__(self) -> None:
         self._size = Size(0, 0)
         self._lines: Lines = {}
+        self._wanted: Lines = {}  # lines of which something is held back, as they shall be
         self._styles: dict[Style, Style] = {}
         self.writer = Writer()
 
     def forget(self) -> None:
         """The terminal shows something else now: the next update is written whole."""
         self._lines.clear()
+        self._wanted.clear()
 
-    def compare(self, update: CompositorUpdate, size: Size) -> tuple[Lines, list[Piece]]:
-        """The lines that *update* leaves, and the runs of them that differ; nothing counts as written yet."""
+    @property
+    def held(self) -> bool:
+        """Whether anything is held back."""
+        return bool(self._wanted)
+
+    def compare(
+        self, update: CompositorUpdate, size: Size, patient: Region | None = None
+    ) -> tuple[Lines, Lines, list[Piece]]:
+        """What *update* makes of the lines that it touches; nothing counts as written yet.
+
+        The lines as they shall be, as they stand there once the runs are written, and these runs: what differs, but
+        for the part of a partial update that lies in *patient*.
+        """
         if size != self._size:
             self._size = size
-            self._lines.clear()
-        touched: Lines = {}
+            self.forget()
+        wanted: Lines = {}
         for x, y, strip in pieces(update):
             if not 0 <= y < size.height:
                 continue
-            line = touched.get(y)
+            line = wanted.get(y)
             if line is None:
-                line = touched[y] = list(self._line(y))
+                line = wanted[y] = list(self._wanted.get(y) or self._line(y))
             self._put(line, x, strip)
+        spared = patient if isinstance(update, ChopsUpdate) else None
+        written = {y: self._without(spared, y, line) for y, line in wanted.items()}
         runs = [
             (start, y, _strip(line[start:stop]))
-            for y, line in touched.items()
+            for y, line in written.items()
             for start, stop in changed(self._line(y), line)
         ]
-        return touched, runs
+        return wanted, written, runs
 
-    def keep(self, lines: Lines) -> None:
-        """These lines have been written."""
-        self._lines.update(lines)
+    def keep(self, wanted: Lines, written: Lines) -> None:
+        """Lines have been written; what is still wanted of them is held back."""
+        self._lines.update(written)
+        for y, line in wanted.items():
+            if line == self._lines[y]:
+                self._wanted.pop(y, None)
+            else:
+                self._wanted[y] = line
+
+    def slice(self, console: Console, budget: int) -> str:
+        """The next part of what is held back, from the top, of about *budget* bytes; it counts as written."""
+        runs: list[Piece] = []
+        for y in sorted(self._wanted):
+            wanted, line = self._wanted.pop(y), list(self._line(y))
+            for start, stop in shortened(changed(line, wanted), wanted):
+                if budget <= 0:
+                    self._wanted[y] = wanted
+                    break
+                runs.append((start, y, _strip(wanted[start:stop])))
+                budget -= len(self.writer.write(runs[-1:], console).encode("utf-8", "replace"))
+                line[start:stop] = wanted[start:stop]
+            self._lines[y] = line
+            if budget <= 0:
+                break
+        return self.writer.write(runs, console)
+
+    def _without(self, spared: Region | None, y: int, line: Line) -> Line:
+        """The line with what stands there now where it can wait."""
+        if spared is None or not spared.y <= y < spared.bottom:
+            return line
+        left, right = max(0, spared.x), spared.right
+        return [*line[:left], *self._line(y)[left:right], *line[right:]]
 
     def _line(self, y: int) -> list[Cell | None]:
         return self._lines.get(y) or [None] * self._size.width
@@ -90,15 +142,39 @@ class Frame:
 class FrameUpdate(CompositorUpdate):
     """An update as the runs that differ; it counts as written when it is, for updates may be dropped."""
 
-    def __init__(self, frame: Frame, update: CompositorUpdate, size: Size, console: Console) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        update: CompositorUpdate,
+        size: Size,
+        console: Console,
+        patient: Region | None = None,
+    ) -> None:
+        """*patient*: the part of the screen that can wait."""
         self._frame = frame
-        self._lines, runs = frame.compare(update, size)
+        self._wanted, self._written, runs = frame.compare(update, size, patient)
         self.text = frame.writer.write(runs, console) if runs else ""
 
     def render_segments(self, console: Console) -> str:
         """Cursor moves and the runs that differ."""
-        self._frame.keep(self._lines)
+        self._frame.keep(self._wanted, self._written)
         return self.text
+
+    def hold(self) -> None:
+        """Take over what can wait though there is nothing to write at once."""
+        self._frame.keep(self._wanted, self._written)
+
+
+class SliceUpdate(CompositorUpdate):
+    """A part of what was held back."""
+
+    def __init__(self, frame: Frame, budget: int) -> None:
+        self._frame = frame
+        self._budget = budget
+
+    def render_segments(self, console: Console) -> str:
+        """Cursor moves and runs of about as many bytes as were allowed."""
+        return self._frame.slice(console, self._budget)
 
 
 def comparable(update: object) -> bool:
@@ -187,6 +263,18 @@ def changed(old: Sequence[Cell | None], new: Sequence[Cell | None]) -> list[tupl
         else:
             runs.append((start, stop))
     return runs
+
+
+def shortened(runs: Iterable[tuple[int, int]], line: Sequence[Cell | None]) -> Iterator[tuple[int, int]]:
+    """Runs cut into ones of about LONGEST cells; wide characters stay whole."""
+    for first, stop in runs:
+        start = first
+        while start < stop:
+            end = min(start + LONGEST, stop)
+            while end < stop and (cell := line[end]) is not None and cell[0] == "":
+                end += 1
+            yield start, end
+            start = end
 
 
 def _strip(line: Sequence[Cell | None]) -> Strip:

@@ -15,8 +15,9 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.color import Color
 from textual.driver import Driver
-from textual.events import Resize
+from textual.events import CursorPosition, Event, Key, Resize
 from textual.filter import LineFilter
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
@@ -25,11 +26,12 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .config import Config
 from .feed import Feed
-from .frames import CompositorUpdate, Frame, FrameUpdate, comparable
+from .frames import CompositorUpdate, Frame, FrameUpdate, SliceUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
 from .keys import bindings
 from .messages import Answered, SessionChanged
 from .outlook import Outlook
+from .pacing import Pacer, may_ask
 from .reader import SessionReader
 from .request import calibration_of, cancel, create, default_folder, flow, pause, resume, start
 from .screens.base import DeckScreen
@@ -43,6 +45,8 @@ from .theme import ANSI, DARK, LIGHT
 if TYPE_CHECKING:
     from .assess import Assess
     from .editor import Editor
+
+ANSWER_STEP, ANSWER_STEPS = 0.02, 15  # seconds between looks for a terminal's answer, and how many
 
 
 class AsciiFilter(LineFilter):
@@ -99,6 +103,10 @@ class Workbench(App[None]):
         self._timer: Timer | None = None
         self._frame = Frame()
         self._cursor = self.cursor_position
+        self._paced = driver is None
+        self._pacer = Pacer(
+            self._frame, self.set_timer, self._show_slice, self._ask_terminal if may_ask() else None
+        )
         self._assesses = assess
         self._assess: Assess | None = None
         self._editor: Editor | None = None
@@ -173,11 +181,42 @@ class Workbench(App[None]):
         """Write only cells that differ from what the terminal shows (frames.py says why)."""
         shown: Any = renderable
         if isinstance(renderable, CompositorUpdate) and comparable(renderable):
-            shown = FrameUpdate(self._frame, renderable, self.size, self.console)
+            shown = FrameUpdate(self._frame, renderable, self.size, self.console, self._patient(screen))
             if not shown.text and self.cursor_position == self._cursor:
+                shown.hold()
+                self._pacer.begin()
                 return
             self._cursor = self.cursor_position
         super()._display(screen, shown)  # pyright: ignore[reportUnknownMemberType]
+        self._pacer.begin()
+
+    def _patient(self, screen: Screen[Any]) -> Region | None:
+        """The part of a screen that can wait; a page in a browser takes everything at once."""
+        paced = self._paced and not self.is_headless and isinstance(screen, DeckScreen)
+        return screen.patient() if paced else None
+
+    def _show_slice(self, update: SliceUpdate) -> None:
+        super()._display(self.screen, update)  # pyright: ignore[reportUnknownMemberType]
+
+    def _ask_terminal(self, question: str) -> None:
+        if self._driver is not None:
+            self._driver.write(question)
+
+    async def on_event(self, event: Event) -> None:
+        """What a key does is written before what is held back."""
+        if isinstance(event, Key):
+            self._pacer.hold()
+        elif isinstance(event, CursorPosition):
+            self._pacer.answered()
+        await super().on_event(event)
+
+    async def action_quit(self) -> None:
+        """End; an answer of the terminal that is on its way must not come to the shell."""
+        for _ in range(ANSWER_STEPS if self._pacer.likely else 0):
+            await asyncio.sleep(ANSWER_STEP)
+            if not self._pacer.likely:
+                break
+        self.exit()
 
     def _resumed(self, _: object) -> None:
         self.action_redraw()

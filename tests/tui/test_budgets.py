@@ -68,6 +68,26 @@ def test_budgets(session: Path, size: tuple[int, int], open_budget: int, page_bu
         assert terminal.left_alternate_screen
 
 
+def test_the_detail_never_stands_before_the_answer_to_a_key(session: Path) -> None:
+    """150 ms on a line of 8 KB a second are 1,200 bytes, from the key to its answer and all that lies before it."""
+    with Terminal(session, (160, 48)) as terminal:
+        terminal.read_until("1 of 400")
+        terminal.read(quiet=0.6)
+        for place in range(2, 12):
+            terminal.send("\x1b[B")  # also in the middle of the last layer's detail
+            got = b""
+            while f" {place} of 400" not in terminal.text:
+                got += terminal.read(quiet=0.001, limit=0.02)
+            assert len(got) <= 1200
+            terminal.read(quiet=0.02 * place, limit=0.05 * place)
+        name = layer_names(session)[place - 1]
+        detail = terminal.read(quiet=0.6)
+        assert 600 < len(detail) <= 12_000
+        assert name in terminal.text.splitlines()[1][100:] + terminal.text.splitlines()[2][100:]
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+
 def test_a_search_that_is_watched(tmp_path: Path) -> None:
     session = make_session(tmp_path / "mobilenet.qdeck")
     job = add_search(session)

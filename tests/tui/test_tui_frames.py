@@ -6,7 +6,7 @@ from importlib.metadata import version
 import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quantdeck.tui.frames import Frame, FrameUpdate, changed, chunks
+from quantdeck.tui.frames import Frame, FrameUpdate, SliceUpdate, changed, chunks
 from quantdeck.tui.sgr import Codes, between, parse
 from rich.cells import cell_len
 from rich.console import Console
@@ -64,6 +64,39 @@ def test_after_any_updates_the_screen_shows_the_last(frames: list[tuple[list[obj
         pyte.Stream(plain).feed(full.replace("\n", ""))
         assert told.display == plain.display
         assert seen(told) == seen(plain)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.lists(segments, min_size=3, max_size=3), st.integers(0, 2)), min_size=1, max_size=5
+    ),
+    st.integers(1, 60),
+)
+def test_what_can_wait_comes_in_slices_and_only_its_newest_content(
+    frames: list[tuple[list[object], int]], budget: int
+) -> None:
+    console = Console(color_system="truecolor", force_terminal=True)
+    told, plain = pyte.Screen(*SIZE), pyte.Screen(*SIZE)
+    for screen in (told, plain):
+        pyte.Stream(screen).feed("\x1b[?7l")
+    frame, patient = Frame(), Region(6, 1, 6, 2)
+    for rows, slices in frames:
+        halves = [[line(parts, width) for width in (6, 6)] for parts in rows]  # type: ignore[arg-type]
+        update = ChopsUpdate(
+            [{0: left, 6: right} for left, right in halves], [(y, 0, 12) for y in range(3)], [[6, 12]] * 3
+        )
+        pyte.Stream(told).feed(FrameUpdate(frame, update, SIZE, console, patient).render_segments(console))
+        whole = LayoutUpdate(halves, Region(0, 0, *SIZE)).render_segments(console)
+        pyte.Stream(plain).feed(whole.replace("\n", ""))
+        urgent = [row[: 12 if y < 1 else 6] for y, row in enumerate(seen(told))]
+        assert urgent == [row[: 12 if y < 1 else 6] for y, row in enumerate(seen(plain))]
+        for _ in range(slices):
+            pyte.Stream(told).feed(SliceUpdate(frame, budget).render_segments(console))
+    while frame.held:
+        pyte.Stream(told).feed(SliceUpdate(frame, budget).render_segments(console))
+    assert told.display == plain.display
+    assert seen(told) == seen(plain)
 
 
 def seen(screen: pyte.Screen) -> list[list[object]]:

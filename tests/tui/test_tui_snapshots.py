@@ -23,7 +23,7 @@ Looking = Callable[[Stored, Size], AbstractAsyncContextManager[Eye]]
 @pytest.fixture
 def look_at(snapshot: SnapshotAssertion, tmp_path: Path) -> Looking:
     """Opens an eye on a workbench."""
-    return lambda app, size: looking(app, size, snapshot, tmp_path / "differ")
+    return lambda app, size: looking(app, size, snapshot, tmp_path.with_name(f"{tmp_path.name}_differ"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen
 
 from ..keys import footer
@@ -91,6 +91,10 @@ class DeckScreen(Screen[None]):
         self.query_one("#footer", Lines).set_line(
             footer_line(footer("app", *self.AREAS), width, typing=self.TYPING)
         )
+
+    def patient(self) -> Region | None:
+        """The part of the screen whose changes can wait until keys are answered; None when there is none."""
+        return None
 
     def session_view(self) -> SessionView | None:
         """The session that the header names."""

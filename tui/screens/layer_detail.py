@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from textual.geometry import Region
 from textual.timer import Timer
 
 from ...engine.errors import QuantdeckError
@@ -42,6 +43,11 @@ class LayerDetail(LayerEdits):
     def detail_shown(self) -> bool:
         """Whether the detail can be seen."""
         return self.detail.has_class("-open") if self.instead else not self.detail.has_class("-closed")
+
+    def patient(self) -> Region | None:
+        """The detail beside or below the table, while the keys go to the table."""
+        waits = self.detail_shown and not self.instead and not self.detail.has_focus
+        return self.detail.region if waits else None
 
     # what is predicted
 

@@ -165,6 +165,7 @@ class NewSessionScreen(DeckScreen):
         values = self.form.values()
         errors = check_session(values)
         self.form.show_errors(errors)
+        self._first = {}  # from now on every field says what is wrong with it
         if errors:
             labels = ", ".join(field.label for field in self.form.fields if field.key in errors)
             self.say(f"{len(errors)} to mend: {labels}", "weak")
