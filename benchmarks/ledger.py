@@ -21,19 +21,13 @@ from quantdeck.engine.graph.onnx_reader import read_onnx
 from quantdeck.engine.mix.ledger import Anchor, Ledger
 from quantdeck.engine.mix.ledger_measure import Measuring, measure
 from quantdeck.engine.mix.ledger_sources import Member, SourceMap
-from quantdeck.engine.mix.trial import Trial
+from quantdeck.engine.mix.trial import Trial, run_search
 from quantdeck.engine.plan import Mode, Plan
 from quantdeck.engine.run.trials import TrialEvaluator
 
 
 def measured(graph, start: Plan, evaluate: TrialEvaluator, setting: Measuring) -> Ledger:
-    steps = measure(graph, start, mode=Mode.F32, measuring=setting)
-    trials = next(steps)
-    try:
-        while True:
-            trials = steps.send(evaluate(trials))
-    except StopIteration as stop:
-        return stop.value
+    return run_search(measure(graph, start, mode=Mode.F32, measuring=setting), evaluate)
 
 
 def random_plans(names: tuple[str, ...], count: int) -> list[frozenset[str]]:

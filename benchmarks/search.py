@@ -24,7 +24,7 @@ from quantdeck.engine.data.samples import Samples, select_samples
 from quantdeck.engine.graph.model import Graph
 from quantdeck.engine.graph.onnx_reader import read_onnx
 from quantdeck.engine.mix.qtable_search import LayerSearch, rank_layers
-from quantdeck.engine.mix.trial import Objective, Ranked, Result, Trial
+from quantdeck.engine.mix.trial import Objective, Ranked, Result, Trial, run_search
 from quantdeck.engine.plan import Mode, Plan
 from quantdeck.engine.run.trials import TrialEvaluator
 
@@ -81,13 +81,7 @@ class Counting:
 
 def sensitivity(search: LayerSearch, layers: Sequence[str], evaluate: Counting) -> list[Ranked]:
     """The ranking, as search_qtable makes it; layers: all that run in int8 where a plan says nothing."""
-    steps = rank_layers(search, layers)
-    try:
-        trials = next(steps)
-        while True:
-            trials = steps.send(evaluate(trials))
-    except StopIteration as stop:
-        return stop.value
+    return run_search(rank_layers(search, layers), evaluate)
 
 
 def timed(

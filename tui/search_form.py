@@ -1,8 +1,6 @@
 """What the form of a search asks, and the spec that its answers make with what the session knows."""
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,49 +188,23 @@ def search_spec(path: Path, values: Mapping[str, str]) -> tuple[dict[str, Any], 
     Errors: QuantdeckError when the session is not calibrated yet, or names and addresses mean nothing.
     """
     from ..sessions import records
+    from ..sessions.flow import session_search
     from ..sessions.launch import title
-    from ..sessions.search_spec import SearchSpec
     from ..sessions.store import open_session
 
+    scored = number(values["inference_num"]) or 0
     with open_session(path, readonly=True) as session:
-        state = session.row("SELECT chip, fp_type FROM state WHERE id = 1")
-        model = session.row("SELECT path FROM model WHERE id = 1")
-        samples = session.row("SELECT path, requested, preprocess FROM samples WHERE role = 'calibration'")
-        order = [row[0] for row in session.rows("SELECT name FROM tensor ORDER BY position")]
+        if records.get_plan(session) is None:
+            raise QuantdeckError(
+                f"the session {visible(str(path))} is not calibrated yet; calibrate first (c)"
+            )
         layers = [row[0] for row in session.rows("SELECT name FROM layer ORDER BY position")]
-        found, known = records.get_plan(session), records.get_settings(session)
-    if found is None or state is None or model is None or samples is None:
-        raise QuantdeckError(f"the session {visible(str(path))} is not calibrated yet; calibrate first (c)")
-    rows = found[1].thresholds
-    start = [[n, rows[n].value, rows[n].min, rows[n].max, rows[n].method] for n in order if n in rows]
-    kind, scored = values["kind"], number(values["inference_num"]) or 0
-    spec = SearchSpec(
-        kind=kind,
-        chip=state["chip"],
-        fp_type=state["fp_type"],
-        folder=os.getcwd(),
-        dataset=None if known.get("listed") else samples["path"],
-        data_list=samples["path"] if known.get("listed") else None,
-        preprocess=json.loads(samples["preprocess"]) or None,
-        skip_bad=bool(known.get("skip_bad")),
-        input_shapes=known.get("input_shapes"),
-        input_num=scored if kind == "run_qtable" else int(samples["requested"]),
-        inference_num=scored,
-        tune_num=int(known.get("tune_num", 5)),
-        bins=int(known.get("bins", 2048)),
-        method=str(known.get("method", "kl")),
-        min_layer_cos=cosine_typed(values["min_layer_cos"]) or 0.0,
-        max_float_layers=number(values["max_float_layers"]) or 0,
-        expected_cos=cosine_typed(values["expected_cos"]),
-        start=start,
-        model_name=Path(model["path"]).name,
-        **_chosen(values, layers, scored),
-    )
+        spec = session_search(session, _chosen(values, layers, scored))
     return spec.to_dict(), title(spec)
 
 
 def _chosen(values: Mapping[str, str], layers: Sequence[str], scored: int) -> dict[str, Any]:
-    """The parts of a spec that only some searches have."""
+    """What the form says of a spec; the rest is the session's."""
     from ..engine.mix.names import split_weighted
     from ..sessions.locations import path_text
     from ..sessions.post_process import file_digest
@@ -254,6 +226,12 @@ def _chosen(values: Mapping[str, str], layers: Sequence[str], scored: int) -> di
     )
     fresh = number(values["confirm_num"])
     return {
+        **({"input_num": scored} if values["kind"] == "run_qtable" else {}),
+        "kind": values["kind"],
+        "inference_num": scored,
+        "min_layer_cos": cosine_typed(values["min_layer_cos"]) or 0.0,
+        "max_float_layers": number(values["max_float_layers"]) or 0,
+        "expected_cos": cosine_typed(values["expected_cos"]),
         "methods": _methods(values["methods"]) if on["methods"] else (),
         "strategy": values["strategy"] if on["strategy"] else "chapter",
         "benchmark": values["benchmark"],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..graph.model import Graph
 from ..plan import Mode, Plan, Threshold
-from .trial import Objective, Outcome, Point, Ranked, Result, StopReason, Trial, best, floated
+from .trial import Objective, Ranked, Result, Trial, floated
 
 Steps = Generator[Sequence[Trial], Sequence[Result], list[Ranked]]
 
@@ -87,24 +87,3 @@ def _partners(graph: Graph, name: str) -> list[str]:
         producers = (graph.producer(tensor) for tensor in graph.activations(layer))
         return [maker.name for maker in producers if maker is not None and maker.op == "Conv"]
     return []
-
-
-def finish(
-    search: LayerSearch,
-    int8_cos: float,
-    ranking: Sequence[Ranked],
-    points: Sequence[Point],
-    reason: StopReason | None = None,
-) -> Outcome:
-    """The outcome of a search over the plans that were tried (the all-int8 plan is one of them)."""
-    chosen = best(points, search.objective)
-    met = search.objective.met(chosen.cos)
-    return Outcome(
-        plan=chosen.plan,
-        cos=chosen.cos,
-        int8_cos=int8_cos,
-        target=search.objective.target,
-        reason=reason or (StopReason.CONFIRMED if met else StopReason.NOTHING_LEFT),
-        ranking=tuple(ranking),
-        curve=tuple(points),
-    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..graph.model import Graph, Layer
 from ..plan import Mode, Plan
-from .trial import Objective, Outcome, Point, Ranked, Search, StopReason, Trial, best, floated
+from .trial import Objective, Outcome, Point, Ranked, Search, Trial, finish, floated
 
 # Copies and tables: never float for their own sake, but with a predecessor that is (spec B.16 step 3c).
 SKIPPED = frozenset({"Input", "Reshape", "Softmax", "MaxPool", "Slice", "Tile", "Permute", "Upsample"})
@@ -90,14 +90,4 @@ def _with_successors(graph: Graph, layer: Layer, listed: dict[str, None]) -> lis
 
 
 def _outcome(search: CumulativeSearch, int8_cos: float, points: list[Point], losses: list[Ranked]) -> Outcome:
-    chosen = best(points, search.objective)
-    met = search.objective.met(chosen.cos)
-    return Outcome(
-        plan=chosen.plan,
-        cos=chosen.cos,
-        int8_cos=int8_cos,
-        target=search.objective.target,
-        reason=StopReason.CONFIRMED if met else StopReason.NOTHING_LEFT,
-        ranking=tuple(sorted(losses, key=lambda row: -row.loss)),
-        curve=tuple(points),
-    )
+    return finish(search.objective, int8_cos, sorted(losses, key=lambda row: -row.loss), points)

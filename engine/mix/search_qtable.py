@@ -2,8 +2,8 @@
 
 from collections.abc import Generator, Sequence
 
-from .qtable_search import LayerSearch, finish, rank_layers, take, with_best_thresholds
-from .trial import Point, Result, Search, Trial, floated
+from .qtable_search import LayerSearch, rank_layers, take, with_best_thresholds
+from .trial import Point, Result, Search, Trial, finish, floated
 
 # With --transformer these types stay out of the search (spec B.15 step 4).
 TRANSFORMER_SKIPS = frozenset({"Reshape", "LayerNorm", "Unsqueeze", "Gather", "Slice", "MulConst", "Concat"})
@@ -19,7 +19,7 @@ def search_qtable(search: LayerSearch, *, max_float_layers: int, transformer: bo
     int8_cos = search.objective.value(results[0])
     points = [Point(0, int8_cos, search.start)]
     if search.objective.met(int8_cos):
-        return finish(search, int8_cos, (), points)
+        return finish(search.objective, int8_cos, (), points)
     eighth = len(search.layers) // 8
     if transformer:
         search = _without_movers(search)
@@ -42,7 +42,7 @@ def search_qtable(search: LayerSearch, *, max_float_layers: int, transformer: bo
                 middle = (low + high) // 2
                 point = yield from probe(middle)
                 low, high = (low, middle - 1) if search.objective.met(point.cos) else (middle + 1, high)
-    return finish(search, int8_cos, ranking, points)
+    return finish(search.objective, int8_cos, ranking, points)
 
 
 def _without_movers(search: LayerSearch) -> LayerSearch:

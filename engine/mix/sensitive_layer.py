@@ -1,7 +1,7 @@
 """run_sensitive_layer: the layers whose int8 form costs most, a fixed number of them float (spec B.17)."""
 
-from .qtable_search import LayerSearch, finish, rank_layers, take, with_best_thresholds
-from .trial import Point, Search, Trial, floated
+from .qtable_search import LayerSearch, rank_layers, take, with_best_thresholds
+from .trial import Point, Search, Trial, finish, floated
 
 
 def sensitive_layer(search: LayerSearch, *, max_float_layers: int) -> Search:
@@ -14,11 +14,11 @@ def sensitive_layer(search: LayerSearch, *, max_float_layers: int) -> Search:
     int8_cos = search.objective.value(results[0])
     points = [Point(0, int8_cos, search.start)]
     if search.objective.met(int8_cos):
-        return finish(search, int8_cos, (), points)
+        return finish(search.objective, int8_cos, (), points)
     ranking = yield from rank_layers(search)
     if ranking:
         layers = take(search, ranking, max_float_layers)
         plan = floated(with_best_thresholds(search, ranking), layers, search.mode)
         scored = yield [Trial(plan)]
         points.append(Point(len(layers), search.objective.value(scored[0]), plan))
-    return finish(search, int8_cos, ranking, points)
+    return finish(search.objective, int8_cos, ranking, points)

@@ -9,10 +9,13 @@ import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from ..errors import QuantdeckError
 from ..plan import Mode, Plan
 from ..run.trial import Failure, Result, Source, Trial, weighted
+
+T = TypeVar("T")
 
 __all__ = [
     "Failure",
@@ -26,6 +29,7 @@ __all__ = [
     "StopReason",
     "Trial",
     "best",
+    "finish",
     "floated",
     "run_search",
 ]
@@ -118,18 +122,37 @@ def best(points: Sequence[Point], objective: Objective) -> Point:
     return max(points, key=lambda point: (point.cos, -point.float_layers))
 
 
+def finish(
+    objective: Objective, int8_cos: float, ranking: Sequence[Ranked], points: Sequence[Point]
+) -> Outcome:
+    """The outcome of a search over the plans that were tried (the all-int8 plan is one of them)."""
+    chosen = best(points, objective)
+    return Outcome(
+        plan=chosen.plan,
+        cos=chosen.cos,
+        int8_cos=int8_cos,
+        target=objective.target,
+        reason=StopReason.CONFIRMED if objective.met(chosen.cos) else StopReason.NOTHING_LEFT,
+        ranking=tuple(ranking),
+        curve=tuple(points),
+    )
+
+
 def floated(plan: Plan, layers: Sequence[str], mode: Mode) -> Plan:
     """The plan with the named layers in *mode* and every other one in int8."""
     everything = dict.fromkeys(plan.modes, Mode.INT8)
     return plan.with_modes({**everything, **dict.fromkeys(layers, mode)})
 
 
-def run_search(search: Search, evaluate: Callable[[Sequence[Trial]], Sequence[Result]]) -> Outcome:
-    """Drive a search with a function that scores sets of trials."""
+def run_search(
+    search: Generator[Sequence[Trial], Sequence[Result], T],
+    evaluate: Callable[[Sequence[Trial]], Sequence[Result]],
+) -> T:
+    """Drive a search, or another generator over trials, with a function that scores sets of them."""
     try:
         trials = next(search)
         while True:
             trials = search.send(evaluate(trials))
     except StopIteration as stop:
-        outcome: Outcome = stop.value
+        outcome: T = stop.value
         return outcome

@@ -24,6 +24,7 @@ from quantdeck.engine.mix.error_parts import (
 from quantdeck.engine.mix.ledger import Ledger
 from quantdeck.engine.mix.ledger_measure import Measuring, measure
 from quantdeck.engine.mix.repairs import Action, Evidence
+from quantdeck.engine.mix.trial import run_search
 from quantdeck.engine.plan import Mode, Plan, Threshold
 from quantdeck.engine.run.executor import Executor
 
@@ -44,13 +45,7 @@ def ledger_of(plan: Plan, loud: float = 1e-3) -> Ledger:
     graph = network(("pool", "pool", "pool"))
     names = map_of(graph).sources
     world = World(graph, [loud if source.name == "l1" else 1e-3 for source in names])
-    steps = measure(graph, plan, mode=Mode.F32, measuring=Measuring(1, 0, 0, 0))
-    try:
-        trials = next(steps)
-        while True:
-            trials = steps.send(world(trials))
-    except StopIteration as stop:
-        return stop.value
+    return run_search(measure(graph, plan, mode=Mode.F32, measuring=Measuring(1, 0, 0, 0)), world)
 
 
 def found_for(values: np.ndarray, row: Threshold, *, ledger: bool = True, **methods: float):

@@ -43,12 +43,7 @@ def setting_of(target: float, kinds=KINDS, samples=2, total=4, **rest) -> Settin
 def field_of(world: World, kinds=KINDS, cost=count_layers) -> Field:
     graph = network(kinds)
     steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=Measuring(1, 0, 0, 0))
-    trials = next(steps)
-    try:
-        while True:
-            trials = steps.send(world(trials))
-    except StopIteration as stop:
-        return Field.of(stop.value, cost, {})
+    return Field.of(run_search(steps, world), cost, {})
 
 
 def every_plan(field: Field):

@@ -11,7 +11,7 @@ from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.hw.chip import get_chip
 from quantdeck.engine.mix.ledger import Ledger
 from quantdeck.engine.mix.ledger_measure import Measuring, measure, remeasured
-from quantdeck.engine.mix.trial import Source
+from quantdeck.engine.mix.trial import Source, run_search
 from quantdeck.engine.plan import Mode
 
 KINDS = ("pool", "leaky", "pool", "add", "pool")
@@ -35,13 +35,9 @@ def world_of(kinds=KINDS, **rest) -> World:
 
 def measured(world: World, kinds=KINDS, measuring=None) -> Ledger:
     graph = network(kinds)
-    steps = measure(graph, plan_of(graph), mode=Mode.F32, measuring=measuring or Measuring(1, 2, 0.5, 0))
-    try:
-        trials = next(steps)
-        while True:
-            trials = steps.send(world(trials))
-    except StopIteration as stop:
-        return stop.value
+    return run_search(
+        measure(graph, plan_of(graph), mode=Mode.F32, measuring=measuring or Measuring(1, 2, 0.5, 0)), world
+    )
 
 
 def test_an_int8_chain_has_its_layers_and_the_cast_of_its_input():

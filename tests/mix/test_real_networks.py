@@ -40,13 +40,7 @@ def load(shared: Path) -> Load:
 
 
 def measured(graph: Graph, start: Plan, evaluate: TrialEvaluator) -> Ledger:
-    steps = measure(graph, start, mode=Mode.F32, measuring=Measuring(4, 16, 0.5))
-    trials = next(steps)
-    try:
-        while True:
-            trials = steps.send(evaluate(trials))
-    except StopIteration as stop:
-        return stop.value
+    return run_search(measure(graph, start, mode=Mode.F32, measuring=Measuring(4, 16, 0.5)), evaluate)
 
 
 def random_plans(names: tuple[str, ...], count: int) -> list[frozenset[str]]:
