@@ -1,15 +1,14 @@
 """``quantdeck evaluate``: what a calibration table is worth on samples."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..engine.errors import QuantdeckError
 from ..engine.text import counted, visible
 from .console import Console, console
 from .diagnostics import DONE, MISSED
+from .given import given_thresholds
 from .options import FILE, Between, Command, option, preprocessing, samples, source_of, target
 from .tables import figure, plain, render, shorten
 
@@ -103,13 +102,10 @@ def read_plan(graph: "Graph", values: dict[str, Any], report: "Report") -> "Plan
     """
     from ..engine.calib.names import check_names
     from ..engine.calib.qtable import read_qtable
-    from ..engine.calib.table import read_table
     from ..engine.hw.chip import get_chip, resolve_fp_type
     from ..engine.plan import Plan
 
-    rows = read_table(values["calibration_table"]).rows
-    thresholds = {name: rows[name] for name in graph.calibrated if name in rows}
-    _tell_missing(graph, values["calibration_table"], len(thresholds), len(rows), report)
+    thresholds = given_thresholds(graph, values["calibration_table"], report.say)
     modes = {}
     if values["quantize_table"] is not None:
         modes = read_qtable(values["quantize_table"])
@@ -120,19 +116,6 @@ def read_plan(graph: "Graph", values: dict[str, Any], report: "Report") -> "Plan
         thresholds=thresholds,
         modes=modes,
     )
-
-
-def _tell_missing(graph: "Graph", table: Path, used: int, rows: int, report: "Report") -> None:
-    shown = visible(str(table))
-    if not used:
-        raise QuantdeckError(
-            f"--calibration_table {shown} has no row for any tensor of {visible(graph.name)}; "
-            "give the table of this model"
-        )
-    if used < rows:
-        report.say(f"{shown}: {rows - used} of {rows} rows name no tensor of the model and are not used")
-    if used < len(graph.calibrated):
-        report.say(f"{shown}: {len(graph.calibrated) - used} tensors of the model have no row")
 
 
 def as_json(graph: "Graph", plan: "Plan", score: "Score") -> dict[str, Any]:

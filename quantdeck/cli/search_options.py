@@ -11,6 +11,7 @@ import click
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from ..sessions.typed import bytes_typed
+from .given import given_thresholds
 from .options import CHIP_HELP, FILE, FP_TYPES, Kind, together, under
 
 if TYPE_CHECKING:
@@ -144,27 +145,8 @@ def compared_names(graph: "Graph", text: str) -> tuple[tuple[str, float], ...]:
 
 def start_rows(graph: "Graph", path: Path, say: Callable[[str], None]) -> list[list[Any]]:
     """The rows of a calibration table that the graph knows; *say* hears of the others."""
-    from ..engine.calib.table import read_table
-
-    rows = read_table(path).rows
-    known = [
-        [name, rows[name].value, rows[name].min, rows[name].max, "table"]
-        for name in graph.calibrated
-        if name in rows
-    ]
-    if not known:
-        raise QuantdeckError(
-            f"--calibration_table {visible(str(path))} has no row for any tensor of {visible(graph.name)}; "
-            "give the table of this model"
-        )
-    shown = visible(str(path))
-    if len(known) < len(rows):
-        say(
-            f"{shown}: {len(rows) - len(known)} of {len(rows)} rows name no tensor of the model and are not used"
-        )
-    if len(known) < len(graph.calibrated):
-        say(f"{shown}: {len(graph.calibrated) - len(known)} tensors of the model have no row")
-    return known
+    rows = given_thresholds(graph, path, say)
+    return [[name, row.value, row.min, row.max, "table"] for name, row in rows.items()]
 
 
 def method_list(text: str) -> tuple[str, ...]:
