@@ -118,7 +118,7 @@ def gain_cell(value: Any, width: int) -> list[Part]:
         return [(" " * width, "plain")]
     gain, error = value
     tone = "good" if gain > error else "muted"
-    return [(fit(f"{gain:+.1f} ({error:.1f})", width, right=True), tone)]
+    return [(fit(f"{figures.gain(gain)} ({error:.1f})", width, right=True), tone)]
 
 
 @lru_cache(4096)

@@ -48,6 +48,11 @@ def decibel(value: float | None) -> str:
     return f"{value:.1f}"
 
 
+def gain(value: float) -> str:
+    """A difference in dB with its sign; what rounds to nothing is no loss."""
+    return f"{round(value, 1) + 0.0:+.1f}"
+
+
 def real(value: float | None) -> str:
     """A real figure with four significant digits."""
     if value is None or math.isnan(value):

@@ -109,7 +109,7 @@ async def test_another_session_is_compared_with(session: Path, deck: MakeDeck, t
         await press(pilot, "4")
         app.screen._picked(other)  # type: ignore[attr-defined]
         await pilot.pause()
-        assert "other: kl calibration" in said(app, "scores")
+        assert "other (bm1684x): kl calibration" in said(app, "scores")
         app.screen._picked(tmp_path / "nothing")  # type: ignore[attr-defined]
         assert "nothing" in said(app)
 

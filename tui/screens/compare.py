@@ -35,7 +35,7 @@ ANSWERING = "quantdeck.tui.answering"
 
 def delta(value: object) -> str:
     """A gain or loss in dB with its sign."""
-    return f"{value:+.1f}" if isinstance(value, float) else ""
+    return figures.gain(value) if isinstance(value, float) else ""
 
 
 class CompareScreen(PlaceScreen):
@@ -60,21 +60,30 @@ class CompareScreen(PlaceScreen):
     def body(self) -> ComposeResult:
         """The two scores, what differs, a line of state."""
         yield Lines(id="scores")
+        yield LineTable(self._columns, id="differences", empty="The two do not differ.")
+        yield Lines(id="outputs")
+        yield Lines(id="status")
+
+    @property
+    def _columns(self) -> tuple[Column, ...]:
+        """Of the layers that differ, or of the samples, which have no modes and thresholds."""
         real, sqnr = blank(figures.real), blank(figures.decibel)
-        columns = (
-            Column("name", "name", 28),
+        figures_of_both = (
+            Column("sqnr_a", "SQNR A", 8, sqnr, right=True, priority=1),
+            Column("sqnr_b", "SQNR B", 8, sqnr, right=True, priority=1),
+            Column("gain", "gain dB", 8, delta, right=True, priority=0, descending=True),
+        )
+        if self._by_sample:
+            return (Column("name", "sample", 29), *figures_of_both)
+        return (
+            Column("name", "layer", 28),
             Column("op", "op", 9, self.deck.glyphs.show, priority=6),
             Column("mode_a", "A", 4, blank(str), priority=2),
             Column("mode_b", "B", 4, blank(str), priority=2),
             Column("threshold_a", "threshold A", 11, real, right=True, priority=4),
-            Column("threshold_b", "B", 9, real, right=True, priority=4),
-            Column("sqnr_a", "SQNR A", 8, sqnr, right=True, priority=1),
-            Column("sqnr_b", "B", 8, sqnr, right=True, priority=1),
-            Column("gain", "gain dB", 8, delta, right=True, priority=0, descending=True),
+            Column("threshold_b", "thr. B", 9, real, right=True, priority=4),
+            *figures_of_both,
         )
-        yield LineTable(columns, id="differences", empty="The two do not differ.")
-        yield Lines(id="outputs")
-        yield Lines(id="status")
 
     def on_mount(self) -> None:
         """The plan that stands beside the one before it."""
@@ -132,6 +141,7 @@ class CompareScreen(PlaceScreen):
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
+        self.table.use_columns(self._columns)
         keys = [column.key for column in self.table.columns]
         self.table.load(TableModel({key: [row.get(key) for row in rows] for key in keys}))
         self.table.sort("sqnr_b" if self._by_sample else "gain", False)
@@ -172,24 +182,34 @@ class CompareScreen(PlaceScreen):
             if entry is None:
                 lines.append([*head, ("no plan", "muted")])
                 continue
-            where = "" if reader is readers[1] else f"{reader.path.stem}: "
+            where = "" if reader is readers[1] else f"{reader.path.stem} ({reader.head().chip}): "
             room = max(16, width // 3)
             label = cut_middle(glyphs.show(where + entry.label), room, glyphs.cut)
             score = f"  cos {figures.cosine(entry.cos)}  {figures.decibel(entry.sqnr)} dB"
-            macs = figures.count(self._float_macs(reader, entry)).strip()
-            cost = f"  {entry.floats} float, {macs} MACs"
+            part = figures.share(self._float_part(reader, entry))
+            cost = f"  {entry.floats} float, {part} of the MACs"
             lines.append([*head, (fit(label, room), "strong"), (score, "plain"), (cost, "muted")])
         self.query_one("#scores", Lines).set_lines(lines)
 
-    def _float_macs(self, reader: SessionReader, entry: PlanEntry) -> int:
-        columns = reader.layers(entry.id).columns
-        both = zip(columns["macs"], columns["mode"], strict=True)
-        return sum(int(str(macs)) for macs, mode in both if mode not in (None, "INT8"))
+    def _float_part(self, reader: SessionReader, entry: PlanEntry) -> float:
+        """Share of the network's MACs in layers that the plan floats; what the chip floats anyhow is not its cost."""
+        layers = reader.layers(entry.id)
+        names, modes = layers.columns["name"], layers.columns["mode"]
+        macs = [int(str(count)) for count in layers.columns["macs"]]
+        floated = (
+            count
+            for count, name, mode in zip(macs, names, modes, strict=True)
+            if mode not in (None, "INT8") and name not in layers.fixed
+        )
+        return sum(floated) / (sum(macs) or 1)
 
     def _draw(self) -> None:
         what, other = (
             ("samples, worst first", "layers") if self._by_sample else ("layers that differ", "samples")
         )
+        if self._left is not None and self._left == self._right and self._other is None:
+            self.say("both are the same plan: a, b step through the plans; o takes A from another session")
+            return
         count = len(self.table.model)
         self.say(f"{count} {what} {self.deck.glyphs.dot} a b step through the plans, v turns to {other}")
 

@@ -7,8 +7,10 @@ from textual.binding import BindingType
 
 from ..keys import AREAS as TITLES
 from ..keys import KEYS, bindings
+from ..messages import RowMoved
 from ..widgets.histogram import LETTERS
 from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
 from .base import DeckScreen
 
@@ -22,6 +24,25 @@ SIGNS = (
     ("ok  !  !!", "verdict", "SQNR from 20 dB on, from 10 dB, below: noise over a tenth, a third"),
     ("alone", "local", "only this layer in int8, at its own output"),
     ("in the plan", "cos, SQNR", "the whole plan in int8, at this layer: noise adds up"),
+    (
+        "output dB",
+        "at the outputs",
+        "this layer alone in int8, at the worst output; the bar: its part of the noise",
+    ),
+    (
+        "if changed",
+        "prediction",
+        "dB that the worst output gains if this layer alone turns to float, or to int8",
+    ),
+    (
+        "+2.4 (0.7)",
+        "prediction",
+        "a gain in dB; nine times of ten it is off by less than what is in brackets",
+    ),
+    ("here", "estimate", "guessed at the layer itself, as the outputs are not measured yet"),
+    ("~", "stale", "a figure of the plan before; it is replaced when this plan has been run"),
+    ("cos", "similarity", "cosine of the output with the float network's: 1 is the same"),
+    ("wanted cos", "target", "(1 + cos) / 2, as searches take it: 0.99 is a cos of 0.98"),
     ("clipped", "saturation", "share of values at the ends of the integer range"),
     ("op:Conv", "filter", "in a filter: the op alone; several words must all match"),
     ("--mouse", "option", "mouse on; with it, Shift and drag selects as the terminal does"),
@@ -45,6 +66,13 @@ class HelpScreen(DeckScreen):
         table = LineTable(COLUMNS, id="keys", names=False)
         table.column_cursor = False
         yield table
+        yield Lines(id="status")
+
+    def on_row_moved(self, event: RowMoved) -> None:
+        """What the row says stands whole above the footer: a narrow terminal cuts it in the table."""
+        values = self.query_one(LineTable).model.values
+        told = "" if event.row is None else str(values["detail"][event.row])
+        self.say(told)
 
     def on_mount(self) -> None:
         """Fill it."""

@@ -37,6 +37,7 @@ class LayersScreen(LayerDetail):
         self._find = ""
         self._op: str | None = None
         self._ranks = False  # whether the ranking was asked for and is still to come
+        self._early = False  # whether the order was asked for before anything of its column was known
         self._told: int | None = None  # the row that the line of state speaks of
         self._said: tuple[int | None, str, str] = (None, "", "")  # at which row, sentence, tone
 
@@ -73,7 +74,7 @@ class LayersScreen(LayerDetail):
             self.say(str(error), "bad")
             return
         table = self.table
-        before, row, place = table.model, table.row, table.cursor - table.top
+        before, row, place, at_top = table.model, table.row, table.cursor - table.top, table.cursor == 0
         ordered = before.sorted_by
         self.wiring, self.fixed = layers.wiring, layers.fixed
         self._rows = {str(name): row for row, name in enumerate(layers.columns["name"])}
@@ -89,6 +90,7 @@ class LayersScreen(LayerDetail):
                 table.sort(*ordered)
         if keep and row is not None:
             table.go_row(row, place)
+        self._sort_late(at_top)
         self._fill_predicted()
         self._draw_status()
         self._show_detail_later()
@@ -116,6 +118,7 @@ class LayersScreen(LayerDetail):
     def show_outlook(self, before: Outlook) -> None:
         """What the assessing process has told; a ranking that was waited for."""
         super().show_outlook(before)
+        self._sort_late(self.table.cursor == 0)
         if self._ranks and self.deck.outlook.gains:
             self._ranks = False
             self._rank()
@@ -134,6 +137,26 @@ class LayersScreen(LayerDetail):
         self.table.go(0)
         self._draw_status("by predicted gain at the outputs", "accent")
 
+    def _sort(self, column: str, descending: bool | None = None) -> None:
+        """Sort by a column; where nothing of it is known yet, again as soon as something is."""
+        self.table.sort(column, descending)
+        self._early = not self._known(column)
+
+    def _known(self, column: str) -> bool:
+        return any(value is not None for value in self.table.model.values[column])
+
+    def _sort_late(self, at_top: bool) -> None:
+        """The order that was asked for too early; a cursor that was *at_top* stays there."""
+        table = self.table
+        ordered = table.model.sorted_by
+        if not self._early or ordered is None or not self._known(ordered[0]):
+            return
+        self._early = False
+        table.sort(*ordered)
+        if at_top:
+            table.go(0)
+        self._draw_status()
+
     # what the table tells
 
     def on_row_moved(self, event: RowMoved) -> None:
@@ -148,7 +171,7 @@ class LayersScreen(LayerDetail):
 
     def on_sort_asked(self, event: SortAsked) -> None:
         """Sort by the column under the column cursor."""
-        self.table.sort(event.column)
+        self._sort(event.column)
         self._draw_status()
 
     # actions
@@ -194,12 +217,12 @@ class LayersScreen(LayerDetail):
 
     def action_sort_by(self, column: str) -> None:
         """Sort by a named column (the palette)."""
-        self.table.sort(column)
+        self._sort(column)
         self._draw_status()
 
     def action_worst(self) -> None:
         """Most noise at the outputs first, where that is known; until then the worst accumulated SQNR."""
-        self.table.sort("output" if self.deck.outlook.outputs else "sqnr", False)
+        self._sort("output" if self.deck.outlook.outputs else "sqnr", False)
         self.table.go(0)
         self._draw_status()
 

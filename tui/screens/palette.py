@@ -11,8 +11,9 @@ from textual.widgets import Input
 from ..columns import layer_columns
 from ..glyphs import GLYPHS
 from ..keys import actions
-from ..messages import RowChosen
+from ..messages import RowChosen, RowMoved
 from ..widgets.line_table import LineTable
+from ..widgets.painted import Lines
 from ..widgets.prompt import Line
 from ..widgets.table_model import Column, TableModel
 from .base import DeckModal
@@ -45,6 +46,7 @@ class Palette(DeckModal[str | None]):
             table.column_cursor = False
             table.can_focus = False
             yield table
+            yield Lines(id="about")
 
     def on_mount(self) -> None:
         """All actions."""
@@ -69,6 +71,11 @@ class Palette(DeckModal[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Run the one under the cursor."""
         self.table.action_choose()
+
+    def on_row_moved(self, event: RowMoved) -> None:
+        """What the action does, whole: the table may cut it."""
+        told = "" if event.row is None else self._rows[event.row][2]
+        self.query_one("#about", Lines).set_line([(f" {told}", "muted")])
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Return it."""

@@ -33,6 +33,11 @@ def judged(cos: float | None, target: float) -> str:
     return "" if cos is None else "pass" if (1 + cos) / 2 >= target else "FAIL"
 
 
+def needed(target: float) -> str:
+    """What a sample's own cosine has to reach, beside the target as a search was told it."""
+    return f"cos {2 * target - 1:g} (wanted cos {target:g} of searches, which is (1 + cos) / 2)"
+
+
 class SamplesScreen(PlaceScreen):
     """A row for each sample."""
 
@@ -116,7 +121,7 @@ class SamplesScreen(PlaceScreen):
     def _draw(self) -> None:
         scored = sum(one.cos is not None for one in self._entries)
         failed = sum(judged(one.cos, self._target) == "FAIL" for one in self._entries)
-        parts = [self.table.position_text, f"{failed} of {scored} scored ones fail cos {self._target:g}"]
+        parts = [self.table.position_text, f"{failed} of {scored} fail: below {needed(self._target)}"]
         if self.table.marks:
             parts.append(f"{len(self.table.marks)} marked, n searches on them")
         self.say(f" {self.deck.glyphs.dot} ".join(parts))
@@ -129,7 +134,7 @@ class SamplesScreen(PlaceScreen):
         table.mark(failed, True)
         self._draw()
         if not failed:
-            self.say(f"no sample fails cos {self._target:g}", "good")
+            self.say(f"no sample is below {needed(self._target)}", "good")
 
     def action_search(self) -> None:
         """A search whose candidates are scored on the marked samples alone."""

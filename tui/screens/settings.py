@@ -20,7 +20,7 @@ from ..widgets.table_model import Column, TableModel
 from .place import PlaceScreen, place_bindings
 
 SETTINGS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
-    "theme": ("theme", THEMES, "at once"),
+    "theme": ("theme", THEMES, "dark, light, or the terminal's own 16 colours; at once"),
     "rate": ("looks a second while a job runs", RATES, "at once; fewer for a slow line"),
     "colors": ("colours", COLORS, "at the next start; --colors goes before it"),
     "glyphs": ("signs of curves", GLYPHS, "at the next start; --glyphs goes before it"),
@@ -81,7 +81,8 @@ class SettingsScreen(PlaceScreen):
         self.table.load(TableModel(columns), keep=True)
 
     def on_row_moved(self, event: RowMoved) -> None:
-        """Nothing follows the cursor here."""
+        """What the row is about stands whole above the footer: a narrow terminal has no column for it."""
+        self.say("" if event.row is None else str(self.table.model.values["about"][event.row]))
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Choose a value, or type a key."""

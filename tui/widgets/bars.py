@@ -12,6 +12,8 @@ from .cells import Part, cut, cut_middle
 from .painted import Lines
 
 SMALLEST = (80, 24)
+LABEL = 19  # cells of a plan's label for which finer figures go
+SHORTEST_LABEL = 8
 
 
 def header_lines(
@@ -38,23 +40,32 @@ def header_lines(
 
 
 def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook) -> list[Part]:
-    """Plan and score; what does not fit goes: first the figures that are stale, then most of the plan's label."""
+    """Plan and score; what does not fit goes: stale figures first, then the finer ones of the prediction.
+
+    That a score is stale always stands there; the plan's label takes the room that is left.
+    """
     if view.plan is None:
-        return [(" no plan yet: calibrate (c)", "muted")]
+        at_work = view.job is not None and view.job.active and not view.job.lost
+        return [(f" no plan yet: {'its job is at work' if at_work else 'calibrate (c)'}", "muted")]
     gap = f" {glyphs.dot} "
     if outlook.plan != view.plan:
         outlook = Outlook()
-    tail = _outlook_parts(view, gap, outlook)
-    line: list[Part] = []
-    for room, old, more in (
-        (width // 4, True, True), (width // 4, False, True), (12, False, True), (12, False, False),
-    ):  # fmt: skip
-        label = cut_middle(glyphs.show(view.plan_label), max(12, room), glyphs.cut)
+    label = glyphs.show(view.plan_label)
+    figures: list[Part] = []
+    room = 0
+    for old, more, fine in (
+        (True, True, True),
+        (False, True, True),
+        (False, True, False),
+        (False, False, False),
+    ):
         known = _known_parts(view, gap, more=more) if old or not view.stale or outlook.sqnr is None else []
-        line = [(f" {label}", "muted"), *known, *(tail if more or view.stale else [])]
-        if sum(cell_len(text) for text, _ in line) <= width:
+        tail = _outlook_parts(view, gap, outlook, fine=fine) if more or view.stale else []
+        figures = [*known, *tail]
+        room = width - 1 - sum(cell_len(text) for text, _ in figures)
+        if room >= min(cell_len(label), LABEL):
             break
-    return line
+    return [(f" {cut_middle(label, max(SHORTEST_LABEL, room), glyphs.cut)}", "muted"), *figures]
 
 
 def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
@@ -76,25 +87,33 @@ def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
     return line
 
 
-def _outlook_parts(view: SessionView, gap: str, outlook: Outlook) -> list[Part]:
-    """What is expected: cost always, the rest of a plan without a score of its own; and whether it is being checked."""
+def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, *, fine: bool) -> list[Part]:
+    """What is expected: cost always, the rest of a plan without a score of its own; and whether it is being checked.
+
+    *fine*: with the cosine beside the dB, and with what the cost is beside int8 alone.
+    """
     told: list[str] = []
     open_still = view.score is None or view.stale
     if open_still and outlook.sqnr is not None:
         told.append(
             f"{decibel(outlook.sqnr)} dB ({decibel(outlook.low)} to {decibel(outlook.high)})"
-            + (f" cos {cosine(outlook.cos)}" if outlook.cos is not None else "")
+            + (f" cos {cosine(outlook.cos)}" if outlook.cos is not None and fine else "")
         )
     if outlook.cost is not None:
         more = (outlook.ratio or 1.0) - 1
-        told.append(milliseconds(outlook.cost) + (f" (+{share(more)})" if more >= 5e-4 else ""))
+        told.append(milliseconds(outlook.cost) + (f" (+{share(more)})" if more >= 5e-4 and fine else ""))
     parts: list[Part] = [(f"{gap}predicted {', '.join(told)}", "accent")] if told else []
     if not open_still:
         return parts
-    said = {"checking": "stale, checking", "failed": "stale, not checked"}.get(
-        outlook.state, "stale: e scores it"
-    )
-    return [*parts, (gap + said, "weak")]
+    return [*parts, (gap + _stale_words(view, outlook), "weak")]
+
+
+def _stale_words(view: SessionView, outlook: Outlook) -> str:
+    """Why there is no score of the plan itself yet, or what makes one."""
+    if outlook.state in ("checking", "failed"):
+        return {"checking": "stale, checking", "failed": "stale, not checked"}[outlook.state]
+    at_work = view.job is not None and view.job.active and not view.job.lost
+    return "stale until the job ends" if at_work else "stale: e scores it"
 
 
 def job_parts(job: JobView | None, glyphs: Glyphs) -> list[Part]:

@@ -83,6 +83,7 @@ class LineTable(Painted, can_focus=True):
         """Other widths and priorities for the same columns."""
         if [column.width for column in columns] != [column.width for column in self.columns]:
             self.columns = columns
+            self.column = min(self.column, len(columns) - 1)
             self._again()
 
     def mark(self, rows: Iterable[int], marked: bool = True) -> None:

@@ -1,0 +1,129 @@
+"""What the screens say can be read whole on a terminal of 80x24, and says what the figures mean."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from conftest import MakeDeck
+from quantdeck.tui.figures import gain
+from quantdeck.tui.glyphs import GLYPHS
+from quantdeck.tui.outlook import Outlook
+from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.screens.help import help_rows
+from quantdeck.tui.screens.palette import palette_rows
+from quantdeck.tui.screens.settings import SETTINGS
+from quantdeck.tui.widgets.bars import header_lines
+from quantdeck.tui.widgets.line_table import LineTable
+from sample_session import set_layer_score
+from test_tui_layers import L, S, press, said, table
+
+
+def shown(app: object) -> str:
+    tables = app.screen.query(LineTable)  # type: ignore[attr-defined]
+    return "\n".join(one.render_line(y).text for one in tables for y in range(one.size.height))
+
+
+async def test_every_line_of_the_help_can_be_read_whole(stored: Path, deck: MakeDeck) -> None:
+    rows = help_rows(("place", "layers"))
+    assert all(len(detail) <= S[0] - 2 for _, _, detail in rows)
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "question_mark")
+        help_table = app.screen.query_one(LineTable)
+        seen = ""
+        for place, (key, _, detail) in enumerate(rows):
+            help_table.go(place)
+            await pilot.pause()
+            assert detail in said(app)
+            seen += shown(app)
+            assert key in help_table.render_line(1 + place - help_table.top).text
+        for title in ("SESSION SCREENS", "LAYER DETAIL", "IN EVERY TABLE", "FILE PICKER"):
+            assert title in seen
+
+
+async def test_settings_and_actions_say_what_they_are_about(stored: Path, deck: MakeDeck) -> None:
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "7", "down")
+        assert said(app).strip() == SETTINGS["rate"][2]
+        await press(pilot, "up")
+        assert said(app).strip() == SETTINGS["theme"][2]
+        await press(pilot, "1", "colon", *"most to gain")
+        assert said(app, "about").strip() == next(
+            row[2] for row in palette_rows(("layers",)) if row[0] == "Most to gain"
+        )
+
+
+def test_a_header_of_80_cells_tells_prediction_error_and_that_it_is_stale(session: Path) -> None:
+    with SessionReader(session) as reader:
+        view = reader.head()
+    plan = view.plan or 0
+    stale = replace(view, plan=plan + 1, plan_label="backbone_block_12_conv_Conv to F16")
+    outlook = Outlook(plan + 1, "checking", 19.4, 18.6, 20.1, 0.99436, cost=389e-6, ratio=1.348)
+    for width in (80, 100, 160):
+        line = "".join(text for text, _ in header_lines(stale, "", GLYPHS["ascii"], width, outlook)[1])
+        assert len(line) <= width
+        assert "19.4 dB (18.6 to 20.1)" in line
+        assert line.endswith("stale, checking")
+        assert "to F16" in line
+    scored = replace(view, plan_label="relu6_2_Clip to F16")
+    outlook = Outlook(plan, "checked", cost=389e-6, ratio=1.348)
+    line = "".join(text for text, _ in header_lines(scored, "", GLYPHS["ascii"], 80, outlook)[1])
+    assert "relu6_2_Clip to F16" in line
+
+
+async def test_an_order_that_was_asked_for_too_early_comes_with_the_figures(
+    session: Path, deck: MakeDeck
+) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(session)
+    with connection:
+        kept = connection.execute("SELECT layer, plan, sqnr FROM layer_score").fetchall()
+        connection.execute("UPDATE layer_score SET sqnr = NULL")
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "w")
+        with connection:
+            for layer, plan, sqnr in kept:
+                connection.execute(
+                    "UPDATE layer_score SET sqnr = ? WHERE layer = ? AND plan = ?", (sqnr, layer, plan)
+                )
+            connection.execute("UPDATE state SET rev = rev + 1")
+        connection.close()
+        await press(pilot, "r")
+        model = table(app).model
+        figures = [model.value(row, "sqnr") for row in model.order]
+        assert figures == sorted(figures)
+        assert table(app).cursor == 0
+        worst = str(model.value(model.order[0], "name"))
+        await press(pilot, "down")
+        set_layer_score(session, worst, sqnr=99.0)  # later figures move no row
+        app.catch_up()
+        await pilot.pause()
+        assert str(model.value(model.order[0], "name")) == worst
+
+
+async def test_a_sample_fails_against_a_figure_of_its_own_kind(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "5")
+        assert "below cos 0.98 " in said(app)
+        assert "wanted cos 0.99" in said(app)
+
+
+async def test_samples_compared_have_no_columns_of_layers(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "4")
+        assert "same plan" in said(app)
+        assert "MACs" in said(app, "scores")
+        head = app.screen.query_one(LineTable)
+        await press(pilot, "end", *["right"] * 8, "v")
+        assert "threshold" not in head.render_line(0).text
+        assert "SQNR B" in head.render_line(0).text
+        await press(pilot, "v")
+        assert "threshold A" in head.render_line(0).text
+
+
+def test_a_gain_that_rounds_to_nothing_is_no_loss() -> None:
+    assert [gain(value) for value in (-0.04, 0.0, -0.06, 2.44)] == ["+0.0", "+0.0", "-0.1", "+2.4"]
