@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check lint long docs pictures bench clean
+.PHONY: demo test lint long pictures bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/quantdeck demo

@@ -79,6 +79,24 @@ def test_links_lead_somewhere():
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_files_that_the_architecture_sends_to_are_there():
+    """A file without a folder lies beside the one named before it, or below the same top folder."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    tables = page.split("## Where is the room")[1].split("## Promises")[0]
+    rows = re.findall(r"^\| (?!I want)[^|]+ \| ([^|]+) \|", tables, re.M)
+    named = 0
+    for row in rows:
+        folder = ROOT
+        for word in re.findall(r"[\w./*]+\.py\b|\b(?:engine|sessions|tui|quantdeck)/[\w/]+", row):
+            places = [folder, *(above for above in folder.parents if above.is_relative_to(ROOT))]
+            found = [file for place in places for file in place.glob(word)]
+            assert found, f"{word} in: {row}"
+            if "/" in word:
+                folder = found[0].parent if found[0].is_file() else found[0]
+            named += 1
+    assert named > 80
+
+
 def test_every_package_is_listed():
     """Folders of Python files that pyproject.toml forgets would be missing from a wheel."""
     text = (ROOT / "pyproject.toml").read_text("utf-8")

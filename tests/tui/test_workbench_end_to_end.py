@@ -1,4 +1,4 @@
-"""The installed command in tmux, from a new session to exported tables and back (issue: shown by)."""
+"""The installed command in tmux, from a new session to exported tables and back."""
 
 import json
 import subprocess

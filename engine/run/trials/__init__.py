@@ -1,4 +1,4 @@
-"""Scores of many trials that share most of their work (issue: the evaluator; design section 5)."""
+"""Scores of many trials that share most of their work (design section 5)."""
 
 from .evaluator import TrialEvaluator
 
