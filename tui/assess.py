@@ -46,6 +46,14 @@ class Assess:
         except OSError as error:
             self._tell({"plan": plan, "state": "failed", "said": f"no answer ({error.strerror})"})
 
+    def stop(self) -> None:
+        """End the process at once: its file has another name now, and it may hold that name's log."""
+        process = self._process
+        self.close()
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def close(self) -> None:
         """Let the process end."""
         if self._process is not None and self._process.stdin is not None:

@@ -1,8 +1,10 @@
 """Keeps up with a session file: what changed since the last look (style 2.6)."""
 
+import os
 import sqlite3
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from ..sessions.faults import explained
 from ..sessions.lease import SILENCE
@@ -19,9 +21,16 @@ class Feed:
     def __init__(self, reader: SessionReader) -> None:
         """Read the head at once; QuantdeckError when that fails."""
         self.reader = reader
+        self._file = _identity(reader.path)
         with explained(reader.path):
             reader.changed()
             self.view = _judged(reader.head())
+
+    @property
+    def fate(self) -> str:
+        """What became of the file: "" it lies where it lay, "gone", or "other": another has its name."""
+        now = _identity(self.reader.path)
+        return "" if now == self._file else "other" if now else "gone"
 
     @property
     def delay(self) -> float | None:
@@ -39,7 +48,8 @@ class Feed:
         try:
             view = _judged(self.reader.head() if self.reader.changed() else self.view)
         except sqlite3.Error:
-            return None
+            view = self.view
+        view = replace(view, gone=self.fate == "gone")
         if view == self.view:
             return None
         self.view = view
@@ -48,6 +58,15 @@ class Feed:
     def close(self) -> None:
         """Let the file go."""
         self.reader.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies at *path*; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _judged(view: SessionView) -> SessionView:

@@ -68,6 +68,7 @@ class SessionView:
     score: ScoreView | None
     job: JobView | None
     read_only: bool = False
+    gone: bool = False  # the file has no name any more, so that nothing can be written to it
 
     @property
     def stale(self) -> bool:

@@ -260,6 +260,9 @@ class Workbench(App[None]):
         self._timer = self.set_timer(delay, self._look) if delay else None
 
     def _look(self) -> None:
+        if self.feed is not None and self.feed.fate == "other":
+            self._reopen(self.feed.reader.path)
+            return
         self.catch_up()
         view = self.view
         if view is not None and view.stale and not self.busy and self.outlook.plan != view.plan:
@@ -274,6 +277,42 @@ class Workbench(App[None]):
         view = self.feed.look()
         if view is not None:
             self.session_changed.publish(SessionChanged(view, before))
+
+    def _reopen(self, path: Path) -> None:
+        """Another file has taken the name of the open session: show that one, and write nothing of this into it."""
+        if self._assess is not None:
+            self._assess.stop()
+        self.close_session()  # before the other is opened: two files under one name must not share SQLite's log
+        try:
+            self.feed = Feed(SessionReader(path))
+        except QuantdeckError as error:
+            said, screen = str(error), self._start()
+        else:
+            said, screen = (
+                f"{visible(str(path))} was replaced by another file; this is what it holds",
+                LayersScreen(),
+            )
+            self._begin()
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._switch(screen)
+        self.call_after_refresh(self.tell, said, "bad")
+
+    def _there(self) -> bool:
+        """Whether the open session still lies where it lay; else it is said, and nothing may be written."""
+        if self.feed is None:
+            return False
+        fate = self.feed.fate
+        if fate == "other":
+            self._reopen(self.feed.reader.path)
+        elif fate:
+            path = visible(str(self.feed.reader.path))
+            self.catch_up()
+            self.tell(
+                f"{path} was deleted or moved, so nothing can be kept; put it back, or open it elsewhere (Esc)",
+                "bad",
+            )
+        return not fate
 
     # screen to screen
 
@@ -375,7 +414,7 @@ class Workbench(App[None]):
 
     def edit(self, step: "Callable[[Editor], object]") -> bool:
         """Do one step on the session's plan; then the screens follow and the plan is assessed."""
-        if self.feed is None:
+        if self.feed is None or not self._there():
             return False
         from .editor import Editor
 
@@ -494,7 +533,7 @@ class Workbench(App[None]):
 
     def _ask_jobs(self, ask: Callable[[Path], object]) -> None:
         """Ask the session's jobs for something, in a thread: the engine's packages may be imported for it."""
-        if self.view is None:
+        if self.view is None or not self._there():
             return
         path = self.view.path
 

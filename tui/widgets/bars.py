@@ -29,6 +29,8 @@ def header_lines(
     name = cut(glyphs.show(view.title), max(12, width // 4), glyphs.cut)
     first: list[Part] = [(" quantdeck", "title"), (f"  {name}", "strong")]
     first.append((f"{gap}{glyphs.show(view.chip)}{gap}int8 + {glyphs.show(view.fp_type)}", "plain"))
+    if view.gone:
+        first.append((f"{gap}!! file gone", "bad"))
     if view.read_only:
         first.append((f"{gap}read-only", "weak"))
     job = job_parts(view.job, glyphs)
@@ -110,8 +112,8 @@ def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, *, fine: bool)
 
 def _stale_words(view: SessionView, outlook: Outlook) -> str:
     """Why there is no score of the plan itself yet, or what makes one."""
-    if outlook.state in ("checking", "failed"):
-        return {"checking": "stale, checking", "failed": "stale, not checked"}[outlook.state]
+    if outlook.state:  # "scored" too: the session holds the score, and the next look finds it
+        return "stale, not checked" if outlook.state == "failed" else "stale, checking"
     at_work = view.job is not None and view.job.active and not view.job.lost
     return "stale until the job ends" if at_work else "stale: e scores it"
 
