@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from onnx import TensorProto, helper, numpy_helper
+from quantdeck.engine.errors import UnsupportedModelError
 from quantdeck.engine.graph.model import Graph
 from quantdeck.engine.graph.onnx_reader import read_onnx
 from quantdeck.engine.run.float_runner import FloatRunner
@@ -93,3 +95,22 @@ def node(op, inputs, outputs, **attributes):
     """helper.make_node with lists made of strings split at blanks."""
     inputs, outputs = (text.split(" ") if isinstance(text, str) else text for text in (inputs, outputs))
     return helper.make_node(op, inputs, outputs, **attributes)
+
+
+W = {"w": floats(4, 3, 3, 3), "b": floats(4)}
+CONV = node("Conv", "x w b", "c", pads=[1] * 4)
+X = {"x": [1, 3, 6, 6]}
+"""A convolution, its weights and its input."""
+
+
+def refused(path, *words, **options):
+    """The one sentence with which *path* is refused."""
+    with pytest.raises(UnsupportedModelError) as caught:
+        read_onnx(path, **options)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.isprintable()
+    assert sentence.endswith(".")
+    for word in words:
+        assert word in sentence
+    return sentence
