@@ -1,12 +1,13 @@
 """Scores plans over samples: the quantized network against the float pass, and layer by layer."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from ..data.samples import Samples
 from ..errors import QuantdeckError
-from ..graph.model import Graph, Layer
+from ..graph.model import Graph
 from ..hw.chip import get_chip
 from ..hw.program import Program
 from ..plan import Plan
@@ -14,7 +15,8 @@ from ..text import visible
 from .excess import ExcessCounter
 from .executor import Executor
 from .float_runner import FloatRunner
-from .score import Accuracy, LayerScore, Score
+from .layer_figures import Accumulated, LayerFigures, Made
+from .score import Accuracy, LayerScore, Score, Similarity
 from .similarity import Comparison, OutputTracker, compare, gather
 
 Array = np.ndarray
@@ -89,52 +91,80 @@ class Evaluator:
     def layer_scores(self, plan: Plan, progress: Progress | None = None) -> tuple[LayerScore, ...]:
         """Local and accumulated similarity of every layer with a float output.
 
-        Local: the layer alone quantized, from float inputs, at its own output. Accumulated: the whole plan.
+        Local: the layer alone quantized, from float inputs, at its own output. Accumulated: the whole plan. What a
+        plan before has made of the same parts is not computed again.
         """
-        program = self.lower(plan)
+        figures = self._figures
+        program = get_chip(plan.chip).lower(self.graph, plan, figures.memo)
         executor = Executor(self.graph, program)
         layers = [layer for layer in self.graph.layers if self.graph.tensors[layer.name].is_float]
-        wanted = tuple(layer.name for layer in layers)
-        tracks = {layer.name: _LayerTrack() for layer in layers}
-        everything = [name for layer in self.graph.layers for name in layer.outputs if name]
-        runner = FloatRunner(self._original, everything, threads=self._threads)
+        made = figures.made_of(program, executor, layers)
+        missing = [one for one in made if figures.lacks_alone(one) or figures.lacks_in_plan(one)]
+        if missing:
+            self._measure(executor, missing, progress)
+        return figures.scores(program, made)
+
+    def _measure(self, executor: Executor, missing: Sequence[Made], progress: Progress | None) -> None:
+        """Compute and keep what is not known yet of these layers."""
+        figures = self._figures
+        alone = {one.layer.name: _AloneTrack() for one in missing if figures.lacks_alone(one)}
+        in_plan = {one.layer.name: _PlanTrack() for one in missing if figures.lacks_in_plan(one)}
         for index, feed in enumerate(self.samples.batches()):
-            floats = {**feed, **runner.run(feed)}
-            raw = executor.run_raw(feed, wanted)
-            for layer in layers:
-                self._track(layer, tracks[layer.name], executor, floats, raw)
+            floats = {**feed, **self._everything.run(feed)}
+            raw = executor.run_raw(feed, tuple(in_plan)) if in_plan else {}
+            for name, there in in_plan.items():
+                there.add(executor, name, floats[name], raw[name])
+            for name, track in alone.items():
+                inputs = {key: floats[key] for key in self.graph.activations(self.graph.by_name[name])}
+                track.add(floats[name], executor.local(name, inputs).get(name))
             if progress is not None:
                 progress(index + 1, len(self.samples))
-        return tuple(tracks[layer.name].result(layer.name, program.modes[layer.name]) for layer in layers)
+        for one in missing:
+            name = one.layer.name
+            if name in alone:
+                figures.keep_alone(one, alone[name].result())
+            if name in in_plan:
+                figures.keep_in_plan(one, in_plan[name].result())
 
-    def _track(self, layer: Layer, track: "_LayerTrack", executor: Executor, floats: Feed, raw: Feed) -> None:
-        reference = floats[layer.name]
-        value = raw.get(layer.name)
-        if value is not None:
-            track.accumulated.append(compare(reference, executor.to_float(layer.name, value)))
-            track.saturated += executor.saturation(layer.name, value)
-        inputs = {name: floats[name] for name in self.graph.activations(layer)}
-        local = executor.local(layer.name, inputs)
-        if layer.name in local:
-            track.local.append(compare(reference, local[layer.name]))
+    @cached_property
+    def _figures(self) -> LayerFigures:
+        return LayerFigures(self.graph)
+
+    @cached_property
+    def _everything(self) -> FloatRunner:
+        """Gives every float tensor."""
+        names = [name for layer in self.graph.layers for name in layer.outputs if name]
+        return FloatRunner(self._original, names, threads=self._threads)
 
 
-class _LayerTrack:
-    """Figures of one layer over the samples."""
+class _AloneTrack:
+    """A layer alone over the samples."""
 
     def __init__(self) -> None:
-        self.local: list[Comparison] = []
-        self.accumulated: list[Comparison] = []
-        self.saturated = 0.0
+        self._found: list[Comparison] = []
 
-    def result(self, layer: str, mode: str) -> LayerScore:
-        return LayerScore(
-            layer=layer,
-            mode=mode,
-            local=gather(self.local) if self.local else None,
-            accumulated=gather(self.accumulated) if self.accumulated else None,
-            saturation=self.saturated / len(self.accumulated) if self.accumulated else None,
-        )
+    def add(self, reference: Array, got: Array | None) -> None:
+        if got is not None:
+            self._found.append(compare(reference, got))
+
+    def result(self) -> Similarity | None:
+        return gather(self._found) if self._found else None
+
+
+class _PlanTrack:
+    """A layer in the plan over the samples."""
+
+    def __init__(self) -> None:
+        self._found: list[Comparison] = []
+        self._saturated = 0.0
+
+    def add(self, executor: Executor, name: str, reference: Array, raw: Array) -> None:
+        self._found.append(compare(reference, executor.to_float(name, raw)))
+        self._saturated += executor.saturation(name, raw)
+
+    def result(self) -> Accumulated | None:
+        found = self._found
+        return Accumulated(gather(found), self._saturated / len(found)) if found else None
 
 
 class Hits:

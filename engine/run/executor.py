@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import QuantdeckError
-from ..graph.model import Graph
+from ..graph.model import Graph, Layer
 from ..hw.program import Key, Program, Step, TensorType
 from ..ops_c.kernels import round_float
 from ..text import visible
@@ -110,11 +110,15 @@ class Executor:
         values: Values = {
             name: stored_form(types[name], value, backend) for name, value in float_inputs.items()
         }
-        given = frozenset(values)
-        outputs = [name for name in layer.outputs if name in self._makers]
-        for index in self._needed(outputs, given):
+        for index in self.local_steps(layer):
             self._run_step(index, values)
+        outputs = [name for name in layer.outputs if name in self._makers]
         return {name: self.to_float(name, values[name]) for name in outputs if name in values}
+
+    def local_steps(self, layer: Layer) -> list[int]:
+        """Indices of the steps that lead from a layer's activations to its outputs, in order."""
+        outputs = [name for name in layer.outputs if name in self._makers]
+        return self._needed(outputs, frozenset(self.graph.activations(layer)))
 
     # ---------------------------------------------------------------- steps
 
