@@ -57,13 +57,18 @@ class Assessor:
 
     def _work_on(self, graph: "Graph") -> None:
         """Judge plans of this graph; what is known of another one's is forgotten."""
+        import psutil
+
         from ..engine.run.evaluator import Evaluator
         from ..engine.run.trials.evaluator import TrialEvaluator
         from ..sessions.journal import Scope
         from ..sessions.work import threads
 
         self._graph = graph
-        self._layers = Evaluator(graph, self._samples, threads=threads(), original=self._original)
+        memory = psutil.virtual_memory().available // 8
+        self._layers = Evaluator(
+            graph, self._samples, threads=threads(), original=self._original, memory=memory
+        )
         self._trials = TrialEvaluator(graph, self._samples, reference="float32", threads=threads())
         self._scope = Scope(graph.digest, self._samples.digest, reference="float32")
         self._ledger: Ledger | None = None
@@ -213,14 +218,14 @@ class Assessor:
         number, plan = self._current
         wanted = thresholds_digest(plan)
         if self._ledger is not None and self._ledger.thresholds == wanted:
-            return False
+            return self._prepare(plan)
         if self._tried != wanted:
             self._tried, self._ledger = wanted, None
             setting = Measuring(min(4, len(self._samples)), 0)
             self._measuring = measure(self._graph, plan, mode=Mode(plan.fp_type), measuring=setting)
             self._waiting, self._found = list(next(self._measuring)), []
         if self._measuring is None:
-            return False
+            return self._prepare(plan)
         part = self._waiting[len(self._found) : len(self._found) + CHUNK]
         self._found += self._results(part)
         if len(self._found) == len(self._waiting):
@@ -233,6 +238,18 @@ class Assessor:
                 self._predict(number, plan)
                 if self._looked is not None:
                     self._show(number, plan)
+        return True
+
+    def _prepare(self, plan: "Plan") -> bool:
+        """Know the layers of the plan that stands, so that of the next one only what differs is measured."""
+        if self._figures:
+            return False
+
+        def progress(_done: int, _total: int) -> None:
+            if self._asked.waiting:
+                raise Superseded
+
+        self._figures = {one.layer: one for one in self._layers.layer_scores(plan, progress)}
         return True
 
     def _results(self, trials: "Sequence[Trial]") -> "list[Result]":

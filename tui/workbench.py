@@ -473,6 +473,8 @@ class Workbench(App[None]):
         from .screens.place import PlaceScreen
 
         before, self.outlook = self.outlook, outlook
+        if outlook.state in ("scored", "checked") and outlook.state != before.state:
+            self.catch_up()  # the figures lie in the session already
         self._redraw_bars()
         for screen in self.screen_stack:
             if isinstance(screen, (LayersScreen, PlaceScreen)):

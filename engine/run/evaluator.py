@@ -1,6 +1,6 @@
 """Scores plans over samples: the quantized network against the float pass, and layer by layer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -29,17 +29,26 @@ class Evaluator:
 
     The reference is the float32 pass of the graph, or of *original*: the graph before its weights were corrected.
     Float outputs are computed once and kept; everything else goes sample by sample, so memory does not grow with the
-    number of samples.
+    number of samples. memory: bytes for the float values of all layers, which are kept between plans when all of them
+    fit.
     """
 
     def __init__(
-        self, graph: Graph, samples: Samples, *, threads: int = 1, original: Graph | None = None
+        self,
+        graph: Graph,
+        samples: Samples,
+        *,
+        threads: int = 1,
+        original: Graph | None = None,
+        memory: int = 0,
     ) -> None:
         self.graph = graph
         self._original = original or graph
         self.samples = samples
         self._threads = threads
         self._outputs: list[dict[str, Array]] | None = None
+        self._memory = memory
+        self._floats: list[dict[str, Array]] = []  # of all layers, by sample; empty where they do not fit
 
     def lower(self, plan: Plan) -> Program:
         """The program that the plan's chip makes of the graph."""
@@ -109,8 +118,7 @@ class Evaluator:
         figures = self._figures
         alone = {one.layer.name: _AloneTrack() for one in missing if figures.lacks_alone(one)}
         in_plan = {one.layer.name: _PlanTrack() for one in missing if figures.lacks_in_plan(one)}
-        for index, feed in enumerate(self.samples.batches()):
-            floats = {**feed, **self._everything.run(feed)}
+        for index, (feed, floats) in enumerate(self._all_floats()):
             raw = executor.run_raw(feed, tuple(in_plan)) if in_plan else {}
             for name, there in in_plan.items():
                 there.add(executor, name, floats[name], raw[name])
@@ -125,6 +133,23 @@ class Evaluator:
                 figures.keep_alone(one, alone[name].result())
             if name in in_plan:
                 figures.keep_in_plan(one, in_plan[name].result())
+
+    def _all_floats(self) -> Iterator[tuple[Feed, Feed]]:
+        """Each sample's feed, and its float values with the feed among them."""
+        if self._floats:
+            yield from ((floats, floats) for floats in self._floats)
+            return
+        kept: list[dict[str, Array]] = []
+        room = self._memory
+        for feed in self.samples.batches():
+            floats = {**feed, **self._everything.run(feed)}
+            room -= sum(value.nbytes for value in floats.values())
+            if room >= 0:
+                kept.append(floats)
+            else:
+                kept.clear()
+            yield feed, floats
+        self._floats = kept
 
     @cached_property
     def _figures(self) -> LayerFigures:

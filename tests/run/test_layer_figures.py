@@ -27,12 +27,12 @@ class Fed:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_any_plans_one_after_the_other_have_the_figures_of_a_run_from_scratch(seed: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 4000, 1 << 30]))
+def test_any_plans_one_after_the_other_have_the_figures_of_a_run_from_scratch(seed: int, memory: int) -> None:
     graph = network(seed, 8)
     samples = Fed(random_feeds(graph, 2, seed))
     plans = random_plans(graph, calibrated(graph, samples._feeds), 5, seed)
-    held = Evaluator(graph, samples)  # type: ignore[arg-type]
+    held = Evaluator(graph, samples, memory=memory)  # type: ignore[arg-type]
     for plan in (*plans, *plans):
         alone = Evaluator(graph, samples).layer_scores(plan)  # type: ignore[arg-type]
         assert repr(held.layer_scores(plan)) == repr(alone)  # a NaN is not equal to itself
