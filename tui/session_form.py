@@ -9,7 +9,7 @@ from .figures import number
 from .widgets.form import Field
 
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace", "observer")
-CHIPS = ("bm1684x", "bm1688", "cv186x", "bm1690", "bm1684", "cv183x", "cv182x", "cv181x", "cv180x")
+CHIPS = ("bm1684x", "bm1688", "cv186x", "bm1690")  # those whose integers are simulated
 PIXEL_FORMATS = ("auto", "bgr", "rgb", "gray", "rgba")
 PAD_TYPES = ("center", "normal")
 CHANNEL_FORMATS = ("nchw", "nhwc", "none")

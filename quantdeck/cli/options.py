@@ -21,7 +21,7 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
-CHIP_HELP = "Whose integers are simulated: bm1684x, bm1688, cv186x or bm1690."
+CHIP_HELP = "Target chip; simulated are bm1684x, bm1688, cv186x and bm1690."
 FP_TYPES = ("auto", "F16", "F32", "BF16")
 
 

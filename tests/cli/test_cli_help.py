@@ -6,6 +6,7 @@ import click
 import pytest
 from command_line import quantdeck
 from quantdeck.engine.hw.chip import CHIPS, get_chip
+from quantdeck.tui import session_form
 
 from quantdeck.cli import diagnostics
 from quantdeck.cli.main import COMMANDS, OPEN, group
@@ -33,10 +34,12 @@ def test_every_option_of_a_command_is_explained_in_its_help(
             assert " ".join(text.split())[:20] in shown
 
 
-def test_the_chips_of_the_help_are_those_that_are_simulated() -> None:
-    assert [name for name in CHIPS if name in CHIP_HELP.replace(",", "").replace(".", "").split()] == [
-        name for name in CHIPS if get_chip(name).lowering is not None
-    ]
+def test_the_help_and_the_form_of_a_new_session_name_the_chips_that_are_simulated() -> None:
+    simulated = [name for name in CHIPS if get_chip(name).lowering is not None]
+    assert [
+        name for name in CHIPS if name in CHIP_HELP.replace(",", "").replace(".", "").split()
+    ] == simulated
+    assert list(session_form.CHIPS) == simulated
 
 
 def test_what_only_a_search_uses_is_named_by_a_plain_calibration(tmp_path: Path) -> None:
