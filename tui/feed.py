@@ -2,12 +2,11 @@
 
 import os
 import sqlite3
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from ..sessions.faults import explained
-from ..sessions.lease import SILENCE
+from .life import is_lost
 from .reader import SessionReader
 from .snapshots import SessionView
 
@@ -70,9 +69,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _judged(view: SessionView) -> SessionView:
-    """The head, with a running job marked lost when its heart has not beaten for long."""
+    """The head, with a running job marked lost when nobody works on it."""
     job = view.job
     if job is None or not job.active:
         return view
-    heard = job.created if job.heartbeat is None else job.heartbeat
-    return replace(view, job=replace(job, lost=time.time() - heard > SILENCE))
+    return replace(view, job=replace(job, lost=is_lost(job)))

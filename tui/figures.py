@@ -48,6 +48,12 @@ def decibel(value: float | None) -> str:
     return f"{value:.1f}"
 
 
+def decibels(value: float | None) -> str:
+    """An SQNR with its unit; ``exact`` and ``-`` have none."""
+    text = decibel(value)
+    return f"{text} dB" if text[-1].isdigit() else text
+
+
 def gain(value: float) -> str:
     """A difference in dB with its sign; what rounds to nothing is no loss."""
     return f"{round(value, 1) + 0.0:+.1f}"

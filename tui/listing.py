@@ -1,12 +1,11 @@
 """Which sessions a folder holds, for the start screen; sqlite3 only."""
 
-import time
 from pathlib import Path
 
 from ..engine.errors import QuantdeckError
 from ..sessions.faults import explained
-from ..sessions.lease import SILENCE
 from ..sessions.recognise import is_session
+from .life import is_lost
 from .reader import SessionReader
 from .snapshots import JobView, SessionEntry
 
@@ -45,11 +44,10 @@ def read_entry(path: Path) -> SessionEntry:
 
 
 def job_words(job: JobView | None) -> str:
-    """The newest job in two words; one that is done is not news, one whose heart is silent is broken."""
+    """The newest job in two words; one that is done is not news, one on which nobody works is broken."""
     if job is None or job.state in ("done", "cancelled"):
         return ""
-    heard = job.created if job.heartbeat is None else job.heartbeat
-    if job.active and time.time() - heard > SILENCE:
+    if is_lost(job):
         return f"{job.kind} broken"
     return f"{job.kind} {job.state}"
 

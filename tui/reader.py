@@ -18,6 +18,7 @@ BUSY_TIMEOUT = 50  # milliseconds; the screen waits no longer for a writer
 _JOB_COLUMNS = (
     "id", "kind", "title", "state", "wanted", "created", "started", "finished", "heartbeat", "stage",
     "done", "total", "rate", "eta", "message", "log",
+    "pid", "pid_started", "boot",
 )  # fmt: skip
 _JOB = ", ".join(_JOB_COLUMNS)
 _FIGURES = ("mode", "local_cos", "local_sqnr", "cos", "sqnr", "saturation")

@@ -96,7 +96,7 @@ def _plain(answer: Mapping[str, Any], glyphs: Glyphs, width: int) -> list[list[P
         line: list[Part] = [(fit(cut("   " + name, room - 1, glyphs.cut), room), "plain")]
         for found in rows.values():
             cos, signal, noise = found[at] if at < len(found) else (math.nan, 0.0, 0.0)
-            text = f"cos {figures.cosine(cos)} {figures.decibel(decibels(signal, noise))} dB"
+            text = f"cos {figures.cosine(cos)} {figures.decibels(decibels(signal, noise))}"
             line.append((fit(text, 26), "plain"))
         lines.append(line)
     return lines

@@ -40,7 +40,10 @@ class JobView:
     eta: float | None
     message: str
     log: str | None
-    lost: bool = False  # it says running, but its heart has not beaten for long
+    pid: int | None = None  # of the process that works on it, with its start and its boot (sessions/lease.py)
+    pid_started: float | None = None
+    boot: str | None = None
+    lost: bool = False  # it says running, but nobody works on it
 
     @property
     def active(self) -> bool:

@@ -98,7 +98,7 @@ def progress_lines(job: JobView | None, glyphs: Glyphs) -> list[list[Part]]:
     if job is None:
         return [[("no job yet; F5 starts one", "muted")]]
     tone = {"failed": "bad", "running": "accent", "waiting": "accent", "done": "good"}.get(job.state, "weak")
-    state = "no sign of life" if job.lost else job.state
+    state = "its process has died" if job.lost else job.state
     if job.active and job.wanted == "cancel":
         state = "stopping"
     head: list[Part] = [

@@ -185,7 +185,7 @@ class CompareScreen(PlaceScreen):
             where = "" if reader is readers[1] else f"{reader.path.stem} ({reader.head().chip}): "
             room = max(16, width // 3)
             label = cut_middle(glyphs.show(where + entry.label), room, glyphs.cut)
-            score = f"  cos {figures.cosine(entry.cos)}  {figures.decibel(entry.sqnr)} dB"
+            score = f"  cos {figures.cosine(entry.cos)}  {figures.decibels(entry.sqnr)}"
             part = figures.share(self._float_part(reader, entry))
             cost = f"  {entry.floats} float, {part} of the MACs"
             lines.append([*head, (fit(label, room), "strong"), (score, "plain"), (cost, "muted")])

@@ -1,5 +1,6 @@
 """A search: its progress, the curve of what it tried, the ranking, and its plans to take."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
@@ -17,13 +18,18 @@ from ..messages import RowChosen, RowMoved, SessionChanged, SortAsked
 from ..reader import SessionReader
 from ..search_view import SearchPoint, SearchView, Watched, plan_of, search, searches
 from ..snapshots import JobView
-from ..widgets.cells import Part
+from ..widgets.cells import Part, wrapped
 from ..widgets.curve import LAYERS, TIME, Curve
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
 from .place import PlaceScreen, place_bindings
 
+TAKE = "Enter takes it"
+LOST = "its process has died; p goes on, what was paid for is kept"
+MOST_TOLD = 3  # lines of what the job says of itself
+PORTION = 3000  # trials that are read at once: a key waits for no more
+SOON = 0.005  # seconds until the next portion
 PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells nothing more (style 2.9)
 
 
@@ -58,6 +64,7 @@ class SearchScreen(PlaceScreen):
         self._watched: Watched | None = None
         self._ranked = False
         self._by_time = False
+        self._reading: Timer | None = None  # runs between two portions of very many trials
         self._pause: Timer | None = None  # runs for a moment after the screen was drawn
         self._missed = False  # whether something changed meanwhile
 
@@ -68,7 +75,7 @@ class SearchScreen(PlaceScreen):
         shown = self.deck.glyphs.show
         points = (
             Column("floats", "float layers", 14, str, priority=0),
-            Column("cos", "cos", 11, close, right=True, priority=1, descending=True),
+            Column("cos", "(1 + cos)/2", 11, close, right=True, priority=1, descending=True),
             Column("cost", "time", 9, times, right=True, priority=3),
             Column("plan", "", 30, priority=2, tone="muted"),
         )
@@ -113,6 +120,8 @@ class SearchScreen(PlaceScreen):
         fresh = job is not None and job.kind == "search" and (before is None or before.id != job.id)
         if fresh or self._job is None:
             self._load(newest=True)
+        elif self._reading is not None:
+            return  # it ends with whatever has been committed by then
         elif self._pause is not None:
             self._missed = True
         else:
@@ -134,6 +143,8 @@ class SearchScreen(PlaceScreen):
             with explained(view.path):
                 if newest:
                     self._job = next((job for job, _, _ in searches(feed.reader)), None)
+                if self._more(feed.reader):
+                    return
                 found = self._read(feed.reader)
                 self._draw_head(self.job, found)
         except QuantdeckError as error:
@@ -144,23 +155,41 @@ class SearchScreen(PlaceScreen):
         self._found = found
         self._show(found)
 
-    def _read(self, reader: SessionReader) -> SearchView | None:
+    def _more(self, reader: SessionReader) -> bool:
+        """Read a portion of the trials; whether the next one is to be waited for."""
+        if self._reading is not None:
+            self._reading.stop()
+            self._reading = None
         if self._job is None:
-            return None
+            return False
         if self._watched is None or self._watched.job != self._job:
             self._watched = Watched(self._job)
-        return search(reader, self._job, self._watched)
+        if not self._watched.read(reader, PORTION):
+            return False
+        self.query_one("#head", Lines).set_lines([[(f" reading, {self._watched.trials} so far", "muted")]])
+        self._reading = self.set_timer(SOON, self._load)
+        return True
+
+    def _read(self, reader: SessionReader) -> SearchView | None:
+        return search(reader, self._job, self._watched) if self._job is not None else None
 
     def _show(self, found: SearchView | None) -> None:
         points = found.points if found else ()
         best = found.best if found else None
-        columns: dict[str, list[object]] = {
+        about = [TAKE if one.known else "" for one in points]
+        if best is not None:
+            about[best] = ", ".join(filter(None, ("the best", about[best])))
+        columns: dict[str, Sequence[object]] = {
             "floats": [one.floats for one in points],
             "cos": [one.cos for one in points],
             "cost": [one.cost for one in points],
-            "plan": [self._about(one, best == at) for at, one in enumerate(points)],
+            "plan": about,
         }
-        self.query_one("#points", LineTable).load(TableModel(columns), keep=True)
+        table = self.query_one("#points", LineTable)
+        table.empty = (
+            "Nothing tried yet: n starts a search." if found is None else "No plan has been tried yet."
+        )
+        table.load(TableModel(columns), keep=True)
         ranking = found.ranking if found else ()
         rows: dict[str, list[object]] = {
             "layer": [one.layer for one in ranking],
@@ -170,12 +199,10 @@ class SearchScreen(PlaceScreen):
             "method": [one.method for one in ranking],
         }
         self.query_one("#ranking", LineTable).load(TableModel(rows), keep=True)
-        self._draw_curve()
-
-    @staticmethod
-    def _about(point: SearchPoint, best: bool) -> str:
-        take = "Enter takes it" if point.known else ""
-        return ", ".join(filter(None, ("the best" if best else "", take)))
+        if len(points) < PORTION:
+            self._draw_curve()
+        else:
+            self.call_later(self._draw_curve)
 
     def _draw_curve(self) -> None:
         """Cos against float layers or against time, the point under the cursor lit."""
@@ -206,8 +233,16 @@ class SearchScreen(PlaceScreen):
             self.query_one("#head", Lines).set_lines([[(" no search yet", "muted")]])
             return
         tone = {"failed": "bad", "done": "good", "paused": "weak"}.get(job.state, "accent")
+        if job.lost:
+            tone = "bad"
         state = (
-            {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, job.state) if job.active else job.state
+            LOST
+            if job.lost
+            else (
+                {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, job.state)
+                if job.active
+                else job.state
+            )
         )
         first: list[Part] = [
             (f" job {job.id} ", "muted"),
@@ -215,11 +250,12 @@ class SearchScreen(PlaceScreen):
             (f"  {state}", tone),
         ]
         second: list[Part] = [(f" {found.trials} trials", "plain")]
+        at_work = job.active and not job.lost
         if job.active and job.total:
             second.append((f"{gap}{job.done} of {job.total}", "plain"))
-        if job.active and job.rate:
+        if at_work and job.rate:
             second.append((f"{gap}{job.rate:.1f} a second", "plain"))
-        if job.active and job.eta is not None:
+        if at_work and job.eta is not None:
             second.append((f"{gap}{figures.duration(job.eta)} left", "plain"))
         if found.failed:
             second.append((f"{gap}{found.failed} failed", "bad"))
@@ -228,11 +264,13 @@ class SearchScreen(PlaceScreen):
             second.append((f" with {counted(found.best_floats or 0, 'float layer')}", "accent"))
         if found.target is not None:
             second.append((f"{gap}target {found.target:g}", "plain"))
-        said = job.message or found.reason or job.stage
+        said = job.message.replace("quantdeck resume goes on", "p goes on") or found.reason or job.stage
         if found.target is not None and not job.message:
             said += f"{gap}target: {target_words(found.target)}"
-        third: list[Part] = [(f" {glyphs.show(said)}", "muted")]
-        self.query_one("#head", Lines).set_lines([first, second, third])
+        told = wrapped(glyphs.show(said), "muted", self.deck.size.width, MOST_TOLD)
+        head = self.query_one("#head", Lines)
+        head.styles.height = max(3, 2 + len(told))
+        head.set_lines([first, second, *told])
 
     def on_row_moved(self, event: RowMoved) -> None:
         """The point under the cursor is lit on the curve."""
@@ -267,7 +305,7 @@ class SearchScreen(PlaceScreen):
         job = self.job
         if job is None:
             self.say("there is no search", "weak")
-        elif job.active:
+        elif job.active and not job.lost:
             self.deck.control("pause", job.id)
             self.say("it rests after its next step", "accent")
         elif job.state == "done":

@@ -3,7 +3,7 @@
 from rich.cells import cell_len
 
 from ...engine.text import counted
-from ..figures import STALE, cosine, decibel, duration, milliseconds, share, verdict
+from ..figures import STALE, cosine, decibel, decibels, duration, milliseconds, share, verdict
 from ..glyphs import Glyphs
 from ..keys import Key
 from ..outlook import Outlook
@@ -78,7 +78,7 @@ def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
     tone, sign = verdict(score.sqnr)
     line: list[Part] = [(f"{gap}cos {old}{cosine(score.cos)}{gap}SQNR ", "plain")]
     line.append(
-        (f"{old}{decibel(score.sqnr)} dB {'' if old else sign.strip()}".rstrip(), "plain" if old else tone)
+        (f"{old}{decibels(score.sqnr)} {'' if old else sign.strip()}".rstrip(), "plain" if old else tone)
     )
     if old:
         return line
@@ -98,7 +98,7 @@ def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, *, fine: bool)
     open_still = view.score is None or view.stale
     if open_still and outlook.sqnr is not None:
         told.append(
-            f"{decibel(outlook.sqnr)} dB ({decibel(outlook.low)} to {decibel(outlook.high)})"
+            f"{decibels(outlook.sqnr)} ({decibel(outlook.low)} to {decibel(outlook.high)})"
             + (f" cos {cosine(outlook.cos)}" if outlook.cos is not None and fine else "")
         )
     if outlook.cost is not None:
@@ -123,7 +123,7 @@ def job_parts(job: JobView | None, glyphs: Glyphs) -> list[Part]:
     if job is None or job.state in ("done", "cancelled"):
         return []
     if job.lost:
-        return [(f"!! {job.kind} gives no sign of life (L log)", "bad")]
+        return [(f"!! {job.kind} has died (L log)", "bad")]
     if job.state == "failed":
         return [(f"!! {job.kind} failed (L log)", "bad")]
     if job.state == "waiting":

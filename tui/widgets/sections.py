@@ -100,7 +100,7 @@ def figure_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
 def _output(value: object, rank: object) -> list[Part]:
     decibels, part = value  # type: ignore[misc]
     place = f", rank {rank}" if rank is not None else ", float"
-    told = f"{figures.decibel(decibels)} dB alone, {figures.share(part)} of noise{place}"
+    told = f"{figures.decibels(decibels)} alone, {figures.share(part)} of noise{place}"
     return _fact("at output", told)
 
 
@@ -166,7 +166,7 @@ def repair_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
 
 def gain_text(repair: Repair) -> str:
     """The predicted gain with its error; an estimate from the layer alone says so."""
-    amount = "all of its own" if math.isinf(repair.gain) else f"+{repair.gain:.1f} dB"
+    amount = "no error left" if math.isinf(repair.gain) else f"+{repair.gain:.1f} dB"
     if repair.rough:
         return f"{amount} here"
     return amount + (f" ({repair.error:.1f})" if repair.error is not None else "")
@@ -270,7 +270,7 @@ def sample_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
     for name, cosine, decibels in samples[:SAMPLES]:
         tone, sign = figures.verdict(decibels)
         shown = cut_middle(glyphs.show(name), max(8, width - 23), glyphs.cut)
-        told = f" {figures.decibel(decibels):>6} dB "
+        told = f" {figures.decibels(decibels):>8} "
         lines.append(
             [(told, "plain"), (sign, tone), (f" {figures.cosine(cosine)}  ", "plain"), (shown, "muted")]
         )
@@ -306,7 +306,7 @@ def _noise(title: str, cos: object, sqnr: object) -> list[Part]:
     return [
         (f"{title:<{TITLE}}", "muted"),
         (f"cos {figures.stale(cos)}{figures.cosine(_real(cos))}  ", "plain"),
-        (f"{figures.stale(sqnr)}{figures.decibel(_real(sqnr))} dB {sign}", tone),
+        (f"{figures.stale(sqnr)}{figures.decibels(_real(sqnr))} {sign}", tone),
     ]
 
 

@@ -1,0 +1,23 @@
+"""Whether the process of a job that says it runs is still there."""
+
+import time
+
+from ..sessions.lease import SILENCE, Holder, is_alive, parted
+from .snapshots import JobView
+
+SKIPPED = 6.0  # seconds: three beats of a worker's heart; only then is its process looked up
+
+
+def is_lost(job: JobView, now: float | None = None) -> bool:
+    """Whether nobody works on *job* any more though it says so.
+
+    A process of this machine that is gone is known after some seconds; one of another machine, or one that has not
+    begun, by its silence.
+    """
+    now = time.time() if now is None else now
+    silent = now - (job.created if job.heartbeat is None else job.heartbeat)
+    if not job.active or silent < SKIPPED:
+        return False
+    if job.pid is None or job.boot is None:
+        return silent > SILENCE
+    return not is_alive(Holder(job.pid, job.pid_started or 0.0, parted(job.boot)[0]), job.heartbeat, now)
