@@ -1,6 +1,7 @@
 """What the search screen reads of a session: searches with their trials, rankings and plans; sqlite3 only."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,8 +55,7 @@ class SearchView:
     @property
     def best(self) -> int | None:
         """The place among the points of the best plan so far."""
-        wanted = self.best_floats, self.best_cos
-        return next((at for at, one in enumerate(self.points) if (one.floats, one.cos) == wanted), None)
+        return place_of(self.points, self.best_floats, self.best_cos)
 
 
 class Watched:
@@ -69,13 +69,14 @@ class Watched:
         self._points: dict[tuple[int, float], SearchPoint] = {}
         self._judged: dict[str, dict[str, RankedLayer]] = {}
 
-    def read(self, reader: SessionReader) -> None:
-        """Take in what was committed since the last call."""
+    def read(self, reader: SessionReader, most: int = -1) -> bool:
+        """Take in what was committed since the last call, *most* trials of it; whether there may be more."""
         rows = reader.rows(
             "SELECT t.position, t.key, t.float_layers, t.cos, t.error IS NOT NULL, p.key IS NOT NULL, p.layer,"
             " p.method, p.cost, p.body IS NOT NULL, l.op FROM trial t LEFT JOIN tried p ON p.key = t.key"
-            " LEFT JOIN layer l ON l.name = p.layer WHERE t.job = ? AND t.position > ? ORDER BY t.position",
-            self.job, self._last,
+            " LEFT JOIN layer l ON l.name = p.layer WHERE t.job = ? AND t.position > ? ORDER BY t.position"
+            " LIMIT ?",
+            self.job, self._last, most,
         )  # fmt: skip
         for at, key, floats, cos, failed, known, layer, method, cost, kept, op in rows:
             self._last = at
@@ -88,6 +89,7 @@ class Watched:
                 self._judged.setdefault(layer, {})[method] = one
             if floats is not None and (kept or not known):
                 self._points.setdefault((floats, cos), SearchPoint(floats, cos, cost, key if kept else ""))
+        return len(rows) == most
 
     @property
     def points(self) -> list[SearchPoint]:
@@ -151,13 +153,18 @@ def _with_best(
     if floats is None or cos is None:
         return tuple(points)
     text = str(outcome.get("plan") or (unpack(best).get("plan", "") if best else ""))
-    place = next((at for at, one in enumerate(points) if (one.floats, one.cos) == (floats, cos)), None)
+    place = place_of(points, floats, cos)
     if place is None:
         return (*points, SearchPoint(floats, cos, plan=text))
     old = points[place]
     if not old.known:
         points[place] = SearchPoint(floats, cos, old.cost, plan=text)
     return tuple(points)
+
+
+def place_of(points: Sequence[SearchPoint], floats: int | None, cos: float | None) -> int | None:
+    """Where a point stands among many."""
+    return next((at for at, one in enumerate(points) if one.cos == cos and one.floats == floats), None)
 
 
 def _ranked(outcome: dict[str, Any]) -> tuple[RankedLayer, ...]:

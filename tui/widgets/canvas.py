@@ -63,6 +63,14 @@ class Grid:
         if 0 <= column < self.width and 0 <= row < self.height:
             self._patterns[row][column] |= self.raster.bit(x % wide, y % high)
 
+    def copy(self) -> "Grid":
+        """Another grid with the same content."""
+        other = Grid.__new__(Grid)
+        other.width, other.height, other.raster = self.width, self.height, self.raster
+        other._patterns = [bytearray(line) for line in self._patterns]
+        other._tones, other._signs = dict(self._tones), dict(self._signs)
+        return other
+
     def write(self, x: int, y: int, sign: str, tone: str) -> None:
         """Put one sign of one cell over the dots."""
         if 0 <= x < self.width and 0 <= y < self.height:

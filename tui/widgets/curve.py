@@ -37,6 +37,7 @@ class Curve(Canvas):
         self._empty = ""
         self._axis = LAYERS
         self._chosen: Place | None = None
+        self._base: tuple[Grid, Plot] | None = None  # everything but the light
 
     def set_points(
         self, points: Sequence[Place], target: float | None, empty: str = "", axis: Axis = LAYERS
@@ -49,21 +50,34 @@ class Curve(Canvas):
         """Light one of the points."""
         if point != self._chosen:
             self._chosen = point
-            self._draw()
+            self._light()
 
     def on_resize(self) -> None:
         """Draw for the new size."""
         self._draw()
 
     def _draw(self) -> None:
+        self._base = None
         width, height = self.size
         if width < LEFT + 8 or height < 4:
             return
         grid = Grid(width, height, self.glyphs.kind)
-        if not self._points:
-            write(grid, max(0, (width - len(self._empty)) // 2), height // 2, self._empty, "muted")
+        if self._points:
+            plot = Plot(grid, self._points, self._target, self._axis)
+            plot.draw(self.glyphs.rule)
+            self._base = grid, plot
+            self._light()
         else:
-            draw(grid, self._points, self._target, self.glyphs.rule, self._axis, self._chosen)
+            write(grid, max(0, (width - len(self._empty)) // 2), height // 2, self._empty, "muted")
+            self.show(grid)
+
+    def _light(self) -> None:
+        """Show what was drawn with the chosen point lit."""
+        if self._base is None:
+            return
+        grid, plot = self._base[0].copy(), self._base[1]
+        if self._chosen is not None and self._chosen in self._points:
+            plot.light(grid, self._chosen)
         self.show(grid)
 
 
@@ -73,51 +87,72 @@ def steps(low: float, high: float) -> tuple[float, float]:
     return math.floor(low / size) * size, math.ceil(high / size) * size
 
 
-def draw(
-    grid: Grid,
-    points: Sequence[Place],
-    target: float | None,
-    rule: str,
-    axis: Axis = LAYERS,
-    chosen: Place | None = None,
-) -> None:
-    """Axis, target line, points, and the line of the best so far."""
-    body, wide, high = grid.height - 2, grid.raster.wide, grid.raster.high
-    values = [cos for _, cos in points] + ([target] if target is not None else [])
-    low, top = steps(min(values), max(values))
-    top = max(top, low + 1e-9)
-    most = _end(axis, max(cost for cost, _ in points))
-    columns, rows = (grid.width - LEFT) * wide - 1, body * high - 1
+class Plot:
+    """Where points stand on a grid; its axes are drawn into it."""
 
-    def place(cost: float, cos: float) -> tuple[int, int]:
-        x = LEFT * wide + round((cost - axis.start) / (most - axis.start) * columns)
-        return x, round((top - cos) / (top - low) * rows)
+    def __init__(self, grid: Grid, points: Sequence[Place], target: float | None, axis: Axis) -> None:
+        self._grid, self._target, self._axis = grid, target, axis
+        self._columns: dict[float, list[float]] = {}
+        for cost, cos in points:
+            self._columns.setdefault(cost, []).append(cos)
+        ends = [end for column in self._columns.values() for end in (min(column), max(column))]
+        ends += [target] if target is not None else []
+        self._low, top = steps(min(ends), max(ends))
+        self._top = max(top, self._low + 1e-9)
+        self._most = _end(axis, max(self._columns))
+        self._body = grid.height - 2
 
-    best: dict[float, float] = {}
-    for cost, cos in points:
-        x, y = place(cost, cos)
-        for step in range(2):
-            grid.dot(x + step, y)
-        best[cost] = max(cos, best.get(cost, -1.0))
-    _joined(grid, [place(cost, cos) for cost, cos in _front(best)])
-    if target is not None:
-        y = place(axis.start, target)[1] // high
+    def _x(self, cost: float) -> int:
+        wide, start = self._grid.raster.wide, self._axis.start
+        dots = (self._grid.width - LEFT) * wide - 1
+        return LEFT * wide + round((cost - start) / (self._most - start) * dots)
+
+    def _y(self, cos: float) -> int:
+        return round((self._top - cos) * self._scale)
+
+    @property
+    def _scale(self) -> float:
+        """Dots for a step of one."""
+        return (self._body * self._grid.raster.high - 1) / (self._top - self._low)
+
+    def draw(self, rule: str) -> None:
+        """Axis, target line, points, and the line of the best so far."""
+        grid, scale, top = self._grid, self._scale, self._top
+        for cost, column in self._columns.items():
+            x = self._x(cost)
+            for y in {round((top - cos) * scale) for cos in column}:
+                grid.dot(x, y)
+                grid.dot(x + 1, y)
+        best = {cost: max(column) for cost, column in self._columns.items()}
+        _joined(grid, [(self._x(cost), self._y(cos)) for cost, cos in _front(best)])
+        if self._target is not None:
+            self._draw_target(self._target, rule)
+        for x in range(LEFT, grid.width):
+            grid.write(x, self._body, rule, "muted")
+        self._draw_ends()
+
+    def _draw_target(self, target: float, rule: str) -> None:
+        grid = self._grid
+        y = self._y(target) // grid.raster.high
         for x in range(LEFT, grid.width):
             if grid.empty(x, y):
                 grid.write(x, y, rule, "accent")
         write(grid, LEFT + 1, y - 1 if y else y + 1, "target", "accent")
-    for x in range(LEFT, grid.width):
-        grid.write(x, body, rule, "muted")
-    if chosen is not None and chosen in points:
-        _light(grid, *place(*chosen), body)
-    near = top - low < 1e-4
-    write(
-        grid, 0, 0, f"{top:.7f}"[1 if top < 1 else 0 :][: LEFT - 1] if near else figures.cosine(top), "muted"
-    )
-    write(grid, 0, body - 1, f"{low:.7f}"[1:] if near else figures.cosine(low), "muted")
-    write(grid, LEFT, body + 1, f"{axis.show(axis.start)} {axis.title}", "muted")
-    end = axis.show(most)
-    write(grid, grid.width - len(end), body + 1, end, "muted")
+
+    def _draw_ends(self) -> None:
+        """What the axes reach."""
+        grid, top, low, axis = self._grid, self._top, self._low, self._axis
+        near = top - low < 1e-4
+        first = f"{top:.7f}"[1 if top < 1 else 0 :][: LEFT - 1] if near else figures.cosine(top)
+        write(grid, 0, 0, first, "muted")
+        write(grid, 0, self._body - 1, f"{low:.7f}"[1:] if near else figures.cosine(low), "muted")
+        write(grid, LEFT, self._body + 1, f"{axis.show(axis.start)} {axis.title}", "muted")
+        end = axis.show(self._most)
+        write(grid, grid.width - len(end), self._body + 1, end, "muted")
+
+    def light(self, grid: Grid, chosen: Place) -> None:
+        """Light the cell of a point, with a mark on the axis below it."""
+        _light(grid, self._x(chosen[0]), self._y(chosen[1]), self._body)
 
 
 def _end(axis: Axis, most: float) -> float:

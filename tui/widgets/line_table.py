@@ -71,7 +71,7 @@ class LineTable(Painted, can_focus=True):
     def load(self, model: TableModel, *, keep: bool = False) -> None:
         """Show other rows; *keep* leaves cursor and window where they are."""
         self.model = model
-        longest = max((len(str(name)) for name in model.values[self.columns[0].key]), default=0)
+        longest = max((len(str(name)) for name in set(model.values[self.columns[0].key])), default=0)
         self._least = min(self.columns[0].width, max(longest, SHORTEST_NAME))
         self._wanted = max(self._least, min(longest, LONGEST_NAME))
         if not keep:
@@ -247,7 +247,7 @@ class LineTable(Painted, can_focus=True):
         self._strips.clear()
 
     def place_columns(self, width: int) -> tuple[Placed, ...]:
-        """The columns that fit in *width*: all, or the most telling ones and the one under the cursor."""
+        """The columns that fit in *width*: all, or the most telling ones with those that are needed."""
         name, rest = self.columns[0], self.columns[1:]
         room = width - MARK - self._least
         chosen = self._chosen(rest, room)
@@ -263,6 +263,13 @@ class LineTable(Painted, can_focus=True):
             x += GAP + size
         return tuple(placed)
 
+    def _needed(self) -> list[Column]:
+        """The columns that are always shown: the one that orders the rows, and the one under the cursor."""
+        ordered = self.model.sorted_by
+        found = [column for column in self.columns[1:] if ordered and column.key == ordered[0]]
+        current = self.columns[self.column]
+        return found if self.column == 0 or current in found else [*found, current]
+
     def _chosen(self, rest: tuple[Column, ...], room: int) -> list[Column]:
         chosen: list[Column] = []
         longer = self._wanted - self._least
@@ -273,11 +280,14 @@ class LineTable(Painted, can_focus=True):
                 room -= column.width + GAP
             else:
                 break
-        current = self.columns[self.column]
-        if self.column and current not in chosen:
-            while chosen and room < current.width + GAP:
-                room += chosen.pop().width + GAP
-            chosen.append(current)
+        for column in (needed := self._needed()):
+            if column in chosen:
+                continue
+            while room < column.width + GAP and (others := [one for one in chosen if one not in needed]):
+                chosen.remove(others[-1])
+                room += others[-1].width + GAP
+            chosen.append(column)
+            room -= column.width + GAP
         return [column for column in rest if column in chosen]
 
     def render_line(self, y: int) -> Strip:
