@@ -62,14 +62,18 @@ def figure(score: Score, objective: Objective, start: int, stop: int) -> Figure:
 
 
 def _values(score: Score, objective: Objective) -> list[float]:
-    """The objective of each sample."""
+    """The objective of each sample; -inf for one with a NaN, so that no mean over others hides it."""
     total = 0.0
     sums = [0.0] * score.samples
     for output in score.outputs:
         weight = objective.weights.get(output.name, 0.0) if objective.weights else 1.0
         total += weight
-        for index, cosine in enumerate(output.similarity.cosine):
-            sums[index] += weight * (0.5 + 0.5 * cosine)
+        if not weight:
+            continue
+        similarity = output.similarity
+        for index, (cosine, noise) in enumerate(zip(similarity.cosine, similarity.noise, strict=True)):
+            found = math.isfinite(cosine) and math.isfinite(noise)
+            sums[index] += weight * (0.5 + 0.5 * cosine) if found else -math.inf
     return [item / total if total else math.nan for item in sums]
 
 

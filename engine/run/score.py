@@ -19,6 +19,11 @@ class Similarity:
     noise: tuple[float, ...]
 
     @property
+    def finite(self) -> bool:
+        """Whether every sample has a figure: none holds a NaN, or an infinity that the reference does not have."""
+        return all(map(math.isfinite, self.noise)) and all(map(math.isfinite, self.cosine))
+
+    @property
     def mean_cosine(self) -> float:
         """Mean over samples of the raw cosine."""
         return sum(self.cosine) / len(self.cosine) if self.cosine else math.nan

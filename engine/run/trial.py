@@ -53,7 +53,8 @@ Result = Score | Failure
 def weighted(result: Result, weights: Mapping[str, float], figure: Callable[[Similarity], float]) -> float:
     """A figure of the outputs, averaged by weight (spec B.1, A.9); -inf for a failed trial or a NaN.
 
-    weights: by output name; empty means 1 for each output, else a name without one does not count.
+    weights: by output name; empty means 1 for each output, else a name without one does not count. One sample with a
+    NaN, or with an infinity that the reference does not have, is enough: no mean over other samples hides it.
     """
     if isinstance(result, Failure):
         return -math.inf
@@ -61,6 +62,8 @@ def weighted(result: Result, weights: Mapping[str, float], figure: Callable[[Sim
     for output in result.outputs:
         weight = weights.get(output.name, 0.0 if weights else 1.0)
         if weight:
+            if not output.similarity.finite:
+                return -math.inf
             total += weight * figure(output.similarity)
             weight_sum += weight
     value = total / weight_sum if weight_sum else math.nan
