@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..engine.mix.trial import Objective, Outcome, Result, Search, Trial
+from ..engine.mix.trial import Failure, Objective, Outcome, Result, Search, Trial
 from ..engine.plan import Plan
-from ..engine.run.score import Excess, Score
+from ..engine.run.score import Excess
 from .journal import Journal, Scope, trial_key
 from .report import Report
 
@@ -30,7 +30,7 @@ class Driver:
     about every new best plan. check: raises what the user's samples hit (one that is gone is no failed trial).
     expect: told which trials will be evaluated, one by one in this order. cost: of a plan,
     all int8 = 1. history: the figures of every set. excesses:
-    what went beyond an arithmetic, by the plan's digest.
+    what went beyond an arithmetic, by the plan's digest. failures: why trials failed, in their order.
     """
 
     journal: Journal
@@ -49,6 +49,7 @@ class Driver:
     paid: int = 0
     history: list[list[float]] = field(default_factory=list[list[float]])
     excesses: dict[str, tuple[Excess, ...]] = field(default_factory=dict[str, tuple[Excess, ...]])
+    failures: list[str] = field(default_factory=list[str])
 
     def run(self, search: Search, report: Report, stage: str) -> Outcome:
         """Drive the search to its end."""
@@ -95,7 +96,9 @@ class Driver:
         return result
 
     def _watch(self, trial: Trial, result: Result) -> None:
-        if isinstance(result, Score) and result.excesses:
+        if isinstance(result, Failure):
+            self.failures.append(result.message)
+        elif result.excesses:
             self.excesses[trial.plan.digest] = result.excesses
         if trial.at != self.at or trial.source is not None or trial.samples:
             return

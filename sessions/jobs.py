@@ -264,12 +264,22 @@ def request_cancel(session_path: Path, job: int) -> None:
     with open_session(session_path) as session:
         found = get_job(session, job)
         if found.state == "paused":
-            finish(session, job, "cancelled", "stopped as asked")
+            finish(session, job, "cancelled", stopped_text(session, job))
         if not found.active:
             return
         with session.write() as writer:
             _set(writer, job, wanted="cancel")
             _close_dead(session, writer)
+
+
+def stopped_text(session: Session, number: int) -> str:
+    """The sentence of a job that was cancelled where it could not write its best plan; how to get that."""
+    if number not in best_so_far(session):
+        return "stopped as asked"
+    return (
+        f"stopped as asked; quantdeck export {visible(str(session.path))} --search {number} --quantize_table FILE "
+        "writes its best plan"
+    )
 
 
 def request_pause(session_path: Path, job: int) -> None:

@@ -24,8 +24,21 @@ def main(arguments: list[str]) -> int:
         except BaseException as error:  # SystemExit and worse: they concern this trial alone
             answer = b"!" + _sentence(error).encode("utf-8", "backslashreplace")
         os.chdir(folder)
+        _reopen()
         write_message(target, answer)
     return 0
+
+
+def _reopen() -> None:
+    """A function that closed streams may close them again in the next trial, and no file of ours in their place."""
+    try:
+        os.fstat(0)
+    except OSError:
+        os.open(os.devnull, os.O_RDONLY)
+    if sys.stdout.closed:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr.closed:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def load(path: Path) -> Callable[[Any], Any]:

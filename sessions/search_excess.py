@@ -8,10 +8,12 @@ from ..engine.run.score import Excess
 from ..engine.text import counted, one_of
 
 
-def search_notes(excesses: Mapping[str, Sequence[Excess]], plan: Plan) -> list[str]:
-    """Sentences on the plan that was found, and one on all others whose float type overflowed.
+def search_notes(
+    excesses: Mapping[str, Sequence[Excess]], plan: Plan, failures: Sequence[str] = ()
+) -> list[str]:
+    """Sentences on the plan that was found, one on all others whose float type overflowed, one on trials that failed.
 
-    excesses: of every plan that was tried, by its digest.
+    excesses: of every plan that was tried, by its digest. failures: why, of every trial that failed.
     """
     notes = list(excess_notes(excesses.get(plan.digest, ())))
     layers: dict[str, None] = {}
@@ -25,5 +27,9 @@ def search_notes(excesses: Mapping[str, Sequence[Excess]], plan: Plan) -> list[s
         notes.append(
             f"{counted(plans, 'other plan')} went beyond {plan.fp_type} in {one_of(list(layers))}; "
             "--fp_type F32 keeps their values where the chip has it"
+        )
+    if failures:
+        notes.append(
+            f"{counted(len(failures), 'trial')} failed and count for nothing; the first: {failures[0]}"
         )
     return notes

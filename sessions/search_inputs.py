@@ -134,7 +134,7 @@ class Inputs:
                 first = {"job": job, "kind": self.spec.kind, "samples": json.dumps(now)}
                 writer.insert("search", [first])
         else:
-            _compare_samples(json.loads(row["samples"]), now)
+            _compare_samples(json.loads(row["samples"]), now, f"{visible(str(self.session.path))} {job}")
         self._tell_overlap()
 
     def _tell_overlap(self) -> None:
@@ -227,7 +227,8 @@ class Inputs:
         return self.start_plan({row[0]: Threshold(*row[1:]) for row in self.spec.start})
 
 
-def _compare_samples(before: dict[str, Any], now: dict[str, Any]) -> None:
+def _compare_samples(before: dict[str, Any], now: dict[str, Any], name: str) -> None:
+    """See that a resumed job has its samples; one that was cancelled does not stand in a new one's way."""
     for role, found in now.items():
         old = before.get(role)
         if old is None or old["digest"] == found["digest"]:
@@ -237,7 +238,7 @@ def _compare_samples(before: dict[str, Any], now: dict[str, Any]) -> None:
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
         raise QuantdeckError(
             f"the samples are not those that the search began with ({what}{more}); put them back and resume "
-            "the job, or start a new search"
+            f"the job, or give it up with quantdeck cancel {name} and start a new search"
         )
 
 

@@ -31,7 +31,9 @@ def tried(spec: SearchSpec, inputs: Inputs, report: Report) -> PostProcessor:
     feeds = inputs.scored.feed(inputs.scored.groups[0])
     values = FloatRunner(graph, names or graph.output_tensors).run(feeds)
     try:
-        Comparison(labels, post).add(values, values)
+        first = Comparison(labels, post)
+        first.add(values, values)
+        _check(first)
     except QuantdeckError as error:
         post.close()
         raise QuantdeckError(f"--post_process {shown} does not work on the first sample: {error}") from error
@@ -39,3 +41,12 @@ def tried(spec: SearchSpec, inputs: Inputs, report: Report) -> PostProcessor:
         post.close()
         raise
     return post
+
+
+def _check(first: Comparison) -> None:
+    """See that what it returns of the float network can be compared at all."""
+    for output in first.result(1).outputs:
+        if not output.similarity.finite:
+            raise QuantdeckError(
+                f"post_process returned NaN for {visible(output.name)}; let it return numbers that can be compared"
+            )

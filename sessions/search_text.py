@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..engine.calib.names import escape_name
 from ..engine.mix.pareto import ParetoOutcome
-from ..engine.mix.trial import Outcome, Ranked
+from ..engine.mix.trial import Outcome, Ranked, StopReason
 from ..engine.plan import Plan
 from ..engine.text import counted, visible
 from .search_spec import SearchSpec
@@ -89,18 +89,31 @@ def interval_lines(outcome: Outcome) -> list[str]:
     if not isinstance(outcome, ParetoOutcome):
         return []
     named = (("searched on", outcome.searched), ("fresh", outcome.fresh))
-    return [
+    lines = [
         f"cos on {figure.samples} samples {word}: {figure.value:.6f} +- {figure.half:.6f}"
         for word, figure in named
         if figure is not None
     ]
+    if outcome.fresh is not None:
+        if outcome.reached and outcome.fresh.low < outcome.target <= outcome.fresh.value:
+            lines.append(
+                "the mean of the fresh samples meets the target, their 95 % interval reaches below it"
+            )
+    elif outcome.reason is StopReason.CONFIRMED and outcome.plan.modes:
+        lines.append("no sample was left to confirm on: all were searched on")
+    if outcome.int8_cos >= outcome.target and outcome.plan.modes:
+        lines.append("all int8 meets the target on the samples first searched on, but not on the fresh ones")
+    return lines
 
 
 def end_line(outcome: Outcome, stop: str = "") -> str:
     """The last line: the best figure, and how far the target is away."""
     reason = stop or str(outcome.reason)
     if outcome.cos == -math.inf:
-        return f"no trial gave a figure; stopped: {reason}"
+        return (
+            f"target not reached: no plan that was tried has a figure for every output and sample "
+            f"(trials failed, or values are NaN or beyond what the chip's types hold); {reason}"
+        )
     raw = 2 * outcome.cos - 1
     floats = f"{counted(len(outcome.plan.modes), 'float layer')}"
     if outcome.reached:

@@ -213,7 +213,9 @@ class Search:
     def _finish(self, inputs: Inputs, outcome: Outcome, driver: Driver, built: Built) -> str:
         spec = self._spec
         lines = [*self._lines, *self._outcome_lines(outcome, driver)]
-        lines += search_notes(driver.excesses, outcome.plan)
+        lines[-1:-1] = search_notes(
+            driver.excesses, outcome.plan, driver.failures
+        )  # the last line stays last
         log = log_text(spec, outcome, driver.history, built.tried) if spec.kind != "calibrate" else ""
         files = self._write(inputs, outcome, log)
         self._store(outcome, files, lines, log, reached=outcome.reached or spec.expected_cos is None)

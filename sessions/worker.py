@@ -18,7 +18,7 @@ from ..engine.text import visible
 from .diagnosis import Log, PatientLog, diverted_output, fault_text
 from .flow import go_on
 from .heart import JobReport, beating
-from .jobs import claim, finish, get_job
+from .jobs import claim, finish, get_job, stopped_text
 from .report import Both, Cancelled, Paused, Report
 from .session import Session
 from .store import open_session
@@ -60,7 +60,7 @@ def run_job(session: Session, number: int, log: Log, listener: Report | None = N
         except Paused:
             state, message = "paused", "paused as asked; quantdeck resume goes on with it"
         except Cancelled as stopped:
-            state, message = "cancelled", str(stopped) or "stopped as asked"
+            state, message = "cancelled", str(stopped) or stopped_text(session, number)
         except (QuantdeckError, MemoryError) as error:
             state = "paused" if job.resumable and _began(session, number) else "failed"
             message = str(error) or "there was not enough memory; free some or give less with --memory"

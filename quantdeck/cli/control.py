@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .console import console
 from .follow import attached, follow
@@ -46,12 +47,10 @@ def resume(session: Path, job: int | None, detach: bool) -> int:
 
     Trials that were scored are not scored again.
     """
-    from ..sessions.jobs import resume_job
-
     found = _job(session, job)
     with console() as out:
         if not found.active or not found.alive(_now()):
-            resume_job(session, found.id)
+            go_on(session, found.id)
         if detach:
             out.result(f"{visible(str(session))} {found.id}")
             return 0
@@ -68,6 +67,17 @@ def cancel(session: Path, job: int | None) -> None:
     found = _job(session, job)
     request_cancel(session, found.id)
     click.echo(_state(session, found.id))
+
+
+def go_on(path: Path, number: int) -> None:
+    """Resume a job; where another resume was quicker there is nothing to do."""
+    from ..sessions.jobs import resume_job
+
+    try:
+        resume_job(path, number)
+    except QuantdeckError:
+        if not _job(path, number).active:
+            raise
 
 
 def _now() -> float:

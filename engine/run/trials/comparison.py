@@ -50,6 +50,11 @@ class Comparison:
                 "one; let it return the same names for both"
             )
         for name, value in a.items():
+            if self._post_process is not None and not value.size:
+                raise QuantdeckError(
+                    f"post_process returned an array without values for {visible(name)}; let it return what is to "
+                    "be compared"
+                )
             if value.shape != b[name].shape:
                 raise QuantdeckError(
                     f"post_process returned shapes {value.shape} and {b[name].shape} for {visible(name)}; "
@@ -71,6 +76,8 @@ class Comparison:
             str(name): np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
             for name, value in found.items()  # pyright: ignore[reportUnknownVariableType]
         }
+        if not arrays:
+            raise QuantdeckError("post_process returned nothing; let it return what is to be compared")
         for name, value in arrays.items():
             if value.dtype.kind not in "fbiu":
                 raise QuantdeckError(

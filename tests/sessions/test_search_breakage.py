@@ -1,0 +1,229 @@
+"""What searches do with NaN, failed trials, odd post_process files, and samples that were exchanged."""
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import search_jobs
+from onnx import TensorProto, helper, numpy_helper
+from quantdeck.engine.errors import QuantdeckError
+from quantdeck.engine.mix.confirming import check
+from quantdeck.engine.mix.trial import Objective, Outcome, Point, StopReason
+from quantdeck.engine.plan import Plan
+from quantdeck.engine.run.score import OutputScore, Score, Similarity
+from quantdeck.sessions.jobs import get_job, reopen, request_cancel
+from quantdeck.sessions.journal import Journal
+from quantdeck.sessions.post_process import PostProcessor
+from quantdeck.sessions.search_excess import search_notes
+from quantdeck.sessions.search_text import end_line
+from quantdeck.sessions.store import open_session
+from search_jobs import Desk
+
+from quantdeck.cli.control import go_on
+
+PLAN = Plan("bm1684x", "F16")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    (tmp_path / "desk").mkdir()
+    return Desk(tmp_path / "desk")
+
+
+def quotient(path: Path) -> Path:
+    """x over itself, beside x: in eight bits a small x is 0, and the quotient NaN."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Div", ["c", "r"], ["q"]),
+    ]
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in side]
+        for side in ([("x", [1, 3, 8, 8])], [("c", [1, 2, 8, 8]), ("q", [1, 2, 8, 8])])
+    ]
+    weights = [numpy_helper.from_array(np.full((2, 3, 1, 1), 0.3, np.float32), "w")]
+    graph = helper.make_graph(nodes, "quotient", *ends, weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def small_and_large(folder: Path) -> Path:
+    folder.mkdir()
+    for index in range(6):
+        value = np.random.default_rng(index).uniform(0.5, 1, (1, 3, 8, 8)) * (1e-4 if index == 4 else 1)
+        np.savez(folder / f"s{index}.npz", value.astype(np.float32))
+    return folder
+
+
+def rest(desk: Desk, path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do a job up to its third trial."""
+    real, seen = Journal.put, iter(range(1, 10_000))
+
+    def put(journal, *what):
+        if next(seen) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        real(journal, *what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "put", put)
+        assert desk.run(path, number).state == "paused"
+
+
+def score(noise: Sequence[float]) -> Score:
+    """Samples of cosine 1; 0 where the noise is infinite, as a comparison with NaN gives it."""
+    cosine = tuple(1.0 if np.isfinite(one) else 0.0 for one in noise)
+    figures = Similarity(cosine, cosine, (1.0,) * len(noise), tuple(noise))
+    return Score((OutputScore("y", figures),), len(noise))
+
+
+def test_one_sample_with_nan_is_not_hidden_by_the_others():
+    objective = Objective(0.9, {})
+    spoilt = score([0.0] * 19 + [np.inf])
+    assert objective.met(objective.value(score([0.0] * 20)))
+    assert not objective.met(objective.value(spoilt))
+    assert objective.value(spoilt) == -np.inf
+    assert Objective(0.9, {"z": 1.0, "y": 0.0}).value(spoilt) == -np.inf  # no compared output has a figure
+
+
+def test_a_plan_with_nan_on_a_fresh_sample_is_not_confirmed():
+    objective, point = Objective(0.6, {}), Point(0, 1.0, PLAN)
+    assert check(point, score([0.0] * 8), objective, 4).confirmed
+    assert not check(point, score([0.0] * 7 + [np.inf]), objective, 4).confirmed
+
+
+@pytest.mark.parametrize("strategy", ["chapter", "pareto"])
+def test_a_plan_that_gives_nan_is_never_taken_for_a_low_target(tmp_path, monkeypatch, strategy):
+    monkeypatch.setattr(search_jobs, "network", quotient)
+    monkeypatch.setattr(search_jobs, "sample_folder", small_and_large)
+    (tmp_path / "desk").mkdir()
+    desk = Desk(tmp_path / "desk")
+    path, out = desk.session("one"), tmp_path / "out"
+    spec = desk.spec("run_qtable", out, expected_cos=0.6, input_num=0, strategy=strategy, confirm_num=3)
+    job = desk.run(path, desk.add(path, spec))
+    assert job.state == "done", job.message
+    rows = [line for line in (out / "qtable").read_text().splitlines() if line[:1] not in ("#", "")]
+    reached = job.status == 0
+    assert rows or not reached  # all int8 gives NaN, so it is no answer
+    if not reached:
+        assert "not reached" in job.message
+
+
+def test_the_last_line_says_how_the_search_ended_whatever_is_told_before(desk, tmp_path):
+    file = tmp_path / "moody.py"
+    file.write_text(
+        "calls = 0\ndef PostProcess(data):\n    global calls\n    calls += 1\n"
+        "    if calls > 30: raise ValueError('tired')\n    return data\n"
+    )
+    from quantdeck.sessions.locations import path_text
+    from quantdeck.sessions.post_process import file_digest
+
+    path, out = desk.session("one"), tmp_path / "out"
+    spec = desk.spec(
+        "run_sensitive_layer", out, methods=("max",), post_process=path_text(file),
+        post_process_digest=file_digest(file),
+    )  # fmt: skip
+    job = desk.run(path, desk.add(path, spec))
+    with open_session(path, readonly=True) as session:
+        lines = session.row("SELECT lines FROM search WHERE job = ?", job.id)[0].splitlines()
+    assert lines[-1].startswith("target ")
+    assert lines[-1].split("; ")[-1] in set(StopReason)
+    (told,) = [line for line in lines if "failed and count for nothing" in line]
+    assert told.endswith("post_process failed with ValueError: tired")
+
+
+def test_failed_trials_are_counted_and_the_first_reason_is_told():
+    assert search_notes({}, PLAN, ["no room", "no time"]) == [
+        "2 trials failed and count for nothing; the first: no room"
+    ]
+
+
+def test_a_search_without_any_figure_ends_as_others_that_missed():
+    line = end_line(Outcome(PLAN, -np.inf, -np.inf, 0.99, StopReason.NOTHING_LEFT))
+    assert line.startswith("target not reached: no plan")
+    assert line.endswith("; nothing left to gain")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return {}", "returned nothing"),
+        ("return {'a': np.zeros((0, 4))}", "without values"),
+        ("return {'a': np.full(3, np.nan)}", "returned NaN for a"),
+    ],
+)
+def test_a_post_process_that_leaves_nothing_to_compare_is_refused_on_the_first_sample(
+    desk, tmp_path, body, said
+):
+    from quantdeck.sessions.locations import path_text
+    from quantdeck.sessions.post_process import file_digest
+
+    file = tmp_path / "empty.py"
+    file.write_text(f"import numpy as np\ndef PostProcess(data):\n    {body}\n")
+    spec = desk.spec(
+        "run_sensitive_layer", tmp_path / "out", methods=("max",), post_process=path_text(file),
+        post_process_digest=file_digest(file),
+    )  # fmt: skip
+    path = desk.session("one")
+    job = desk.run(path, desk.add(path, spec))
+    assert (job.state, job.status) == ("paused", 2)
+    assert said in job.message
+    assert "does not work on the first sample" in job.message
+
+
+@pytest.mark.parametrize(
+    "closing", ["sys.stdout.close()", "os.close(1); os.close(2)", "sys.stdin.close(); os.closerange(0, 3)"]
+)
+def test_a_function_that_closes_streams_gives_its_figures_again_and_again(tmp_path, closing):
+    file = tmp_path / "closing.py"
+    file.write_text(f"import os, sys\ndef PostProcess(data):\n    {closing}\n    return data\n")
+    post = PostProcessor(file)
+    try:
+        for _ in range(3):
+            assert post({"y": np.ones(2, np.float32)})["y"].tolist() == [1, 1]
+    finally:
+        post.close()
+
+
+def test_the_way_out_of_exchanged_samples_is_named_and_works(desk, tmp_path, monkeypatch):
+    """The same command would go on with the paused job for ever."""
+    path, out = desk.session("one"), tmp_path / "out"
+    spec = desk.spec("search_qtable", out, methods=("max",))
+    number = desk.add(path, spec)
+    rest(desk, path, number, monkeypatch)
+    (desk.samples / "s1.npz").unlink()
+    job = desk.again(path, number)
+    assert job.state == "paused"
+    assert f"give it up with quantdeck cancel {path} {number} and start a new search" in job.message
+    request_cancel(path, number)
+    assert desk.run(path, desk.add(path, spec)).state == "done"
+
+
+def test_a_cancelled_job_that_rested_says_how_to_get_its_best_plan(desk, tmp_path, monkeypatch):
+    path = desk.session("one")
+    number = desk.add(path, desk.spec("search_qtable", tmp_path / "out", methods=("max",)))
+    rest(desk, path, number, monkeypatch)
+    request_cancel(path, number)
+    with open_session(path, readonly=True) as session:
+        job = get_job(session, number)
+    assert job.state == "cancelled"
+    assert (
+        f"quantdeck export {path} --search {number} --quantize_table FILE writes its best plan" in job.message
+    )
+
+
+def test_of_two_resumes_at_once_both_stay_with_the_job(desk, tmp_path, monkeypatch):
+    path = desk.session("one")
+    number = desk.add(path, desk.spec("search_qtable", tmp_path / "out", methods=("max",)))
+    rest(desk, path, number, monkeypatch)
+    with open_session(path) as session:
+        reopen(session, number)  # the other one was quicker
+    go_on(path, number)
+    with open_session(path, readonly=True) as session:
+        assert get_job(session, number).state == "waiting"
+    request_cancel(path, number)
+    with pytest.raises(QuantdeckError, match="no job 7"):
+        go_on(path, 7)
