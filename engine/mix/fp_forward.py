@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..errors import QuantdeckError
 from ..graph.model import Graph
+from ..text import one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +27,20 @@ def float_layers(
 
     inputs: these layers and everything before them. outputs: these layers and everything behind them.
     blocks: what lies between starts and ends. Graph inputs are no layers and never listed.
-    Names must be layers of the graph (names.py checks them).
+    Names must be layers of the graph (names.py checks them). Errors: QuantdeckError for a block with nothing between
+    its ends.
     """
     chosen: set[str] = set()
     chosen |= before(graph, inputs)
     chosen |= behind(graph, outputs)
     for block in blocks:
-        chosen |= before(graph, block.ends) & behind(graph, block.starts)
+        between = before(graph, block.ends) & behind(graph, block.starts)
+        if not between:
+            raise QuantdeckError(
+                f"--fpfwd_blocks: no way leads from {one_of(list(block.starts))} to {one_of(list(block.ends))}, "
+                "so nothing lies between; name the start before the end"
+            )
+        chosen |= between
     return tuple(layer.name for layer in graph.layers if layer.name in chosen)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.errors import QuantdeckError
-from ..engine.text import visible
+from ..engine.text import counted, one_of, visible
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
@@ -32,5 +32,7 @@ def given_thresholds(graph: "Graph", path: Path, say: Callable[[str], None]) -> 
             f"{shown}: {len(rows) - len(known)} of {len(rows)} rows name no tensor of the model and are not used"
         )
     if len(known) < len(graph.calibrated):
-        say(f"{shown}: {len(graph.calibrated) - len(known)} tensors of the model have no row")
+        without = [name for name in graph.calibrated if name not in known]
+        have = "has" if len(without) == 1 else "have"
+        say(f"{shown}: {counted(len(without), 'tensor')} of the model {have} no row: {one_of(without)}")
     return known

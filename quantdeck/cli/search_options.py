@@ -12,7 +12,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from ..sessions.typed import bytes_typed
 from .given import given_thresholds
-from .options import CHIP_HELP, FILE, FP_TYPES, Kind, together, under
+from .options import CHIP_HELP, FILE, FP_TYPES, Between, Kind, together, under
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
@@ -98,7 +98,7 @@ def strategies(function: F) -> F:
         add("--confirm_num", type=click.IntRange(min=0), help="Samples beyond those searched on that confirm "
                "pareto's end. [as many as are searched on]"),
         add("--budget_trials", type=click.IntRange(min=1), help="Trials that pareto may take. [no limit]"),
-        add("--budget_minutes", type=click.FloatRange(min=0, min_open=True),
+        add("--budget_minutes", type=Between(min=0, min_open=True),
             help="Time that pareto may take. [no limit]"),
     )(function)  # fmt: skip
 
@@ -153,7 +153,10 @@ def method_list(text: str) -> tuple[str, ...]:
     """--quantize_method_list: KL, MAX, Percentile9999, MSE in any case, each once."""
     from ..engine.calib.methods import resolve_method
 
-    names = tuple(dict.fromkeys(resolve_method(part) for part in text.split(",") if part.strip()))
+    try:
+        names = tuple(dict.fromkeys(resolve_method(part) for part in text.split(",") if part.strip()))
+    except QuantdeckError as error:
+        raise QuantdeckError(f"--quantize_method_list: {error}") from error
     if not names:
         raise QuantdeckError("--quantize_method_list is empty; give methods with commas between, as KL,MSE")
     return names

@@ -303,3 +303,22 @@ def test_a_read_only_session_folder_is_named_before_any_work(shell: Shell) -> No
     )
     assert (status, out) == (2, "")
     assert "--session" in err
+
+
+def test_options_with_values_that_mean_nothing_are_refused_by_name(shell):
+    chip = "--chip bm1684x --calibration_table cali_table"
+    status, _, err = shell(f"run_qtable MODEL DATA {chip} -o q --strategy pareto --budget_minutes nan")
+    assert (status, "--budget_minutes" in err) == (2, True)
+    status, _, err = shell("run_calibration MODEL DATA -o c --search search_qtable --quantize_table q "
+                           "--quantize_method_list KL,FOO")  # fmt: skip
+    assert (status, "--quantize_method_list: 'FOO'" in err) == (2, True)
+
+
+def test_a_block_named_from_its_end_is_refused(shell):
+    first, last = "stem_Clip", "logits_Gemm"
+    status, out, _ = shell(f"fp_forward NET --fpfwd_blocks {first}:{last} --chip bm1684x -o q")
+    assert status == 0, out
+    status, _, err = shell(f"fp_forward NET --fpfwd_blocks {last}:{first} --chip bm1684x -o turned")
+    assert status == 2
+    assert f"--fpfwd_blocks: no way leads from {last} to {first}" in err
+    assert not (shell.folder / "turned").exists()
