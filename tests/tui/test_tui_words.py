@@ -13,7 +13,7 @@ from quantdeck.tui.screens.palette import palette_rows
 from quantdeck.tui.screens.settings import SETTINGS
 from quantdeck.tui.widgets.bars import header_lines
 from quantdeck.tui.widgets.line_table import LineTable
-from sample_session import set_layer_score
+from sample_session import make_session, set_layer_score
 from test_tui_layers import L, S, press, said, table
 
 
@@ -101,6 +101,32 @@ async def test_an_order_that_was_asked_for_too_early_comes_with_the_figures(
         app.catch_up()
         await pilot.pause()
         assert str(model.value(model.order[0], "name")) == worst
+
+
+async def test_the_column_that_orders_the_rows_is_shown_on_the_narrowest_screen(
+    stored: Path, deck: MakeDeck
+) -> None:
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, *["right"] * 4)
+        titles = {column.key: column.title for column in table(app).columns}
+        for key in ("saturation", "gain", "macs", "local_sqnr"):
+            app.screen.action_sort_by(key)  # type: ignore[attr-defined]
+            await pilot.pause()
+            head = table(app).render_line(0).text
+            assert titles[key] in head
+            assert titles[table(app).columns[table(app).column].key] in head
+            assert len(head) == S[0]
+
+
+async def test_sessions_of_one_title_go_by_their_files(tmp_path: Path, deck: MakeDeck) -> None:
+    for stem, title in (("first", "net"), ("second", "net"), ("third", "other")):
+        make_session(tmp_path / f"{stem}.qdeck", layers=4, title=title)
+    app = deck()
+    async with app.run_test(size=S) as pilot:
+        await pilot.pause()
+        titles = app.screen.query_one(LineTable).model.values["title"]
+        assert sorted(titles) == ["first", "other", "second"]
 
 
 async def test_a_sample_fails_against_a_figure_of_its_own_kind(session: Path, deck: MakeDeck) -> None:

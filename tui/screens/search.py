@@ -28,8 +28,8 @@ from .place import PlaceScreen, place_bindings
 TAKE = "Enter takes it"
 LOST = "its process has died; p goes on, what was paid for is kept"
 MOST_TOLD = 3  # lines of what the job says of itself
-PORTION = 3000  # trials that are read at once: a key waits for no more
-SOON = 0.005  # seconds until the next portion
+PORTION = 1500  # trials that are read at once: a key waits for no more
+SOON = 0.02  # seconds until the next portion
 PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells nothing more (style 2.9)
 
 
@@ -166,7 +166,8 @@ class SearchScreen(PlaceScreen):
             self._watched = Watched(self._job)
         if not self._watched.read(reader, PORTION):
             return False
-        self.query_one("#head", Lines).set_lines([[(f" reading, {self._watched.trials} so far", "muted")]])
+        if self._found is None:
+            self.query_one("#head", Lines).set_lines([[(" reading its trials", "muted")]])
         self._reading = self.set_timer(SOON, self._load)
         return True
 
@@ -260,13 +261,14 @@ class SearchScreen(PlaceScreen):
         if found.failed:
             second.append((f"{gap}{found.failed} failed", "bad"))
         if found.best_cos is not None:
-            second.append((f"{gap}best cos {close(found.best_cos)}", "accent"))
-            second.append((f" with {counted(found.best_floats or 0, 'float layer')}", "accent"))
-        if found.target is not None:
+            second.append(
+                (f"{gap}best {close(found.best_cos)} with {found.best_floats or 0} float", "accent")
+            )
+        if found.target is not None and not at_work:
             second.append((f"{gap}target {found.target:g}", "plain"))
         said = job.message.replace("quantdeck resume goes on", "p goes on") or found.reason or job.stage
         if found.target is not None and not job.message:
-            said += f"{gap}target: {target_words(found.target)}"
+            said = gap.join(filter(None, (said, f"target {found.target:g}: {target_words(found.target)}")))
         told = wrapped(glyphs.show(said), "muted", self.deck.size.width, MOST_TOLD)
         head = self.query_one("#head", Lines)
         head.styles.height = max(3, 2 + len(told))

@@ -1,6 +1,8 @@
 """The list of sessions: open one, make a new one."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -59,6 +61,14 @@ def age(at: float, now: float) -> str:
     return "just now"
 
 
+def named_apart(entries: Sequence[SessionEntry]) -> tuple[SessionEntry, ...]:
+    """Sessions of one title, as copies are, go by the names of their files."""
+    titles = Counter(entry.title for entry in entries)
+    return tuple(
+        replace(entry, title=entry.path.stem) if titles[entry.title] > 1 else entry for entry in entries
+    )
+
+
 def row_of(entry: SessionEntry) -> dict[str, object]:
     """The cells of a session's row."""
     row: dict[str, object] = {key: getattr(entry, key) for key in KEYS}
@@ -108,7 +118,7 @@ class StartScreen(DeckScreen):
         before = self._entries[table.row].path if table.row is not None else None
         ordered = table.model.sorted_by
         try:
-            self._entries = list_folder(self.deck.folder)
+            self._entries = named_apart(list_folder(self.deck.folder))
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
@@ -133,7 +143,8 @@ class StartScreen(DeckScreen):
             return
         for row, entry in enumerate(self._entries):
             if entry.job and entry.path.exists():
-                for key, value in row_of(read_entry(entry.path)).items():
+                fresh = replace(read_entry(entry.path), title=entry.title)
+                for key, value in row_of(fresh).items():
                     self.table.set(row, key, value)
         self._look_later()
 

@@ -317,14 +317,19 @@ class LineTable(Painted, can_focus=True):
         parts: list[Part] = [(" " * MARK, "head")]
         ordered = self.model.sorted_by
         for placed in self._placed:
-            column = placed.column
+            column, gap = placed.column, " " * GAP
             title = column.title
             if ordered and ordered[0] == column.key:
                 sign = self.glyphs.down if ordered[1] else self.glyphs.up
-                title = sign + title if column.right else title + sign
+                if len(title) < placed.width:
+                    title = sign + title if column.right else title + sign
+                elif column.right:  # no room inside: the arrow stands in the gap
+                    parts[-1] = (parts[-1][0][:-1] + sign, "head")
+                else:
+                    gap = sign
             under = self.column_cursor and column is self.columns[self.column]
             text = fit(title, placed.width, right=column.right, sign=self.glyphs.cut)
-            parts += [(text, "column" if under else "head"), (" " * GAP, "head")]
+            parts += [(text, "column" if under else "head"), (gap, "head")]
         return clip(merge(parts), width)
 
     def _row(self, row: int, selected: bool, width: int) -> Strip:
