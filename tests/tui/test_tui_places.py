@@ -10,8 +10,11 @@ from quantdeck.tui.config import Config, read_config, write_config
 from quantdeck.tui.keys import KEYS, RESERVED, clash, rebindable
 from quantdeck.tui.messages import RowChosen
 from quantdeck.tui.queries import decibels
+from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.screens import search as search_screen
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.screens.settings import SETTINGS
+from quantdeck.tui.search_view import Watched
 from quantdeck.tui.widgets.choice_line import ChoiceLine
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.workbench import Workbench
@@ -134,6 +137,28 @@ async def test_exports_are_written_and_never_written_over_unasked(session: Path,
         assert target.read_text() != "mine"
         await press(pilot, "Y")
         assert app.clipboard.startswith("quantdeck export ")
+
+
+async def test_very_many_trials_are_read_in_portions_between_keys(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_search(session)
+    asked: list[int] = []
+    read = Watched.read
+
+    def counting(watched: Watched, reader: SessionReader, most: int = -1) -> bool:
+        asked.append(most)
+        return read(watched, reader, most)
+
+    monkeypatch.setattr(Watched, "read", counting)
+    monkeypatch.setattr(search_screen, "PORTION", 4)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "3")
+        while "14 trials" not in said(app, "head"):
+            await pilot.pause(0.01)
+        assert asked == [4, 4, 4, 4, -1]  # and what was committed meanwhile
+        assert len(rows(app, "cos", "points")) == len(set(rows(app, "cos", "points"))) > 4
 
 
 async def test_a_running_search_grows_and_its_best_plan_can_be_taken(session: Path, deck: MakeDeck) -> None:
