@@ -53,6 +53,7 @@ def run_job(out: Console, values: dict[str, Any], graph: "Graph", spec: "SearchS
     """Start the search and stay with it, or return at once with --detach; the exit status."""
     from ..sessions.launch import launch_search
 
+    _tell_unused(out, values, spec)
     job = launch_search(values["model"], graph, spec, values["session"])
     shown = visible(str(job.path))
     goes_on = f"job {job.job} of {shown} goes on where it stopped"
@@ -62,3 +63,15 @@ def run_job(out: Console, values: dict[str, Any], graph: "Graph", spec: "SearchS
         out.result(f"{shown} {job.job}")
         return 0
     return follow(out, job.path, job.job, greeting)
+
+
+def _tell_unused(out: Console, values: dict[str, Any], spec: "SearchSpec") -> None:
+    """Options of pareto where it does not run: whoever set a budget must not wait for its end."""
+    from ..sessions.search_kinds import MIXED
+
+    if spec.strategy == "pareto" and spec.kind not in MIXED:
+        out.say(f"--strategy pareto looks for float layers; {spec.kind} has none, so it has no effect here")
+    elif spec.strategy != "pareto":
+        for name in ("budget_trials", "budget_minutes", "confirm_num"):
+            if values[name] is not None:
+                out.say(f"--{name} belongs to --strategy pareto and has no effect here")

@@ -322,3 +322,14 @@ def test_a_block_named_from_its_end_is_refused(shell):
     assert status == 2
     assert f"--fpfwd_blocks: no way leads from {last} to {first}" in err
     assert not (shell.folder / "turned").exists()
+
+
+def test_a_budget_that_the_search_does_not_keep_is_said(shell):
+    line = "run_qtable MODEL DATA --chip bm1684x --calibration_table cali_table --input_num 2 --expected_cos 0.5 -o q"
+    _, _, err = shell(f"{line} --budget_trials 3 --session s.qdeck")
+    assert "--budget_trials belongs to --strategy pareto and has no effect here" in err
+    _, _, err = shell(f"{line} --budget_trials 3 --strategy pareto --session s.qdeck")
+    assert "has no effect" not in err
+    _, _, err = shell("run_calibration MODEL DATA --search search_threshold --strategy pareto --input_num 2 "
+                      "--tune_num 0 -o c --session s.qdeck")  # fmt: skip
+    assert "--strategy pareto looks for float layers; search_threshold has none" in err
