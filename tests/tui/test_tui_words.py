@@ -119,6 +119,19 @@ async def test_the_column_that_orders_the_rows_is_shown_on_the_narrowest_screen(
             assert len(head) == S[0]
 
 
+async def test_why_a_plan_could_not_be_checked_is_said(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "space")
+        view = app.view
+        assert view is not None
+        app.outlook = Outlook(view.plan, "checking")
+        app._answer({"plan": view.plan, "state": "failed", "said": "the model x.onnx does not exist"})
+        await pilot.pause()
+        assert "not checked: the model x.onnx does not exist" in said(app)
+        assert "stale, not checked" in said(app, "header")
+
+
 async def test_sessions_of_one_title_go_by_their_files(tmp_path: Path, deck: MakeDeck) -> None:
     for stem, title in (("first", "net"), ("second", "net"), ("third", "other")):
         make_session(tmp_path / f"{stem}.qdeck", layers=4, title=title)

@@ -119,6 +119,8 @@ class LayersScreen(LayerDetail):
         """What the assessing process has told; a ranking that was waited for."""
         super().show_outlook(before)
         self._sort_late(self.table.cursor == 0)
+        if self.deck.outlook.state == "failed" != before.state:
+            self.say(f"not checked: {self.deck.outlook.said}", "bad")
         if self._ranks and self.deck.outlook.gains:
             self._ranks = False
             self._rank()
