@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen
 
@@ -131,6 +132,10 @@ class DeckModal(ModalScreen[Result]):
     """A dialog that returns a value."""
 
     AREAS: ClassVar[tuple[str, ...]] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [  # the application's own keys do not reach below a dialog
+        Binding("ctrl+q,ctrl+c", "app.quit", "Quit", show=False, priority=True),
+        Binding("ctrl+l", "app.redraw", "Redraw", show=False, priority=True),
+    ]
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out for the size that the terminal has, no other."""

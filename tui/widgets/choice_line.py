@@ -11,6 +11,8 @@ from ..messages import ChoiceDone
 from .cells import Part, clip
 from .painted import Painted
 
+ENDS = ("ctrl+q", "ctrl+c")
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -43,7 +45,9 @@ class ChoiceLine(Painted, can_focus=True):
         self.screen.set_focus(self)
 
     def on_key(self, event: events.Key) -> None:
-        """A choice's key, the arrows and Enter, or Escape."""
+        """A choice's key, the arrows and Enter, or Escape; what ends the workbench passes."""
+        if event.key in ENDS:
+            return
         step = {"left": -1, "right": 1, "tab": 1, "shift+tab": -1}.get(event.key)
         found = next((one for one in self.options if one.key == event.character), None)
         event.stop()
