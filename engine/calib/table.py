@@ -185,7 +185,11 @@ def parse_table(lines: Iterable[str], source: str) -> CalibrationTable:
             asym.append(_name(line, where))
         else:
             name, row = _parsed(line, where)
-            (int4 if section == _INT4 else rows)[name] = row
+            table = int4 if section == _INT4 else rows
+            if table.setdefault(name, row) != row:
+                raise QuantdeckError(
+                    f"{where}: '{_start(name)}' has another row with other numbers above; keep one of them."
+                )
     while weight_scales and not weight_scales[-1]:
         weight_scales.pop()
     kept = None if asym is None else tuple(asym)

@@ -197,3 +197,12 @@ def test_a_table_of_a_model_without_float_tensors_is_read_again(tmp_path: Path) 
     file.write_text("# a text of something else\n")
     with pytest.raises(QuantdeckError, match="no row of the form"):
         read_table(file)
+
+
+def test_rows_that_contradict_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "table"
+    file.write_text("a 1 -1 1\na 2 -2 2\n")
+    with pytest.raises(QuantdeckError, match="line 2: 'a' has another row"):
+        read_table(file)
+    file.write_text("a 1 -1 1\na 1 -1 1\n")
+    assert list(read_table(file).rows) == ["a"]
