@@ -28,6 +28,7 @@ from .config import Config
 from .feed import Feed
 from .frames import CompositorUpdate, Frame, FrameUpdate, SliceUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
+from .key_order import KeyOrder
 from .keys import bindings
 from .messages import Answered, SessionChanged
 from .outlook import Outlook
@@ -107,6 +108,7 @@ class Workbench(App[None]):
         self._pacer = Pacer(
             self._frame, self.set_timer, self._show_slice, self._ask_terminal if may_ask() else None
         )
+        self._keys = KeyOrder(lambda: self.focused or self.screen, super().on_event, self.set_timer)
         self._assesses = assess
         self._assess: Assess | None = None
         self._editor: Editor | None = None
@@ -204,9 +206,11 @@ class Workbench(App[None]):
 
     async def on_event(self, event: Event) -> None:
         """What a key does is written before what is held back."""
-        if isinstance(event, Key):
+        if isinstance(event, Key) and not event.is_forwarded:
             self._pacer.hold()
-        elif isinstance(event, CursorPosition):
+            await self._keys.take(event)
+            return
+        if isinstance(event, CursorPosition):
             self._pacer.answered()
         await super().on_event(event)
 

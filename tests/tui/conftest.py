@@ -15,7 +15,7 @@ from sample_session import make_session
 from tmux_terminal import Tmux
 
 # A pilot looks whether the program is at rest after every key: 50 times a second. Oftener, it waits as long as it must.
-textual._wait.SLEEP_GRANULARITY = 1 / 200
+textual._wait.SLEEP_GRANULARITY = 1 / 100
 textual._wait.SLEEP_IDLE = textual._wait.SLEEP_GRANULARITY / 20
 
 MakeDeck = Callable[..., Workbench]

@@ -32,6 +32,8 @@ def said(app: Workbench, name: str = "status") -> str:
 async def press(pilot: Pilot[None], *keys: str) -> None:
     await pilot.press(*keys)
     await pilot.pause()
+    while pilot.app._keys.busy:  # type: ignore[attr-defined]
+        await pilot.pause()
 
 
 async def test_any_column_sorts_and_again_turns_and_the_cursor_stays_on_its_layer(

@@ -166,6 +166,19 @@ def test_bytes_that_are_not_utf8_do_no_harm(stored: Path) -> None:
         assert b"Traceback" not in terminal.output
 
 
+def test_keys_that_come_together_go_where_one_after_the_other_would(stored: Path) -> None:
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        terminal.send("/depth\r")  # of a slow line, or pasted
+        terminal.read_until("filter: depth")
+        terminal.send("\x1b")
+        terminal.read_until("2 of 64")  # the cursor stays on its layer
+        terminal.send("jjk?")
+        terminal.read_until("EVERYWHERE")
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+
 @pytest.mark.parametrize(
     "sequence",
     ["\x1b[999999999999;9H", f"\x1b[{'9' * 5000}u", f"\x1b[<0;{'9' * 5000};1M"],

@@ -15,6 +15,7 @@ import pytest
 COMMAND = str(Path(sys.executable).with_name("quantdeck"))
 LIMIT = 120.0
 STILL = 25.0  # seconds without a change on the screen after which nothing more is expected
+NOT_PASSED_ON = ("TMUX", "NO_COLOR", "COLUMNS", "LINES", "ROWS")
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 
@@ -26,7 +27,7 @@ class Tmux:
         self._tmux: list[str] = []
         self._size = size
         self._environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("TMUX", "NO_COLOR")},
+            **{name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON},
             "QUANTDECK_HOME": str(folder / "home"),
             "TERM": "xterm-256color",
             "LC_ALL": "C.UTF-8",

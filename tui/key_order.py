@@ -1,0 +1,64 @@
+"""Gives keys to the screen one after the other: a key that opens a line has done so before the next is looked at.
+
+Textual hands each key to the widget that has the focus when the key is read. What the widget does not know comes back
+to the application from parent to parent, and only then is it looked up. Over a slow line, or pasted, the keys behind it
+are read meanwhile: of `/depth` the `d` would go to the table, where it applies a repair.
+"""
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from textual.events import Key
+from textual.message_pump import MessagePump
+
+STUCK = 0.5  # seconds after which a key counts as done: who had it may be gone
+
+
+class KeyOrder:
+    """Keys that wait for the one before."""
+
+    def __init__(
+        self,
+        target: Callable[[], MessagePump],
+        give: Callable[[Key], Awaitable[None]],
+        later: Callable[[float, Callable[[], Awaitable[None]]], object],
+    ) -> None:
+        """*target*: who gets the next key; *give* gives it; *later* calls something after seconds."""
+        self._target, self._give, self._later = target, give, later
+        self._waiting: deque[Key] = deque()
+        self._number = 0  # of keys given
+        self._since: float | None = None  # when the key that is at work was given
+
+    @property
+    def busy(self) -> bool:
+        """Whether a key is at work or waits."""
+        return self._since is not None
+
+    async def take(self, event: Key) -> None:
+        """Give a key as soon as the one before is done."""
+        self._waiting.append(event)
+        if self._since is None or time.monotonic() - self._since >= STUCK:
+            await self._next()
+        elif len(self._waiting) == 1:
+            number = self._number
+            self._later(STUCK, lambda: self._done(number))
+
+    async def _next(self) -> None:
+        self._since = None
+        if not self._waiting:
+            return
+        self._number += 1
+        self._since = time.monotonic()
+        target = self._target()
+        await self._give(self._waiting.popleft())
+        await self._follow(target, self._number)
+
+    async def _follow(self, node: MessagePump | None, number: int) -> None:
+        """Come behind the key from parent to parent: what each has to do first lies before in its queue."""
+        if node is None or not node.call_later(self._follow, node._parent, number):
+            await self._done(number)
+
+    async def _done(self, number: int) -> None:
+        if number == self._number and self._since is not None:
+            await self._next()
