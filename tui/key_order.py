@@ -9,8 +9,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from textual.dom import DOMNode
 from textual.events import Key
-from textual.message_pump import MessagePump
 
 STUCK = 0.5  # seconds after which a key counts as done: who had it may be gone
 
@@ -20,7 +20,7 @@ class KeyOrder:
 
     def __init__(
         self,
-        target: Callable[[], MessagePump],
+        target: Callable[[], DOMNode],
         give: Callable[[Key], Awaitable[None]],
         later: Callable[[float, Callable[[], Awaitable[None]]], object],
     ) -> None:
@@ -54,9 +54,9 @@ class KeyOrder:
         await self._give(self._waiting.popleft())
         await self._follow(target, self._number)
 
-    async def _follow(self, node: MessagePump | None, number: int) -> None:
+    async def _follow(self, node: DOMNode | None, number: int) -> None:
         """Come behind the key from parent to parent: what each has to do first lies before in its queue."""
-        if node is None or not node.call_later(self._follow, node._parent, number):
+        if node is None or not node.call_later(self._follow, node.parent, number):
             await self._done(number)
 
     async def _done(self, number: int) -> None:

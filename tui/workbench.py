@@ -194,11 +194,13 @@ class Workbench(App[None]):
 
     def _patient(self, screen: Screen[Any]) -> Region | None:
         """The part of a screen that can wait; a page in a browser takes everything at once."""
-        paced = self._paced and not self.is_headless and isinstance(screen, DeckScreen)
-        return screen.patient() if paced else None
+        if not self._paced or self.is_headless or not isinstance(screen, DeckScreen):
+            return None
+        return screen.patient()
 
     def _show_slice(self, update: SliceUpdate) -> None:
-        super()._display(self.screen, update)  # pyright: ignore[reportUnknownMemberType]
+        shown: Any = update
+        super()._display(self.screen, shown)  # pyright: ignore[reportUnknownMemberType]
 
     def _ask_terminal(self, question: str) -> None:
         if self._driver is not None:
