@@ -26,7 +26,9 @@ def test_a_raw_yolox_head_is_decoded_on_its_grids() -> None:
     found = boxes_of(head, [output])
     assert found.classes.tolist() == [1, 2]
     assert found.scores == pytest.approx([0.9, 0.4])
-    assert found.corners[0] == pytest.approx([12 - 12, 12 - 8, 12 + 12, 12 + 8], abs=1e-4)  # cell (1, 1) of stride 8
+    assert found.corners[0] == pytest.approx(
+        [12 - 12, 12 - 8, 12 + 12, 12 + 8], abs=1e-4
+    )  # cell (1, 1) of stride 8
 
 
 def test_decoded_boxes_turned_round_have_no_objectness() -> None:
