@@ -46,8 +46,6 @@ ROUNDS = 3
 """How often a plan that fails on fresh samples makes the search aim higher."""
 WORTHWHILE = 0.9
 """A group's rows are changed where its loss falls below this share: less is within what 4 samples tell."""
-SPOILT = 1.5
-"""Rows that serve alone are given up where all int8 loses so many times more with them."""
 LOOKS = 3
 """How often the casts of a proposed plan are measured, so that the ledger may propose another, before its trial."""
 
@@ -250,25 +248,9 @@ class _Run:
             if 1 - figures[winner] < WORTHWHILE * (1 - figures[0]):
                 self.plan = self.plan.with_thresholds(rows[winner])
 
-    def _kept(self, before: Plan) -> Generator[Sequence[Trial], Sequence[Result], bool]:
-        """Whether the whole network in int8 bears the rows that were chosen one by one; else those before come back.
-
-        Less than all of them decides nothing: what is float in the end is not all int8's loudest part.
-        """
-        if self.plan == before:
-            return True
-        yield from self.score([plan for plan in (before, self.plan) if plan.digest not in self.points])
-        now, then = (1 - self.points[plan.digest].cos for plan in (self.plan, before))
-        if now <= SPOILT * then:
-            return True
-        self.plan = before
-        return False
-
     def _measured(self) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
-        before = self.plan
         if self.setting.join:
             yield from self._joined()
-            yield from self._kept(before)
         gen = measure(self.setting.graph, self.plan, mode=self.setting.mode, measuring=self.measuring)
         try:
             trials = next(gen)
@@ -279,10 +261,9 @@ class _Run:
         if not self.measuring.casts:
             self.bounded = {source for source in ledger.map.sources if not is_base(ledger.map, source)}
         if self.setting.methods:
-            before = self.plan
-            chosen = yield from self._by_method(ledger)
-            if (yield from self._kept(before)):
-                ledger = chosen
+            ledger = yield from self._by_method(ledger)
+        if self.plan.digest not in self.points:
+            yield from self.score([self.plan])  # the chosen rows alone may do
         return self._with_scores(ledger)
 
     def _by_method(self, ledger: Ledger) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
