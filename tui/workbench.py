@@ -292,7 +292,7 @@ class Workbench(App[None]):
         try:
             self.feed = Feed(SessionReader(path))
         except QuantdeckError as error:
-            said, screen = str(error), self._start()
+            said, screen = "", self._start(str(error))
         else:
             said, screen = (
                 f"{visible(str(path))} was replaced by another file; this is what it holds",
@@ -302,7 +302,8 @@ class Workbench(App[None]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self._switch(screen)
-        self.call_after_refresh(self.tell, said, "bad")
+        if said:
+            self.call_after_refresh(self.tell, said, "bad")
 
     def _there(self) -> bool:
         """Whether the open session still lies where it lay; else it is said, and nothing may be written."""
@@ -322,10 +323,10 @@ class Workbench(App[None]):
 
     # screen to screen
 
-    def _start(self) -> Screen[None]:
+    def _start(self, notice: str = "") -> Screen[None]:
         from .screens.start import StartScreen
 
-        return StartScreen()
+        return StartScreen(notice)
 
     def _new_session(self, model: Path | None) -> Screen[None]:
         return NewSessionScreen(model)

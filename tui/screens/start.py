@@ -82,8 +82,9 @@ class StartScreen(DeckScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings("start")
     TITLE_TEXT = "sessions"
 
-    def __init__(self) -> None:
+    def __init__(self, notice: str = "") -> None:
         super().__init__()
+        self._notice = notice  # why the list is shown; stays until the cursor moves
         self._entries: tuple[SessionEntry, ...] = ()
 
     def body(self) -> ComposeResult:
@@ -129,7 +130,8 @@ class StartScreen(DeckScreen):
         for place, row in enumerate(table.model.order):
             if self._entries[row].path == before:
                 table.go(place)
-        self.say(f"{len(self._entries)} in {visible(str(self.deck.folder))}")
+        listed = f"{len(self._entries)} in {visible(str(self.deck.folder))}"
+        self.say(self._notice or listed, "bad" if self._notice else "muted")
         self._look_later()
 
     def _look_later(self) -> None:
@@ -154,6 +156,7 @@ class StartScreen(DeckScreen):
 
     def on_row_moved(self) -> None:
         """Say what is wrong with a session that cannot be read."""
+        self._notice = ""
         row = self.table.row
         entry = self._entries[row] if row is not None else None
         if entry is not None:
