@@ -169,8 +169,8 @@ def test_a_post_process_that_leaves_nothing_to_compare_is_refused_on_the_first_s
     )  # fmt: skip
     path = desk.session("one")
     job = desk.run(path, desk.add(path, spec))
-    assert (job.state, job.status) == ("paused", 2)
     assert said in job.message
+    assert (job.state, job.status) == ("paused", 2), job.message
     assert "does not work on the first sample" in job.message
 
 
