@@ -213,6 +213,7 @@ def _pareto(
         samples=searched,
         total=total,
         methods=thresholds,
+        join=spec.kind != "run_qtable",  # which writes no calibration table, so the given one has to hold
         budget=_budget(spec),
         watch=watch,
     )
