@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ..errors import QuantdeckError
 from ..regular import read_regular
-from ..text import one_of, visible
+from ..text import counted, one_of, visible
 from .files import KINDS, kind_of
 
 SEED = 1684
@@ -71,7 +71,7 @@ def select_dataset(folder: Path) -> Selection:
         kind=_single_kind(paths, source),
         source=source,
         notes=tuple(
-            f"{count} files {what} are left out" if count > 1 else f"1 file {what} is left out"
+            f"{counted(count, 'file')} {what} {'is' if count == 1 else 'are'} left out"
             for what, count in counts.items()
             if count
         ),

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 from ..run.score import Score
+from ..text import counted
 from .trial import Objective, Point, Result
 
 Z95 = 1.96
@@ -99,4 +100,4 @@ def sentences(searched: Figure | None, fresh: Figure | None, target: float, conf
 
 def _words(found: Figure, name: str) -> str:
     half = f" +- {found.half:.6f} (95 %)" if math.isfinite(found.half) else ""
-    return f"{found.samples} sample{'s' if found.samples != 1 else ''} {name}: cos {found.value:.6f}{half}"
+    return f"{counted(found.samples, 'sample')} {name}: cos {found.value:.6f}{half}"

@@ -136,6 +136,13 @@ class Desk:
             run_job(session, number, log or io.StringIO())
             return get_job(session, number)
 
+    def unbroken(self, kind: str) -> dict[str, object]:
+        """What a search leaves that nothing interrupts."""
+        path, out = self.session(f"unbroken-{kind}"), self.folder / f"unbroken-{kind}"
+        number = self.add(path, self.spec(kind, out))
+        assert self.run(path, number).state == "done"
+        return left(path, number, out)
+
     def again(self, path: Path, number: int, log: io.StringIO | None = None) -> Job:
         with open_session(path) as session:
             reopen(session, number)

@@ -18,10 +18,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 @pytest.fixture(scope="module")
 def unbroken(desk: Desk) -> dict[str, object]:
-    path, out = desk.session("unbroken"), desk.folder / "unbroken-out"
-    number = desk.add(path, desk.spec("search_qtable", out))
-    assert desk.run(path, number).state == "done"
-    return left(path, number, out)
+    return desk.unbroken("search_qtable")
 
 
 def _files(folder: Path) -> list[Path]:
