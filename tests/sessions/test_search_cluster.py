@@ -68,6 +68,11 @@ class Without:
             return None
         return next(filter(None, (one.find_spec(name, *more) for one in self.finders)), None)
 
+    def find_distributions(self, context):
+        "What is installed beside it is still known by its version."
+        for one in self.finders:
+            yield from getattr(one, "find_distributions", lambda _: ())(context)
+
 sys.meta_path[:] = [Without(list(sys.meta_path))]
 """
 
@@ -99,21 +104,26 @@ class Cluster:
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *names: str, site: Path | None = None) -> None:
-        """Start workers and see them arrive."""
+        """Start workers and see them arrive; one that ends before that is told of with what it said."""
         path = os.pathsep.join(filter(None, [str(site) if site else "", os.environ.get("PYTHONPATH", "")]))
         for name in names:
-            self.workers[name] = subprocess.Popen(
-                [
-                    sys.executable, "-P", "-m", "distributed.cli.dask_worker", self.address, "--name", name,
-                    "--no-nanny", "--no-dashboard", "--nthreads", "1", "--local-directory", str(self.folder),
-                ],
-                env={**os.environ, "PYTHONPATH": path},
-                cwd=self.folder,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            with (self.folder / f"{name}.log").open("wb") as log:
+                self.workers[name] = subprocess.Popen(
+                    [
+                        sys.executable, "-P", "-m", "distributed.cli.dask_worker", self.address, "--name", name,
+                        "--no-nanny", "--no-dashboard", "--nthreads", "1", "--local-directory", str(self.folder),
+                    ],
+                    env={**os.environ, "PYTHONPATH": path},
+                    cwd=self.folder,
+                    stdout=log,
+                    stderr=log,
+                )  # fmt: skip
         with distributed.Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(len(self.workers), timeout=60)
+            try:
+                client.wait_for_workers(len(self.workers), timeout=60)
+            except TimeoutError:
+                said = [(self.folder / f"{name}.log").read_text() for name in names]
+                raise AssertionError("\n".join(said)) from None
 
     def busy(self, name: str) -> bool:
         """Whether a worker has trials."""
