@@ -149,6 +149,12 @@ async def test_what_the_engine_refuses_is_marked_at_its_field(
         await settle(pilot)
         assert form(app).row("model").said == "! see below"
         assert "cut off [/]" in " ".join(said(app).split())
+        app.screen._look()  # type: ignore[attr-defined] - the typing before F5 rests now
+        assert form(app).row("model").said == "! see below"
+        (place / "nets" / "other.onnx").write_bytes(b"model")
+        form(app).set_value("model", str(place / "nets" / "other.onnx"))
+        app.screen._look()  # type: ignore[attr-defined]
+        assert "!" not in form(app).row("model").said
 
 
 def test_preprocessing_needs_a_pixel_format_and_takes_only_what_was_given() -> None:

@@ -79,4 +79,10 @@ async def test_what_is_wrong_stands_beside_its_field_while_it_is_typed(
         screen._show_preview(answered(asked[-1]))  # type: ignore[attr-defined]
         assert form.row("pixel_format").said == "! see below"
         assert "--pixel_format rgb gives 3 channels" in " ".join(preview(app).split())
+        form.set_value("title", "mine")
+        screen._look()  # type: ignore[attr-defined]
+        assert form.row("pixel_format").said == "! see below"  # nothing of the preview has changed
+        form.set_value("mean", "")
+        screen._look()  # type: ignore[attr-defined]
+        assert "!" not in form.row("pixel_format").said  # another sample is looked at
         await press(pilot, "escape")

@@ -38,6 +38,16 @@ def preview_lines(answer: Mapping[str, Any], glyphs: Glyphs) -> list[list[Part]]
     return lines
 
 
+def _question(values: Mapping[str, str]) -> dict[str, Any]:
+    """What the preview depends on."""
+    request = session_request({**values, "input_num": "1", "tune_num": "0"})
+    return {
+        "model": str(request.model),
+        "dataset": str(request.dataset),
+        "preprocess": dict(request.preprocess),
+    }
+
+
 class NewSessionScreen(DeckScreen):
     """Model, samples, chip, method, preprocessing; F5 makes the session and starts its calibration."""
 
@@ -53,6 +63,8 @@ class NewSessionScreen(DeckScreen):
         self._rest: Timer | None = None
         self._asked: dict[str, Any] = {}
         self._first: dict[str, str] = {}
+        self._refused: dict[str, str] = {}  # what a field held that the engine refused
+        self._doubted = ""  # the field that the preview's sentence names
 
     def body(self) -> ComposeResult:
         """The fields."""
@@ -97,23 +109,23 @@ class NewSessionScreen(DeckScreen):
         """Say what is wrong beside the fields that were touched; ask for a preview when nothing is."""
         values = self.form.values()
         errors = check_session(values)
+        asked = {} if any(key in errors for key in NEEDED) else _question(values)
+        new, self._asked = asked != self._asked, asked
+        if new:
+            self._doubted = ""
         for key, value in values.items():
             touched = value != self._first.get(key)
-            self.form.row(key).say(errors.get(key, "") if touched or value else "")
-        if any(key in errors for key in NEEDED):
-            self._asked = {}
+            error = errors.get(key) or self._mark(key, value)
+            self.form.row(key).say(error if touched or value else "")
+        if not asked:
             self.query_one("#preview", Lines).set_lines([])
-            return
-        request = session_request({**values, "input_num": "1", "tune_num": "0"})
-        asked: dict[str, Any] = {
-            "model": str(request.model),
-            "dataset": str(request.dataset),
-            "preprocess": dict(request.preprocess),
-        }
-        if asked != self._asked:
-            self._asked = asked
+        elif new:
             self.query_one("#preview", Lines).set_lines([[("  looking at the first sample", "muted")]])
             self._beside.ask({"what": "preview", "id": asked, **asked})
+
+    def _mark(self, key: str, value: str) -> str:
+        """What the engine's sentence leaves beside a field until that is changed."""
+        return "see below" if key == self._doubted or self._refused.get(key) == value else ""
 
     def _heard(self, answer: dict[str, Any]) -> None:
         """From the thread that listens."""
@@ -132,6 +144,7 @@ class NewSessionScreen(DeckScreen):
         named = {"model": str(self._asked.get("model")), "dataset": str(self._asked.get("dataset"))}
         field = next((key for key in OPTIONS if f"--{key}" in said), None)
         field = field or next((key for key, path in named.items() if visible(path) in said), None)
+        self._doubted = field or ""
         if field:
             self.form.row(field).say("see below")
 
@@ -166,6 +179,7 @@ class NewSessionScreen(DeckScreen):
         errors = check_session(values)
         self.form.show_errors(errors)
         self._first = {}  # from now on every field says what is wrong with it
+        self._refused = {}
         if errors:
             labels = ", ".join(field.label for field in self.form.fields if field.key in errors)
             self.say(f"{len(errors)} to mend: {labels}", "weak")
@@ -178,7 +192,8 @@ class NewSessionScreen(DeckScreen):
         """What the engine found wrong: marked at the field that it concerns, the sentence below."""
         named = {"model": str(request.model), "dataset": str(request.dataset)}
         field = next((key for key, path in named.items() if visible(path) in sentence), None)
-        self.form.show_errors({field: "see below"} if field else {})
+        self._refused = {field: self.form.values()[field]} if field else {}
+        self.form.show_errors(dict.fromkeys(self._refused, "see below"))
         self.say(sentence, "bad")
 
     def action_back(self) -> None:
