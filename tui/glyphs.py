@@ -37,7 +37,8 @@ class Glyphs:
 
 
 _UNICODE = ("▌", "─", "·", "…", "▲", "▼", "━", "╸", "┆", "◂", "▸")
-_ASCII = (">", "-", "-", "~", "^", "v", "=", "-", "|", "<", ">")
+# What is cut ends with the sign that nano and Emacs write there: `~` means that a figure is stale.
+_ASCII = (">", "-", "-", "$", "^", "v", "=", "-", "|", "<", ">")
 
 GLYPHS = {
     "braille": Glyphs("braille", *_UNICODE),

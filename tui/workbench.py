@@ -16,7 +16,7 @@ from textual.binding import BindingType
 from textual.color import Color
 from textual.driver import Driver
 from textual.events import CursorPosition, Event, Key, Resize
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.signal import Signal
@@ -175,8 +175,11 @@ class Workbench(App[None]):
             self.call_after_refresh(self.tell, self.warning, "weak")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, and ASCII where nothing else can be shown."""
-        found = super().get_line_filters()
+        """Textual's, and ASCII where nothing else can be shown; without colours no code of any goes out.
+
+        Textual chooses before it knows the theme, and turns the terminal's own colours to black on black.
+        """
+        found = [NoColor() if isinstance(one, Monochrome) else one for one in super().get_line_filters()]
         return [*found, self._guard] if self._guard.enabled else found
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:

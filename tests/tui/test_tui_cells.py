@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quantdeck.tui.figures import cosine, count, decibel, duration, real, share, verdict
+from quantdeck.tui.figures import STALE, cosine, count, decibel, duration, real, share, verdict
 from quantdeck.tui.glyphs import GLYPHS, to_ascii
 from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, fit, fit_name, wrapped
 from rich.cells import cell_len
@@ -77,7 +77,7 @@ def test_figures_say_what_they_are() -> None:
 
 
 def test_our_own_signs_have_an_ascii_form() -> None:
-    assert to_ascii("\u25b2 \u2501\u2578 \u00b7 \u2026 \u5c42") == "^ =- - ~ ?"
+    assert to_ascii("\u25b2 \u2501\u2578 \u00b7 \u2026 \u5c42") == "^ =- - $ ?"
     for name, glyphs in GLYPHS.items():
         signs = [getattr(glyphs, field) for field in glyphs.__slots__ if field != "kind"]
         assert all(cell_len(sign) == 1 for sign in signs)
@@ -86,3 +86,7 @@ def test_our_own_signs_have_an_ascii_form() -> None:
 
 def test_a_whole_share_needs_no_digits() -> None:
     assert [share(value) for value in (0, 1, 0.999, 0.0001)] == ["0 %", "100 %", "99.9 %", "<0.1 %"]
+
+
+def test_what_is_cut_does_not_look_like_a_stale_figure() -> None:
+    assert all(STALE not in glyphs.cut for glyphs in GLYPHS.values())

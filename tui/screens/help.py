@@ -41,6 +41,7 @@ SIGNS = (
     ),
     ("here", "estimate", "guessed at the layer itself, as the outputs are not measured yet"),
     ("~", "stale", "a figure of the plan before; it is replaced when this plan has been run"),
+    ("…", "cut", "a text goes on here; a wider terminal shows more, y copies the whole name"),
     ("cos", "similarity", "cosine of the output with the float network's: 1 is the same"),
     ("wanted cos", "target", "(1 + cos) / 2, as searches take it: 0.99 is a cos of 0.98"),
     ("clipped", "saturation", "share of values at the ends of the integer range"),
