@@ -6,16 +6,20 @@ of the network that is known to need float, run_qtable to find where a network b
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..engine.text import counted, percent, visible
 from .columns import noise_parts
+from .reach import Wiring
 from .snapshots import ScoreView
+from .stages import CORRECTIONS
 
 GOOD, FAIR = 0.99, 0.95  # raw cosine at the worst output
 CLIPPED = 0.01  # share of values at the rails
+LIMITED = re.compile(r"ReLU\d")  # in a layer's attributes: an activation with an upper limit
 FEW, MOST = 5, 0.5  # so many layers that make this part of the noise are few
 
 
@@ -33,16 +37,21 @@ def advice(
     score: ScoreView | None,
     outputs: Mapping[str, float] | None = None,
     reach: Mapping[str, float] | None = None,
+    *,
+    pairs: int | None = None,
+    done: Collection[str] = (),
 ) -> list[Advice]:
     """What suits, the most pressing first.
 
     *columns*: the layer table's; *details*: each layer's attributes in words; *outputs*: by layer, SQNR in dB at the
     worst output with the layer alone in int8, where the ledger is measured. *reach*: largest magnitude by layer.
+    *pairs*: convolutions whose weights can be equalized with the next one's (equalizable), None where not counted.
+    *done*: stages that are in the plan already.
     """
     if score is None:
         return [
             Advice("calibrate", "calibrate first: everything else is judged by its figures"),
-            *_kind(columns, details),
+            *_kind(columns, details, pairs),
         ]
     found: list[Advice] = []
     if score.dead:
@@ -64,8 +73,8 @@ def advice(
     rest = [*_clipped(columns, reach or {}), *_where(columns, outputs or {})]
     found += rest if cos < GOOD else [Advice("", one.sentence) for one in rest]  # worth knowing, not urgent
     if cos < GOOD:
-        found += [*_kind(columns, details), *_by_score(cos)]
-    return found
+        found += [*_kind(columns, details, pairs), *_by_score(cos)]
+    return [one for one in found if one.stage not in CORRECTIONS or one.stage not in done]
 
 
 def advised(found: Sequence[Advice]) -> frozenset[str]:
@@ -73,19 +82,49 @@ def advised(found: Sequence[Advice]) -> frozenset[str]:
     return frozenset(one.stage for one in found if one.stage)
 
 
-def _kind(columns: Mapping[str, Sequence[Any]], details: Sequence[str]) -> list[Advice]:
+def equalizable(ops: Sequence[str], details: Sequence[str], wiring: Wiring) -> int:
+    """Convolutions whose weights can be equalized with the next one's, as far as the layer table tells.
+
+    The rule is that of engine/calib/equalize.py: one reader, directly or through one activation without a limit.
+    """
+    known = {name: (op, detail) for name, op, detail in zip(wiring.names, ops, details, strict=True)}
+
+    def reader(name: str) -> str | None:
+        found = wiring.children(name)
+        return found[0] if len(found) == 1 else None
+
+    count = 0
+    for name, (op, detail) in known.items():
+        if op != "Conv" or LIMITED.search(detail):
+            continue
+        behind = reader(name)
+        if (
+            behind is not None
+            and known[behind][0] in ("Relu", "PRelu")
+            and not LIMITED.search(known[behind][1])
+        ):
+            behind = reader(behind)
+        count += behind is not None and known[behind][0] == "Conv"
+    return count
+
+
+def _kind(
+    columns: Mapping[str, Sequence[Any]], details: Sequence[str], pairs: int | None = None
+) -> list[Advice]:
     """What the network's kind asks for."""
     ops, deep = list(columns["op"]), sum("group" in detail for detail in details)
     found: list[Advice] = []
     if deep:
-        found.append(
-            Advice(
-                "equalize",
-                f"{counted(deep, 'grouped convolution')}: their channels differ widely, and one threshold serves them "
-                "all; equalize weights before calibrating",
+        many = counted(deep, "grouped convolution")
+        differ = f"{many}: their channels differ widely, and one threshold serves them all"
+        shift = "depthwise layers shift their means most in int8"
+        if pairs == 0:
+            found.append(
+                Advice("bias", f"{differ}; correct the bias: {shift} (no weights here can be equalized)")
             )
-        )
-        found.append(Advice("bias", "then correct the bias: depthwise layers shift their means most in int8"))
+        else:
+            found.append(Advice("equalize", f"{differ}; equalize weights before calibrating"))
+            found.append(Advice("bias", f"then correct the bias: {shift}"))
     if "Softmax" in ops and ops.count("LayerNorm") + ops.count("MatMul") > 4:
         found.append(
             Advice(

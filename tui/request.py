@@ -42,9 +42,13 @@ def search(path: Path, values: Mapping[str, str]) -> int:
 
 def flow(path: Path, stages: Sequence[str]) -> int:
     """Start stages of the flow, each a job that starts the next; the first job's number."""
-    from ..sessions.flow import start_flow, steps_of
+    from ..sessions.flow import Wishes, start_flow, steps_of
+    from .reader import SessionReader
+    from .stages import flow_target
 
-    return start_flow(path, steps_of(stages))
+    with SessionReader(path) as reader:
+        wishes = Wishes(target=flow_target(reader))
+    return start_flow(path, steps_of(stages, wishes))
 
 
 def pause(path: Path, job: int) -> None:

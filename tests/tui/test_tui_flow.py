@@ -9,11 +9,12 @@ from quantdeck.sessions.corrections import plan_corrections
 from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
 from quantdeck.sessions.worker import main as work
-from quantdeck.tui.advice import advice, advised
+from quantdeck.tui.advice import GOOD, advice, advised, equalizable
 from quantdeck.tui.editor import Editor
+from quantdeck.tui.reach import Wiring
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.snapshots import ScoreView
-from quantdeck.tui.stages import RUN, TO_COME, newest_jobs
+from quantdeck.tui.stages import NOT_USED, RUN, TARGET, TO_COME, WISHES, newest_jobs
 from real_session import current, digits
 from sample_session import layer_names
 from test_tui_edits import plan
@@ -184,3 +185,83 @@ async def test_the_settings_of_a_stage_are_those_of_the_session(session: Path, d
         await press(pilot, "2")
         assert "kl, 100 samples, tuned on 5" in rows(app, "settings")
         assert "Enter shows them" in said(app)
+
+
+def test_what_a_stage_would_run_with_is_what_the_sessions_run_it_with() -> None:
+    (kind, wishes), *_ = flow.steps_of(("float",), flow.Wishes(target=TARGET))
+    assert kind == "search"
+    assert {key: wishes[key] for key in WISHES} == dict(WISHES)
+    assert (1 + GOOD) / 2 == TARGET  # the flow is to reach what the advice calls good
+
+
+def test_a_stage_says_what_its_job_did_for_it_and_whether_that_is_in_the_plan(
+    example: Path, by_hand: list[int]
+) -> None:
+    """Equalizing and correcting are parts of other jobs, whose sentence speaks of something else."""
+    flow.start_flow(
+        example, flow.steps_of(("equalize", "calibrate", "bias"), flow.Wishes(scored=4, target=0.9))
+    )
+    while by_hand:
+        assert work([str(example), str(by_hand.pop(0))]) == 0
+    with SessionReader(example) as reader:
+        found = newest_jobs(reader)
+    assert "pair" in found["equalize"].result
+    assert "reaches the target already: nothing changed" in found["bias"].result
+    assert found["bias"].job == found["calibrate"].job
+    with open_session(example, readonly=True) as session:
+        assert plan_corrections(session, current(example)) == (
+            True,
+            False,
+        )  # no bias differs, so it is predicted
+    flow.start_flow(example, flow.steps_of(("calibrate",)))
+    assert work([str(example), str(by_hand.pop(0))]) == 0
+    assert states(example)["equalize"] == states(example)["bias"] == NOT_USED
+
+
+async def test_corrected_biases_are_evaluated_since_nothing_else_scores_them(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    app = deck(session)
+    monkeypatch.setattr(app, "start_flow", lambda stages: asked.append(tuple(stages)))
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "2", *["down"] * 4, "t")
+    assert asked == [("calibrate", "search_threshold", "bias", "evaluate")]
+
+
+def test_equalizing_is_not_advised_where_no_pair_of_weights_allows_it() -> None:
+    names, details = ["a", "b", "c"], ["3x3, ReLU6", "3x3, group 32, ReLU6", "1x1"]
+    chain = Wiring(names, ['["x"]', '["a"]', '["b"]'], ['["a"]', '["b"]', '["c"]'])
+    ops = ["Conv"] * 3
+    assert equalizable(ops, details, chain) == 0
+    assert equalizable(ops, ["3x3, ReLU", "3x3, group 32", "1x1"], chain) == 2
+    columns = {
+        "op": ops,
+        "name": names,
+        "mode": ["INT8"] * 3,
+        "saturation": [None] * 3,
+        "threshold": [None] * 3,
+    }
+    assert advised(advice(columns, details, None, pairs=0)) == {"calibrate", "bias"}
+    assert "equalize" in advised(advice(columns, details, None, pairs=2))
+    low = ScoreView(cos=0.9, sqnr=7.0, dead=0, top1_float=None, top1_int8=None, labelled=None)
+    assert "bias" not in advised(advice(columns, details, low, pairs=0, done={"bias"}))
+
+
+@pytest.mark.parametrize("size", [S, L])
+async def test_settings_result_and_time_of_a_stage_stand_there_at_every_size(
+    session: Path, deck: MakeDeck, size: tuple[int, int]
+) -> None:
+    from sample_session import add_job
+
+    add_job(session, state="done", message="64 thresholds with kl from 100 samples")
+    app = deck(session)
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "2", "down", "down")
+        told = said(app, "stage")
+        assert "kl, 100 samples, tuned on 5" in told
+        assert "64 thresholds with kl from 100 samples" in told
+        assert "time" in told
+        await press(pilot, "down")
+        assert "would run" in said(app, "stage")
+        assert "to cos 0.995 (raw 0.99)" in said(app, "stage").replace("\n              ", " ")

@@ -1,5 +1,6 @@
 """The chapter's flow as stages: what was done, with which settings, what it gave; run one, or everything to one."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,11 +10,11 @@ from ...engine.errors import QuantdeckError
 from ...engine.text import counted
 from ...sessions.faults import explained
 from .. import figures
-from ..advice import Advice, advice, advised
+from ..advice import Advice, advice, advised, equalizable
 from ..messages import RowChosen, RowMoved, SessionChanged
 from ..outlook import Outlook
 from ..snapshots import SessionView
-from ..stages import RUN, STAGES, Stage, newest_jobs
+from ..stages import CORRECTIONS, NOT_USED, RUN, STAGES, Stage, newest_jobs, planned
 from ..widgets.cells import Part, fit, wrapped
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
@@ -23,6 +24,8 @@ from .place import PlaceScreen, place_bindings
 LEFT_OUT = "left out"
 OPTIONAL = ("equalize", "bias", "search_threshold", "float", "evaluate", "start")
 MOST_ADVICE = 3  # lines of one sentence
+FACT = 14  # cells before a fact of the stage under the cursor
+STAGE_LINES = 6  # of that stage: advice below moves only where a fact needs more
 
 
 class FlowScreen(PlaceScreen):
@@ -37,21 +40,23 @@ class FlowScreen(PlaceScreen):
         self._names: tuple[str, ...] = ()
         self._advice: list[Advice] = []
         self._start_taken = False
+        self._stages: dict[str, Stage] = {}
 
     def body(self) -> ComposeResult:
         """Stages, advice, a line of state."""
         show = self.deck.glyphs.show
         columns = (
-            Column("stage", "stage", 20),
-            Column("advised", "", 8, priority=1, parts=_advised_cell),
-            Column("state", "state", 9, priority=0, parts=_state_cell),
-            Column("time", "time", 12, right=True, priority=3),
-            Column("settings", "settings", 34, lambda text: show(str(text)), priority=4),
-            Column("result", "result", 30, lambda text: show(str(text)), priority=2),
+            Column("stage", "stage", 19),
+            Column("advised", "", 7, priority=1, parts=_advised_cell),
+            Column("state", "state", 8, priority=0, parts=_state_cell),
+            Column("time", "time", 8, right=True, priority=2),
+            Column("settings", "settings", 40, lambda text: show(str(text)), priority=4),
+            Column("result", "result", 29, lambda text: show(str(text)), priority=3),
         )
         table = LineTable(columns, id="stages", names=False)
         table.column_cursor = False
         yield table
+        yield Lines(id="stage")
         yield Lines(id="advice")
         yield Lines(id="status")
 
@@ -98,7 +103,9 @@ class FlowScreen(PlaceScreen):
         try:
             with explained(view.path):
                 jobs = newest_jobs(feed.reader)
-                layers = feed.reader.layers(view.plan).columns
+                plans = planned(feed.reader, self._equalizes)
+                wired = feed.reader.layers(view.plan)
+                layers = wired.columns
                 details = [
                     str(row[0]) for row in feed.reader.rows("SELECT detail FROM layer ORDER BY position")
                 ]
@@ -109,15 +116,21 @@ class FlowScreen(PlaceScreen):
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
-        self._advice = advice(layers, details, view.score, self.deck.outlook.outputs, reach)
+        pairs = equalizable([str(op) for op in layers["op"]], details, wired.wiring)
+        done = {name for name in CORRECTIONS if jobs.get(name, Stage()).state == "done"}
+        score, outputs = view.score, self.deck.outlook.outputs
+        self._advice = advice(layers, details, score, outputs, reach, pairs=pairs, done=done)
         wished = advised(self._advice)
         if self.deck.left_out is None:
             self.deck.left_out = {"equalize", "bias"} - wished
         self._names = tuple(name for name in STAGES if name != "start" or self.deck.outlook.proposals)
         found = [
-            self._stage(name, view, jobs.get(name, Stage()), layers["mode"], layers["name"])
+            self._stage(
+                name, view, jobs.get(name) or Stage("", plans.get(name, "")), layers["mode"], layers["name"]
+            )
             for name in self._names
         ]
+        self._stages = dict(zip(self._names, found, strict=True))
         self.table.load(
             TableModel(
                 {
@@ -126,9 +139,7 @@ class FlowScreen(PlaceScreen):
                     "state": [one.state for one in found],
                     "settings": [one.settings for one in found],
                     "result": [one.result for one in found],
-                    "time": [
-                        figures.duration(one.seconds) if one.seconds is not None else "" for one in found
-                    ],
+                    "time": [_took(one) for one in found],
                 }
             ),
             keep=True,
@@ -140,7 +151,7 @@ class FlowScreen(PlaceScreen):
         self, name: str, view: SessionView, job: Stage, modes: list[object], names: list[object]
     ) -> Stage:
         if name == "samples":
-            formed = f"{view.samples} samples formed" if view.samples else ""
+            formed = f"{counted(view.samples, 'sample')} formed" if view.samples else ""
             return Stage("done" if view.samples else "", view.samples_path, formed)
         left_out = name in (self.deck.left_out or ())
         if name == "start":
@@ -152,11 +163,12 @@ class FlowScreen(PlaceScreen):
             reasons = ", ".join(reason for reason, _ in self.deck.outlook.proposals or ())
             state = "taken" if taken else "refused" if left_out else "proposed"
             return Stage(state, reasons, f"{counted(len(layers), 'layer')} to {view.fp_type}")
-        return (
-            Stage(LEFT_OUT, job.settings, job.result, job.seconds)
-            if left_out and job.state in ("", "done")
-            else job
-        )
+        return replace(job, state=LEFT_OUT) if left_out and job.state in ("", "done") else job
+
+    @property
+    def _equalizes(self) -> bool:
+        """Whether what is run next runs on equalized weights."""
+        return "equalize" not in (self.deck.left_out if self.deck.left_out is not None else CORRECTIONS)
 
     @property
     def _proposed(self) -> frozenset[str]:
@@ -185,14 +197,26 @@ class FlowScreen(PlaceScreen):
             "evaluate": "Enter runs it, t everything to here",
         }.get(name, "Enter opens its settings, t runs everything to here, Space leaves it out")
         width = self.deck.size.width
-        lines = wrapped(f"{STAGES[name][1]}; {how}", "muted", width, 2)
-        row = self.table.row
-        if row is not None:
-            told = [str(self.table.model.value(row, key)) for key in ("settings", "result")]
-            if any(told):
-                show = self.deck.glyphs.show
-                lines += wrapped(show(": ".join(filter(None, told))), "plain", width, 2)
-        self.set_status(lines)
+        self.set_status(wrapped(how, "muted", width, 2))
+        self._draw_stage(name)
+
+    def _draw_stage(self, name: str) -> None:
+        """The stage under the cursor whole: settings, result and time, of which the table shows what fits."""
+        stage, show, width = self._stages.get(name, Stage()), self.deck.glyphs.show, self.deck.size.width
+        together = [
+            STAGES[other][0]
+            for other in self._names
+            if other != name and stage.job is not None and self._stages[other].job == stage.job
+        ]
+        took = " with ".join(filter(None, (_took(stage), " and ".join(together)))) if _took(stage) else ""
+        head = "would run" if stage.settings and not stage.state and name in RUN else "settings"
+        lines: list[list[Part]] = [[(f" {STAGES[name][0]}", "title"), (f": {STAGES[name][1]}", "muted")]]
+        for title, text in ((head, stage.settings), ("result", stage.result), ("time", took)):
+            for place, line in enumerate(wrapped(show(text or figures.NOTHING), "plain", width - FACT, 2)):
+                lines.append([(f"   {title if place == 0 else '':<{FACT - 4}}", "muted"), *line])
+        area = self.query_one("#stage", Lines)
+        area.styles.height = max(len(lines), STAGE_LINES)
+        area.set_lines(lines)
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Run the stage, or open its form."""
@@ -217,6 +241,8 @@ class FlowScreen(PlaceScreen):
         if self.deck.busy:
             self.say("a job is at work on this session; L shows its log", "weak")
             return
+        if "bias" in stages and "evaluate" not in stages:
+            stages = (*stages, "evaluate")  # nothing beside the screen scores a plan of corrected biases
         taken = ("start",) if self._start_taken and "start" not in left_out else ()
         self.deck.start_flow((*stages, *taken))
         self.say(
@@ -245,11 +271,15 @@ class FlowScreen(PlaceScreen):
             self.say(f"{label}; u in the layers undoes", "accent")
 
 
+def _took(stage: Stage) -> str:
+    return figures.duration(stage.seconds) if stage.seconds is not None else ""
+
+
 def _state_cell(value: object, width: int) -> list[Part]:
     text = str(value)
     tone = {
         "failed": "bad", "running": "accent", "waiting": "accent", "done": "good", "taken": "good",
-        "proposed": "accent", LEFT_OUT: "muted", "refused": "muted", "to come": "accent",
+        "proposed": "accent", LEFT_OUT: "muted", "refused": "muted", "to come": "accent", NOT_USED: "muted",
     }.get(text, "plain")  # fmt: skip
     return [(fit(text, width), tone)]
 
