@@ -77,16 +77,23 @@ def _corrected_plans(session: Session) -> dict[str, tuple[bool, bool]]:
     """What runs with corrections found, by the plans' digests."""
     found: dict[str, tuple[bool, bool]] = {}
     rows = session.rows(
-        "SELECT j.spec, s.outcome FROM search s JOIN job j ON j.id = s.job WHERE s.outcome IS NOT NULL ORDER BY j.id"
+        "SELECT j.id, j.spec, s.outcome FROM search s JOIN job j ON j.id = s.job WHERE s.outcome IS NOT NULL"
+        " ORDER BY j.id"
     )
     for row in rows:
         spec = json.loads(row["spec"])
-        flags = bool(spec.get("equalize")), bool(spec.get("bias"))
+        flags = bool(spec.get("equalize")), bool(spec.get("bias")) and _changed_any(session, row["id"])
         if any(flags):
             outcome = unpack(row["outcome"])
             texts = [outcome["plan"], *(point[2] for point in outcome.get("curve", ()))]
             found |= {Plan.from_json(text).digest: flags for text in texts if text}
     return found
+
+
+def _changed_any(session: Session, job: int) -> bool:
+    """Whether a run has corrected a bias: where int8 reaches the target already it leaves all as they are."""
+    row = session.row("SELECT body FROM correction WHERE kind = 'bias' AND job = ?", job)
+    return row is not None and bool(unpacked(row["body"]))
 
 
 def _kept_biases(session: Session) -> tuple[int, Changes]:

@@ -155,9 +155,10 @@ class Assessor:
         equalized, bias = plan_corrections(self._session, number)
         if bias:
             raise QuantdeckError("plans with corrected biases are scored by e only; nothing predicts them")
-        if equalized != (self._graph is not self._original):
+        wanted = equalize(self._original).graph if equalized else self._original
+        if wanted.digest != self._graph.digest:  # where no pair can be equalized the two are one
             self._trials.close()
-            self._work_on(equalize(self._original).graph if equalized else self._original)
+            self._work_on(wanted)
 
     def _score_layers(self, number: int, plan: "Plan") -> None:
         from ..sessions.records import put_layer_scores
