@@ -122,12 +122,13 @@ def select_samples(
     preprocess: Preprocess | Mapping[str, Preprocess] | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
+    list_option: str = "--data_list",
 ) -> Samples:
     """Select and check the samples of a graph.
 
     number: how many entries, 0 for all. preprocess: for every image input, or by input name; None as the inputs'
     channels suggest. skip_bad: leave bad files out (listed in ``skipped``) instead of refusing; the order is that
-    of a folder without them. ``data_list`` wins over ``dataset``.
+    of a folder without them. ``data_list`` wins over ``dataset``. list_option: what sentences call it.
     Errors: QuantdeckError in one sentence; every bad file is named with its reason.
     """
     if dataset is None and data_list is None:
@@ -137,7 +138,10 @@ def select_samples(
     inputs = tuple(graph.tensors[name] for name in graph.inputs)
     if not inputs:
         raise QuantdeckError(f"the model {visible(graph.name)} has no input to feed samples to")
-    selection = select_list(Path(data_list)) if data_list is not None else select_dataset(Path(dataset or ""))
+    if data_list is not None:
+        selection = select_list(Path(data_list), list_option)
+    else:
+        selection = select_dataset(Path(dataset or ""))
     options = options_of(inputs, preprocess, selection)
     check = _skipping if skip_bad else _refusing
     good, bad = check(selection, inputs, number, progress)
@@ -155,7 +159,7 @@ def _refusing(
     if bad or selection.bad:
         rest = entries[wanted : wanted + LOOKED_THROUGH]
         bad += selection.bad + tuple(check_entries(rest, selection.kind, inputs)[1])
-        raise QuantdeckError(_bad_files(bad))
+        raise QuantdeckError(_bad_files(bad, selection))
     return good, bad
 
 
@@ -171,9 +175,10 @@ def _skipping(
     return order[: number or len(order)], bad
 
 
-def _bad_files(bad: Sequence[Bad]) -> str:
+def _bad_files(bad: Sequence[Bad], selection: Selection) -> str:
     files = "1 sample is" if len(bad) == 1 else f"{len(bad)} samples are"
-    return f"{files} bad: {_listed(bad)}; mend or remove them, or leave them out with --skip-bad"
+    listed = "" if selection.shuffled else f"{selection.source}: "
+    return f"{listed}{files} bad: {_listed(bad)}; mend or remove them, or leave them out with --skip-bad"
 
 
 def _listed(bad: Sequence[Bad]) -> str:

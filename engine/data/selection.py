@@ -114,13 +114,14 @@ def _unreadable(error: OSError) -> None:
     )
 
 
-def select_list(file: Path) -> Selection:
+def select_list(file: Path, option: str = "--data_list") -> Selection:
     """The lines of a list file in order; a line joins several files with commas, one per model input.
 
     A line, or a part of it, that names an existing file is that file, commas or not. Paths count from the
-    working folder, else from the list's own folder. Errors: QuantdeckError that names every bad line.
+    working folder, else from the list's own folder. option: the one that named the list, for sentences.
+    Errors: QuantdeckError that names every bad line.
     """
-    source = f"--data_list {visible(str(file))}"
+    source = f"{option} {visible(str(file))}"
     try:
         text = read_regular(file, LARGEST_LIST).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     except OSError as error:
