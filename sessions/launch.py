@@ -10,6 +10,7 @@ from ..engine.text import visible
 from . import records
 from .jobs import ACTIVE, Job, close_dead, list_jobs, resume_job, start_job
 from .locations import SUFFIX, default_folder, prepare_folder
+from .search_inputs import check_files
 from .search_spec import SearchSpec
 from .session import Session
 from .store import open_session
@@ -40,6 +41,7 @@ def launch_search(model: Path, graph: "Graph", spec: SearchSpec, wanted: Path | 
     by the next command. Errors: QuantdeckError when the place cannot hold a session, the file is of another
     model, or busy.
     """
+    check_files(graph, spec)
     path = wanted if wanted is not None else _own(model)
     _make(path, model, graph, spec)
     with open_session(path) as session:

@@ -5,6 +5,7 @@ output, crash) concerns one trial: the process is started again for the next one
 """
 
 import hashlib
+import importlib.machinery
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import select
 import struct
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.errors import QuantdeckError
+from ..engine.regular import read_regular
 from ..engine.text import visible
 
 Array = NDArray[Any]
 _LENGTH = struct.Struct("<Q")
+LARGEST_FILE = 1 << 26  # bytes
 _TICK = 0.5  # seconds between looks at whether the job shall stop
 
 
@@ -33,12 +37,38 @@ def file_digest(path: Path) -> str:
     Errors: QuantdeckError when it cannot be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(path, LARGEST_FILE)).hexdigest()
     except OSError as error:
         raise QuantdeckError(
             f"--post_process {visible(str(path))} cannot be read ({error.strerror}); give a Python file that "
             "defines PostProcess(data)"
         ) from error
+
+
+def check_file(path: Path) -> None:
+    """See that *path* is a Python file that can be read as one and names PostProcess; nothing of it is run.
+
+    Errors: QuantdeckError.
+    """
+    file_digest(path)
+    shown = visible(str(path))
+    if not path.name.endswith(tuple(importlib.machinery.all_suffixes())):
+        raise QuantdeckError(f"--post_process {shown} is no Python file; its name must end in .py")
+    if not path.name.endswith(tuple(importlib.machinery.SOURCE_SUFFIXES)):
+        return
+    text = path.read_bytes()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, os.fspath(path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise QuantdeckError(
+            f"--post_process {shown} is no Python that can be read{where}: {visible(reason)}; mend it"
+        ) from error
+    if b"PostProcess" not in text and b"import *" not in text:
+        raise QuantdeckError(f"--post_process {shown} defines no PostProcess(data); define it")
 
 
 class PostProcessor:

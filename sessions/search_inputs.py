@@ -1,6 +1,7 @@
 """What a search works on: the graph, its samples, the thresholds of every method."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan, Threshold
 from ..engine.run.arithmetic import ARITHMETIC_VERSION
-from ..engine.text import visible
+from ..engine.text import one_of, visible
 from . import records, work
 from .journal import Rows, digest_of, find_calibration, put_calibration_rows
 from .locations import path_of
-from .report import Report
+from .report import Report, Silent
 from .search_spec import SearchSpec
 from .session import Session
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
+    from ..engine.data.selection import Selection
     from ..engine.graph.model import Graph
 
 
@@ -58,6 +60,7 @@ def source(spec: SearchSpec, number: int, *, tuning: bool = False) -> work.Sourc
         number=number,
         preprocess=options["*"] if options and "*" in options else options,
         skip_bad=spec.skip_bad,
+        option="--tune_list" if tuning else "--data_list",
     )
 
 
@@ -67,6 +70,37 @@ def scored_source(spec: SearchSpec, number: int) -> work.Source:
     if spec.scored_list is None:
         return found
     return replace(found, dataset=None, data_list=path_of(spec.scored_list))
+
+
+def check_files(graph: "Graph", spec: SearchSpec) -> None:
+    """See that the files of a search are there before its job starts, which opens them.
+
+    Samples of a tune list are opened at once, since the job comes to them late. Errors: QuantdeckError in one sentence.
+    """
+    from ..engine.data.selection import select_dataset, select_list
+    from .post_process import check_file
+
+    if spec.post_process:
+        check_file(path_of(spec.post_process))
+    for listed in (spec.data_list, spec.scored_list):
+        if listed:
+            _check_listed(select_list(path_of(listed)), spec)
+    if not spec.data_list:
+        select_dataset(path_of(spec.dataset or ""))
+    if spec.tune_list and spec.tune_num:
+        work.load_samples(graph, source(spec, 0, tuning=True), Silent())
+
+
+def _check_listed(found: "Selection", spec: SearchSpec) -> None:
+    """See that the files are there that the search takes first."""
+    entries = found.entries[: spec.input_num or None]
+    gone = [name for entry in entries for name in entry if not os.path.exists(name)]
+    if gone and (not spec.skip_bad or len(gone) == sum(map(len, entries))):
+        do = "does" if len(gone) == 1 else "do"
+        raise QuantdeckError(
+            f"{found.source}: {one_of(gone)} {do} not exist; paths count from the working folder or from the folder "
+            "of the list"
+        )
 
 
 class Inputs:

@@ -29,13 +29,17 @@ InputShapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where samples come from (spec A.2, A.10). *preprocess* None: as the network's channels suggest."""
+    """Where samples come from (spec A.2, A.10).
+
+    *preprocess* None: as the network's channels suggest. *option*: the one that named the list, for sentences.
+    """
 
     dataset: Path | None = None
     data_list: Path | None = None
     number: int = 0
     preprocess: "Preprocess | Mapping[str, Preprocess] | None" = None
     skip_bad: bool = False
+    option: str = "--data_list"
 
     @property
     def path(self) -> Path:
@@ -121,6 +125,7 @@ def load_samples(graph: "Graph", source: Source, report: Report) -> "Samples":
         preprocess=source.preprocess,
         skip_bad=source.skip_bad,
         progress=report.stage("checking samples"),
+        list_option=source.option,
     )
     for note in samples.notes:
         report.say(note)
@@ -329,7 +334,9 @@ def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
         methods=tuple(known.get("methods") or METHODS),
         bins=int(known.get("bins", 2048)),
         tune_num=int(known.get("tune_num", 5)),
-        tune=replace(session_source(session), dataset=None, data_list=records.path_of(tune))
+        tune=replace(
+            session_source(session), dataset=None, data_list=records.path_of(tune), option="--tune_list"
+        )
         if tune
         else None,
         exact=bool(known.get("exact")),

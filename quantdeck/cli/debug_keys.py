@@ -90,7 +90,11 @@ def dump_lists(found: "Samples", tune_list: Path | None, tune_num: int) -> None:
     Errors: QuantdeckError when they cannot be written.
     """
     lines = [",".join(entry) for entry in found.entries]
-    tune = lines if tune_list is None else tune_list.read_text("utf-8", "surrogateescape").splitlines()
+    tune = lines
+    if tune_list is not None:
+        from ..engine.data.selection import select_list
+
+        tune = [",".join(entry) for entry in select_list(tune_list, "--tune_list").entries]
     for name, rows in (
         ("selected_image_list.txt", lines),
         ("selected_tune_image_list.txt", tune[:tune_num]),

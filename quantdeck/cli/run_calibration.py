@@ -164,7 +164,9 @@ def _settings(values: dict[str, Any], keys: DebugKeys) -> "Settings":
         methods=tuple(resolve_method(name) for name in values["methods"].split(",") if name),
         bins=values["histogram_bin_num"],
         tune_num=values["tune_num"],
-        tune=Source(data_list=tune, preprocess=preprocess, skip_bad=values["skip_bad"]) if tune else None,
+        tune=Source(data_list=tune, preprocess=preprocess, skip_bad=values["skip_bad"], option="--tune_list")
+        if tune
+        else None,
         exact=values["exact"],
         chip=values["chip"],
         fp_type=values["fp_type"],

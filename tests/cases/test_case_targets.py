@@ -7,19 +7,18 @@ import pytest
 from case_models import floats, model, node, samples, save
 from quantdeck.engine.calib.qtable import read_qtable
 from quantdeck.engine.calib.table import read_table
+from shell import Shell, open_shell
 
 import quantdeck as qd
-from quantdeck.cli import diagnostics
-from quantdeck.cli.main import group
 
-QTABLE = "--calibration_table start --chip bm1684x -o q"
+QTABLE = "NET --calibration_table start --chip bm1684x -o q"
 COMMANDS = {
     "run_qtable": f"run_qtable {QTABLE} --input_num 3",
     "run_sensitive_layer": f"run_sensitive_layer {QTABLE} --input_num 3 --inference_num 2 --tune_num 0 "
     "--max_float_layers 1000",
-    "search_qtable": "run_calibration --chip bm1684x --search search_qtable --input_num 3 --inference_num 2 "
+    "search_qtable": "run_calibration NET --chip bm1684x --search search_qtable --input_num 3 --inference_num 2 "
     "--tune_num 0 --max_float_layers 1000 --quantize_table q -o t",
-    "search_threshold": "run_calibration --chip bm1684x --search search_threshold --bc --input_num 3 "
+    "search_threshold": "run_calibration NET --chip bm1684x --search search_threshold --bc --input_num 3 "
     "--inference_num 2 --bc_inference_num 2 --tune_num 0 -o t",
     "pareto": f"run_qtable {QTABLE} --input_num 2 --strategy pareto",
 }
@@ -45,22 +44,6 @@ def _blocks(folder: Path) -> Path:
     return save(model(nodes, {"x": [1, 3, 8, 8]}, ["y"], weights), folder, "net.onnx")
 
 
-class Shell:
-    """Runs command lines in this process, in a folder of its own; jobs are processes all the same."""
-
-    def __init__(self, home: Path, capture: pytest.CaptureFixture[bytes]) -> None:
-        self._home = home
-        self._capture = capture
-
-    def __call__(self, line: str) -> tuple[int, list[str], str]:
-        """Status, lines of standard output, standard error."""
-        command, *words = line.split()
-        where = [str(self._home / "net.onnx"), "--dataset", str(self._home / "samples")]
-        status = diagnostics.run(group, [command, *where, *words])
-        out, err = self._capture.readouterr()
-        return status, out.decode().splitlines(), err.decode()
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model, samples and a calibration table."""
@@ -77,10 +60,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shell(
     home: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("QUANTDECK_HOME", str(tmp_path / "home"))
-    (tmp_path / "start").symlink_to(home / "start")
-    return Shell(home, capfdbinary)
+    words = {"NET": (str(home / "net.onnx"), "--dataset", str(home / "samples"))}
+    return open_shell(tmp_path, capfdbinary, monkeypatch, words, home / "start")
 
 
 def _assert_written(command: str, home: Path) -> None:
@@ -101,7 +82,7 @@ def _assert_written(command: str, home: Path) -> None:
 def test_39_out_of_reach_ends_with_the_best_plan(shell: Shell, home: Path, command: str, target: str) -> None:
     status, out, err = shell(f"{COMMANDS[command]} --expected_cos {target}")
     assert status in (0, 3), err
-    last = out[-1]
+    last = out.splitlines()[-1]
     assert last.startswith("target reached: cos " if status == 0 else "target not reached: best cos ")
     assert status == 0 or f" below {float(target):.10g}; " in last
     assert last.rpartition("; ")[2] in REASONS
@@ -117,12 +98,12 @@ def test_39_met_at_once_writes_empty_valid_tables(shell: Shell, home: Path, comm
     assert status == 0, err
     _assert_written(command, home)
     if command == "search_threshold":  # its remaining stages run all the same (B.19 #43)
-        assert "no need for bias correction" in "\n".join(out)
-        assert out[-1] == "success"
+        assert "no need for bias correction" in out
+        assert out.endswith("\nsuccess\n")
         return
-    assert len(out) == 1
-    assert out[0].startswith("job success, current int8 cos:0.9")
-    assert out[0].endswith("is higher than expected_cos:0.1,no need for mix precsion")
+    assert out.count("\n") == 1
+    assert out.startswith("job success, current int8 cos:0.9")
+    assert out.endswith("is higher than expected_cos:0.1,no need for mix precsion\n")
     assert read_qtable(Path("q")) == {}
     assert "# number of F16 layer: 0\n###\n" in Path("q").read_text()
 
@@ -131,7 +112,7 @@ def test_39_met_at_once_writes_empty_valid_tables(shell: Shell, home: Path, comm
 @pytest.mark.parametrize("command", COMMANDS)
 def test_39_what_is_no_target_is_refused_by_name(shell: Shell, command: str, target: str) -> None:
     status, out, err = shell(f"{COMMANDS[command]} --expected_cos={target}")
-    assert (status, out) == (2, [])
+    assert (status, out) == (2, "")
     assert "--expected_cos" in err
     assert target in err
     assert not Path("home").exists()

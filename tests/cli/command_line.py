@@ -12,7 +12,18 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from quantdeck.demo import example_folder
+
 COMMAND = Path(sys.executable).with_name("quantdeck")
+EXAMPLE = example_folder()
+PICTURES = ("--pixel_format", "gray", "--mean", "0", "--scale", "0.0039216")
+DIGITS = {
+    "NET": (str(EXAMPLE / "digits.onnx"),),
+    "MODEL": (str(EXAMPLE / "digits.onnx"), *PICTURES),
+    "FOLDER": (str(EXAMPLE / "calibration"),),
+    "DATA": ("--dataset", str(EXAMPLE / "calibration")),
+    "PICTURES": PICTURES,
+}
 HOSTILE = (
     "osc52\x1b]52;c;cm0gLXJm\x07",
     "csi\x1b[2J\x1b[1A",

@@ -3,16 +3,10 @@
 from pathlib import Path
 
 import pytest
-from command_line import quantdeck
+from command_line import DIGITS
 from quantdeck.engine.calib.qtable import read_qtable
 from quantdeck.engine.calib.table import read_table
-
-from quantdeck.cli import diagnostics
-from quantdeck.cli.main import group
-from quantdeck.demo import example_folder
-
-EXAMPLE = example_folder()
-PICTURES = ("--pixel_format", "gray", "--mean", "0", "--scale", "0.0039216")  # what the .mlir file held
+from shell import Shell, open_shell
 
 CALIBRATIONS = {
     "plain": "run_calibration.py NET --dataset DATA --input_num 100 -o cali",
@@ -45,45 +39,21 @@ QTABLES = {
     "fp_forward, blocks": "fp_forward NET --processor bm1684x --fpfwd_blocks stem_Clip:enter_Clip "
     "block1_widen_Clip:down_Clip --quantize_free_table qtable",
 }  # fmt: skip
-PLACES = {"NET": str(EXAMPLE / "digits.onnx"), "DATA": str(EXAMPLE / "calibration")}
-
-
-class Shell:
-    """Runs command lines in this process, in a folder of its own; jobs are processes all the same."""
-
-    def __init__(self, capture: pytest.CaptureFixture[bytes]) -> None:
-        self._capture = capture
-
-    def __call__(self, line: str) -> tuple[int, str, str]:
-        words = [PLACES.get(word, word) for word in line.split()]
-        status = diagnostics.run(group, [*words, *(PICTURES if "--dataset" in words else ())])
-        out, err = self._capture.readouterr()
-        return status, out.decode(), err.decode()
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("start") / "start"
-    words = ("--dataset", PLACES["DATA"], "--input_num", "8", "--tune_num", "0", "-o", path)
-    done = quantdeck("run_calibration", PLACES["NET"], *PICTURES, *words)
-    assert done.returncode == 0, done.stderr
-    return path
 
 
 @pytest.fixture
 def shell(
     start: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("QUANTDECK_HOME", str(tmp_path / "home"))
-    Path("start").symlink_to(start)
-    Path("post_process_func.py").write_text("def PostProcess(data):\n    return data\n")
-    return Shell(capfdbinary)
+    """Pictures are told how they become arrays, what the .mlir file held."""
+    words = {**DIGITS, "DATA": (*DIGITS["FOLDER"], *DIGITS["PICTURES"])}
+    (tmp_path / "post_process_func.py").write_text("def PostProcess(data):\n    return data\n")
+    return open_shell(tmp_path, capfdbinary, monkeypatch, words, start)
 
 
 @pytest.mark.parametrize("example", CALIBRATIONS)
 def test_tables_of_the_chapters_calibrations(shell: Shell, example: str) -> None:
-    before = Path(PLACES["NET"]).read_bytes()
+    before = Path(DIGITS["NET"][0]).read_bytes()
     status, out, err = shell(CALIBRATIONS[example])
     assert status == 0, err
     assert out
@@ -94,7 +64,7 @@ def test_tables_of_the_chapters_calibrations(shell: Shell, example: str) -> None
         assert list(read_qtable(Path("qtable"))) == [
             line.split()[0] for line in Path("qtable").read_text().splitlines() if line[0] != "#"
         ]
-    assert Path(PLACES["NET"]).read_bytes() == before
+    assert Path(DIGITS["NET"][0]).read_bytes() == before
 
 
 @pytest.mark.parametrize("example", QTABLES)

@@ -3,48 +3,8 @@
 from pathlib import Path
 
 import pytest
-from command_line import quantdeck
 from quantdeck.engine.calib.qtable import read_qtable
-
-from quantdeck.cli import diagnostics
-from quantdeck.cli.main import group
-from quantdeck.demo import example_folder
-
-EXAMPLE = example_folder()
-COMMON = (
-    str(EXAMPLE / "digits.onnx"), "--dataset", str(EXAMPLE / "calibration"), "--pixel_format", "gray", "--mean", "0",
-    "--scale", "0.0039216",
-)  # fmt: skip
-
-
-class Shell:
-    """Runs a command on the example in this process, in a folder of its own."""
-
-    def __init__(self, capture: pytest.CaptureFixture[bytes]) -> None:
-        self._capture = capture
-
-    def __call__(self, command: str, line: str) -> tuple[int, str, str]:
-        status = diagnostics.run(group, [command, *COMMON, *line.split()])
-        out, err = self._capture.readouterr()
-        return status, out.decode(), err.decode()
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("start") / "start"
-    done = quantdeck("run_calibration", *COMMON, "--input_num", "4", "--tune_num", "0", "-o", path)
-    assert done.returncode == 0, done.stderr
-    return path
-
-
-@pytest.fixture
-def shell(
-    start: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
-) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("QUANTDECK_HOME", str(tmp_path / "home"))
-    Path("start").symlink_to(start)
-    return Shell(capfdbinary)
+from shell import Shell
 
 
 @pytest.mark.parametrize(
@@ -52,11 +12,14 @@ def shell(
 )
 def test_32_the_method_of_a_calibration_does_not_leak_into_a_search(shell: Shell, search: str) -> None:
     line = f"--search {search} --input_num 2 --inference_num 1 --tune_num 0 -o t"
-    assert shell("run_calibration", line)[1] == shell("run_calibration", f"{line} --cali_method use_mse")[1]
+    assert (
+        shell("run_calibration MODEL DATA", line)[1]
+        == shell("run_calibration MODEL DATA", f"{line} --cali_method use_mse")[1]
+    )
 
 
 def test_19_kurtosis_is_written_without_tuning(shell: Shell) -> None:
-    assert shell("run_calibration", "--input_num 2 --tune_num 0 --kurtosis_analysis -o t")[0] == 0
+    assert shell("run_calibration MODEL DATA", "--input_num 2 --tune_num 0 --kurtosis_analysis -o t")[0] == 0
     head, *rows = Path("kurtosis_analysis").read_text().splitlines()
     assert head == "# op_name   kurtosis   op_type"
     figures = [float(row.split()[1]) for row in rows]
@@ -72,7 +35,7 @@ def test_20_an_output_that_is_not_named_is_missed_before_any_work(
     shell: Shell, command: str, missing: str
 ) -> None:
     more = "" if command == "run_calibration" else "--calibration_table start --chip bm1684x"
-    status, out, err = shell(command, more)
+    status, out, err = shell(f"{command} MODEL DATA", more)
     assert (status, out) == (2, "")
     assert missing in err
     assert not Path("home").exists()
@@ -80,7 +43,7 @@ def test_20_an_output_that_is_not_named_is_missed_before_any_work(
 
 def test_22_the_reference_may_be_float32(shell: Shell) -> None:
     line = "--calibration_table start --chip bm1684x --input_num 2 --expected_cos 0.1 -o q"
-    figures = {shell("run_qtable", f"{line} --reference {kind}")[1] for kind in ("chip", "float32")}
+    figures = {shell("run_qtable MODEL DATA", f"{line} --reference {kind}")[1] for kind in ("chip", "float32")}
     assert len(figures) == 2
 
 
@@ -98,7 +61,7 @@ def test_36_post_process_is_loaded_once(shell: Shell) -> None:
     line = (
         "--search search_threshold --input_num 2 --inference_num 2 --tune_num 0 --post_process post.py -o t"
     )
-    status, _, err = shell("run_calibration", line)
+    status, _, err = shell("run_calibration MODEL DATA", line)
     assert status == 0, err
     assert Path("loads").read_text() == "x"
 
@@ -107,25 +70,18 @@ def test_36_post_process_is_loaded_once(shell: Shell) -> None:
 def test_45_a_chip_that_the_original_forgot_takes_its_own_types(shell: Shell, chip: str) -> None:
     """original_measured 11, spec A.13: KeyError there."""
     line = f"--calibration_table start --input_num 1 --chip {chip} --fp_type F16 --expected_cos 0.1 -o q"
-    assert shell("run_qtable", line)[0] == 0
+    assert shell("run_qtable MODEL DATA", line)[0] == 0
     for fp_type in ("auto", "F16", "F32"):
-        words = [
-            "fp_forward",
-            COMMON[0],
-            "--chip",
-            chip,
-            "--fp_type",
-            fp_type,
-            "--fpfwd_outputs",
-            "logits_Gemm",
-        ]
-        assert diagnostics.run(group, [*words, "-o", "f"]) == 0
+        line = f"fp_forward NET --chip {chip} --fp_type {fp_type} --fpfwd_outputs logits_Gemm -o f"
+        assert shell(line)[0] == 0
         wanted = "F16" if fp_type == "auto" else fp_type
         assert {str(mode) for mode in read_qtable(Path("f")).values()} == {wanted}
 
 
 def test_47_a_wrong_type_is_named(shell: Shell) -> None:
-    status, _, err = shell("run_qtable", "--calibration_table start --chip bm1684x --fp_type BF16 -o q")
+    status, _, err = shell(
+        "run_qtable MODEL DATA", "--calibration_table start --chip bm1684x --fp_type BF16 -o q"
+    )
     assert status == 2
     assert "BF16" in err
     assert "bm1684x" in err
@@ -135,7 +91,7 @@ def test_47_a_wrong_type_is_named(shell: Shell) -> None:
 def test_the_network_input_is_not_ranked_and_movers_come_last(shell: Shell) -> None:
     """original_measured 7; and the figure of every number of float layers is told (4)."""
     line = "--calibration_table start --chip bm1684x --input_num 2 --inference_num 1 --tune_num 0 --expected_cos 1 -o q"
-    _, out, _ = shell("run_sensitive_layer", line)
+    _, out, _ = shell("run_sensitive_layer MODEL DATA", line)
     ranked = [row.split()[2] for row in out.splitlines() if " sensitive layer, loss is " in row]
     assert "image" not in ranked
     assert len(ranked) == 37
@@ -145,7 +101,8 @@ def test_the_network_input_is_not_ranked_and_movers_come_last(shell: Shell) -> N
 def test_a_search_without_samples_of_its_own_needs_one_only(shell: Shell) -> None:
     """#31: the original wants two; new_cali_table.txt is the winner's."""
     status, _, err = shell(
-        "run_calibration", "--search search_threshold --input_num 1 --inference_num 1 --tune_num 1 -o t"
+        "run_calibration MODEL DATA",
+        "--search search_threshold --input_num 1 --inference_num 1 --tune_num 1 -o t",
     )
     assert status == 0, err
     tables = [
@@ -158,6 +115,6 @@ def test_a_search_without_samples_of_its_own_needs_one_only(shell: Shell) -> Non
 def test_46_rows_that_name_nothing_are_told(shell: Shell, start: Path) -> None:
     Path("more").write_text(start.read_text() + "no_such_Conv 1.0 -1.0 1.0\n")
     line = "--calibration_table more --chip bm1684x --input_num 1 --expected_cos 0.1 -o q"
-    status, _, err = shell("run_qtable", line)
+    status, _, err = shell("run_qtable MODEL DATA", line)
     assert status == 0
     assert "more: 1 of 39 rows name no tensor of the model and are not used" in err

@@ -1,67 +1,18 @@
 """The chapter's command lines as printed, with the digits model in place of theirs; and how they end."""
 
+import json
 import os
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from command_line import command, quantdeck
+from command_line import DIGITS, command
 from quantdeck.engine.calib.qtable import read_qtable
 from quantdeck.engine.calib.table import read_table
 from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
-
-from quantdeck.cli import diagnostics
-from quantdeck.cli.main import group
-from quantdeck.demo import example_folder
-
-EXAMPLE = example_folder()
-PICTURES = ("--pixel_format", "gray", "--mean", "0", "--scale", "0.0039216")
-DATA = ("--dataset", str(EXAMPLE / "calibration"))
-
-
-class Shell:
-    """Runs the command line in this process, in a folder of its own; jobs are processes all the same."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[bytes]) -> None:
-        self.folder = folder
-        self._capture = capture
-
-    def __call__(self, line: str) -> tuple[int, str, str]:
-        """Status, standard output, standard error of a command line; MODEL, DATA and PICTURES stand for ours."""
-        words: list[str] = []
-        for word in line.split():
-            words += {
-                "MODEL": [str(EXAMPLE / "digits.onnx"), *PICTURES],
-                "NET": [str(EXAMPLE / "digits.onnx")],
-                "DATA": list(DATA),
-            }.get(word, [word])
-        status = diagnostics.run(group, words)
-        out, err = self._capture.readouterr()
-        return status, out.decode(), err.decode()
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a calibration table and one home for all sessions."""
-    folder = tmp_path_factory.mktemp("chapter")
-    done = quantdeck(
-        "run_calibration", EXAMPLE / "digits.onnx", *PICTURES, *DATA, "--input_num", "16", "--tune_num", "0",
-        "-o", folder / "cali_table",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture
-def shell(
-    home: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
-) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("QUANTDECK_HOME", str(home / "home"))
-    (tmp_path / "cali_table").symlink_to(home / "cali_table")
-    return Shell(tmp_path, capfdbinary)
+from shell import Shell
 
 
 def test_run_sensitive_layer(shell: Shell) -> None:
@@ -71,7 +22,7 @@ def test_run_sensitive_layer(shell: Shell) -> None:
     )
     status, out, err = shell(
         "run_sensitive_layer MODEL DATA --input_num 16 --inference_num 4 --max_float_layers 3 "
-        "--expected_cos 1 --post_process post_process_func.py --calibration_table cali_table "
+        "--expected_cos 1 --post_process post_process_func.py --calibration_table start "
         "--processor bm1684x -o mobilenet_v2_qtable"
     )
     assert status == 3, err
@@ -85,7 +36,7 @@ def test_run_sensitive_layer(shell: Shell) -> None:
     log = Path("SensitiveLayerSearcher").read_text()
     assert log.startswith("INFO:root:quantize_method_list=['MAX', 'Percentile9999', 'KL']\n")
     assert "all_int8_cos=" in log
-    assert len(read_table(Path("new_cali_table.txt")).rows) == len(read_table(Path("cali_table")).rows)
+    assert len(read_table(Path("new_cali_table.txt")).rows) == len(read_table(Path("start")).rows)
 
 
 def test_search_qtable(shell: Shell) -> None:
@@ -117,7 +68,7 @@ def test_search_threshold(shell: Shell) -> None:
 
 def test_corrections_never_touch_the_model_and_stop_nothing(shell: Shell) -> None:
     """Spec B.19 #40 and #43: bias correction that is good enough at once does not end the command."""
-    before = (EXAMPLE / "digits.onnx").read_bytes()
+    before = Path(DIGITS["NET"][0]).read_bytes()
     status, out, err = shell(
         "run_calibration MODEL DATA --input_num 8 --we --bc --bc_inference_num 4 --search False "
         "--expected_cos 0.1 -o table"
@@ -126,12 +77,12 @@ def test_corrections_never_touch_the_model_and_stop_nothing(shell: Shell) -> Non
     assert "Cross Layer WE: " in out
     assert "no need for bias correction" in out
     assert Path("table").exists()
-    assert (EXAMPLE / "digits.onnx").read_bytes() == before
+    assert Path(DIGITS["NET"][0]).read_bytes() == before
 
 
 def test_run_qtable(shell: Shell) -> None:
     status, out, err = shell(
-        "run_qtable MODEL DATA --input_num 8 --calibration_table cali_table --processor bm1684x "
+        "run_qtable MODEL DATA --input_num 8 --calibration_table start --processor bm1684x "
         "--min_layer_cos 0.9999 --expected_cos 0.99999999 -o qtable"
     )
     assert status == 3, err
@@ -146,13 +97,33 @@ def test_run_qtable(shell: Shell) -> None:
 
 def test_pareto_instead_of_the_chapters_search(shell: Shell) -> None:
     status, out, err = shell(
-        "run_qtable MODEL DATA --input_num 8 --calibration_table cali_table --chip bm1684x --strategy pareto "
+        "run_qtable MODEL DATA --input_num 8 --calibration_table start --chip bm1684x --strategy pareto "
         "--expected_cos 0.999999 -o qtable"
     )
     assert status == 0, err
     assert "cos on 8 samples searched on: " in out
     assert "cos on 8 samples fresh: " in out
     assert 1 <= len(read_qtable(Path("qtable"))) <= 6
+
+
+def test_paretos_quantize_table_goes_together_with_the_table_that_was_given(shell: Shell) -> None:
+    """run_qtable keeps its rows: it writes no other table, and evaluate finds the cosine that was printed."""
+    before = Path("start").read_bytes()
+    tables = "--calibration_table start --chip bm1684x"
+    status, out, err = shell(
+        f"run_qtable MODEL DATA {tables} --input_num 8 --strategy pareto --reference float32 --expected_cos 0.99999 -o q"
+    )
+    assert status == 0, err
+    assert read_qtable(Path("q"))
+    assert Path("start").read_bytes() == before
+    assert {path.name for path in Path().iterdir()} == {
+        "start", "home", "q", "full_loss_table.txt", "MixPrecSearcher",
+    }  # fmt: skip
+    _, found, _ = shell(f"evaluate MODEL DATA {tables} --input_num 8 --quantize_table q --json")
+    cos = json.loads(found)["outputs"][0]["chapter_cos"]
+    assert f"cos on 8 samples searched on: {cos:.6f} " in out
+    assert f"mix model outputs_cos:{cos:.6f}\n" in out
+    assert cos < 0.999995  # figures that are not all nines
 
 
 def test_files_of_other_runs_are_not_used_and_no_program_is_needed(
@@ -176,7 +147,7 @@ def test_files_of_other_runs_are_not_used_and_no_program_is_needed(
 def test_a_target_met_at_once_writes_an_empty_table(shell: Shell) -> None:
     """Case 39, spec B.19 #29."""
     status, out, err = shell(
-        "run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --expected_cos 0.1 -o qtable"
+        "run_qtable MODEL DATA --calibration_table start --chip bm1684x --expected_cos 0.1 -o qtable"
     )
     assert status == 0, err
     assert out.count("\n") == 1
@@ -189,7 +160,7 @@ def test_a_target_met_at_once_writes_an_empty_table(shell: Shell) -> None:
 def test_a_target_that_no_figure_can_have_is_refused(shell: Shell, target: str) -> None:
     for tail in ("run_qtable", "run_sensitive_layer"):
         status, out, err = shell(
-            f"{tail} MODEL DATA --calibration_table cali_table --chip bm1684x --expected_cos {target} -o q"
+            f"{tail} MODEL DATA --calibration_table start --chip bm1684x --expected_cos {target} -o q"
         )
         assert (status, out) == (2, "")
         assert "--expected_cos" in err
@@ -215,17 +186,18 @@ def test_fp_forward(shell: Shell) -> None:
     ("line", "words"),
     [
         ("run_qtable MODEL DATA --calibration_table none --chip bm1684x -o q", "calibration table"),
-        ("run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x -o no/q", "no folder"),
-        ("run_qtable MODEL DATA --calibration_table cali_table --chip bm9 -o q", "no such chip"),
-        ("run_qtable MODEL DATA --calibration_table cali_table --chip cv181x -o q", "integer simulation"),
-        ("run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --fp_type BF16 -o q", "BF16"),
+        ("run_qtable MODEL DATA --calibration_table start --chip bm1684x -o no/q", "no folder"),
+        ("run_qtable MODEL DATA --calibration_table start --chip bm9 -o q", "no such chip"),
+        ("run_qtable MODEL DATA --calibration_table start --chip cv181x -o q", "integer simulation"),
+        ("run_qtable MODEL DATA --calibration_table start --chip bm1684x --fp_type BF16 -o q", "BF16"),
         (
-            "run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --global_compare_layers "
+            "run_qtable MODEL DATA --calibration_table start --chip bm1684x --global_compare_layers "
             "logits_Gemm:0.5 -o q",
             "they must sum to 1",
         ),
-        ("run_qtable MODEL --calibration_table cali_table --chip bm1684x -o q", "--dataset"),
-        ("run_qtable MODEL --dataset none --calibration_table cali_table --chip bm1684x -o q", "none"),
+        ("run_qtable MODEL --calibration_table start --chip bm1684x -o q", "--dataset"),
+        ("run_qtable MODEL --data_list none --calibration_table start --chip bm1684x -o q", "--data_list"),
+        ("run_qtable MODEL --dataset none --calibration_table start --chip bm1684x -o q", "none"),
         ("run_calibration MODEL DATA --search search_qtable -o t", "--quantize_table"),
         (
             "run_calibration MODEL DATA --search search_qtable --quantize_method_list KL,MES "
@@ -235,7 +207,7 @@ def test_fp_forward(shell: Shell) -> None:
         ("run_calibration MODEL DATA --search search_qtable --bc --quantize_table q -o t", "--bc"),
         ("run_calibration MODEL DATA --search both -o t", "search_threshold"),
         ("run_calibration MODEL DATA --part_asymmtric -o t", "--part_asymmtric"),
-        ("run_sensitive_layer MODEL DATA --calibration_table cali_table --chip bm1684x --debug_cmd int4 -o q",
+        ("run_sensitive_layer MODEL DATA --calibration_table start --chip bm1684x --debug_cmd int4 -o q",
          "int4"),
         ("fp_forward NET --chip bm1684x --quantize F16 -o q", "only INT8"),
         ("fp_forward NET --chip bm1684x -o q", "--fpfwd_inputs"),
@@ -250,9 +222,54 @@ def test_what_the_user_can_mend_is_one_sentence(shell: Shell, line: str, words: 
     assert not Path("q").exists()
 
 
+BAD_FILES = {
+    "missing.py": None,
+    "empty.py": "",
+    "text.txt": "no sample, no Python",
+    "gone.txt": "gone.png\n",
+    "broken.py": "def PostProcess(data:",
+    "nothing.py": "x = 1\n",
+    "null.py": "\0\1",
+}
+
+
+@pytest.mark.parametrize("option", ["data_list", "tune_list", "post_process", "calibration_table"])
+@pytest.mark.parametrize("name", [*BAD_FILES, "folder", "pipe"])
+def test_files_that_are_no_use_are_refused_before_the_job_starts(
+    shell: Shell, option: str, name: str
+) -> None:
+    text = BAD_FILES.get(name)
+    if text is not None:
+        Path(name).write_text(text)
+    elif name == "folder":
+        Path(name).mkdir()
+    elif name == "pipe":
+        os.mkfifo(name)
+    table = "" if option == "calibration_table" else "--calibration_table start"
+    status, out, err = shell(f"run_sensitive_layer MODEL DATA {table} --{option} {name} --chip bm1684x -o q")
+    assert (status, out) == (2, "")
+    (last,) = err.splitlines()
+    assert last.startswith("quantdeck: ")
+    assert name in last
+    assert option == "calibration_table" or f"--{option}" in last
+    assert not list(Path("home").rglob("*.qdeck"))
+
+
+def test_a_tune_list_with_byte_order_mark_and_crlf_is_read(shell: Shell) -> None:
+    """And a missing one is no fault of the program where the lists are dumped."""
+    first = sorted(Path(DIGITS["FOLDER"][0]).glob("*"))[:2]
+    Path("list").write_text("\ufeff" + "".join(f"{path}\r\n" for path in first), newline="")
+    line = "run_calibration MODEL DATA --search search_threshold --input_num 2 --inference_num 1 --tune_num 2 -o t"
+    assert shell(f"{line} --tune_list list --debug_cmd dump_list")[0] == 0
+    assert Path("selected_tune_image_list.txt").read_text().splitlines() == [str(path) for path in first]
+    for search in ("search_threshold", "False"):
+        status, _, err = shell(line, f"--search {search} --tune_list none --debug_cmd dump_list")
+        assert (status, "--tune_list" in err.splitlines()[-1]) == (2, True)
+
+
 def test_detached_paused_resumed_and_attached(shell: Shell) -> None:
     """Another terminal than the one that started the job sees it through."""
-    common = "--calibration_table cali_table --chip bm1684x --expected_cos 1 --inference_num 6 -o qtable"
+    common = "--calibration_table start --chip bm1684x --expected_cos 1 --inference_num 6 -o qtable"
     status, out, err = shell(f"run-sensitive-layer MODEL DATA {common} --detach --session s.qdeck")
     assert (status, out) == (0, "s.qdeck 1\n"), err
     shell("pause s.qdeck 1")
@@ -268,12 +285,12 @@ def test_detached_paused_resumed_and_attached(shell: Shell) -> None:
     assert shell("resume s.qdeck")[0] == 2
 
 
-def test_ctrl_c_without_a_terminal_lets_the_job_rest(home: Path, tmp_path: Path) -> None:
+def test_ctrl_c_without_a_terminal_lets_the_job_rest(start: Path, tmp_path: Path) -> None:
     """And the same command line goes on with it."""
     line = [
-        *command(), "run_sensitive_layer", str(EXAMPLE / "digits.onnx"), *PICTURES, *DATA, "--input_num", "40",
+        *command(), "run_sensitive_layer", *DIGITS["MODEL"], *DIGITS["DATA"], "--input_num", "40",
         "--inference_num", "40", "--expected_cos", "1", "--chip", "bm1684x", "--calibration_table",
-        str(home / "cali_table"), "--session", str(tmp_path / "s.qdeck"), "-o", str(tmp_path / "qtable"),
+        str(start), "--session", str(tmp_path / "s.qdeck"), "-o", str(tmp_path / "qtable"),
     ]  # fmt: skip
     process = subprocess.Popen(
         line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
@@ -299,14 +316,14 @@ def test_a_read_only_session_folder_is_named_before_any_work(shell: Shell) -> No
     """Case 46 (c) to (e)."""
     Path("file").write_text("")
     status, out, err = shell(
-        "run_qtable MODEL DATA --calibration_table cali_table --chip bm1684x --session file/s.qdeck -o q"
+        "run_qtable MODEL DATA --calibration_table start --chip bm1684x --session file/s.qdeck -o q"
     )
     assert (status, out) == (2, "")
     assert "--session" in err
 
 
 def test_options_with_values_that_mean_nothing_are_refused_by_name(shell):
-    chip = "--chip bm1684x --calibration_table cali_table"
+    chip = "--chip bm1684x --calibration_table start"
     status, _, err = shell(f"run_qtable MODEL DATA {chip} -o q --strategy pareto --budget_minutes nan")
     assert (status, "--budget_minutes" in err) == (2, True)
     status, _, err = shell("run_calibration MODEL DATA -o c --search search_qtable --quantize_table q "
@@ -325,7 +342,9 @@ def test_a_block_named_from_its_end_is_refused(shell):
 
 
 def test_a_budget_that_the_search_does_not_keep_is_said(shell):
-    line = "run_qtable MODEL DATA --chip bm1684x --calibration_table cali_table --input_num 2 --expected_cos 0.5 -o q"
+    line = (
+        "run_qtable MODEL DATA --chip bm1684x --calibration_table start --input_num 2 --expected_cos 0.5 -o q"
+    )
     _, _, err = shell(f"{line} --budget_trials 3 --session s.qdeck")
     assert "--budget_trials belongs to --strategy pareto and has no effect here" in err
     _, _, err = shell(f"{line} --budget_trials 3 --strategy pareto --session s.qdeck")
