@@ -1,7 +1,7 @@
-"""Answers of a process beside the screen: what outputs say of a sample, and what preprocessing makes of one.
+"""Answers of a process beside the screen: what outputs say of a sample, what plans cost, what preprocessing makes.
 
 ``python -m quantdeck.tui.answering`` reads questions from standard input, one JSON object a line, and prints one
-line for each; a question that has been followed by another before it was begun is left out.
+line for each; a question that has been followed by another of its kind before it was begun is left out.
 """
 
 import json
@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,9 @@ from ..engine.errors import QuantdeckError
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
     from ..engine.graph.model import Graph
+    from ..engine.plan import Plan
     from ..engine.run.executor import Executor
+    from ..sessions.session import Session
 
 NICE = 10
 KEPT = 4  # networks and plans
@@ -34,10 +37,10 @@ class Network:
         from ..engine.run.float_runner import FloatRunner
         from ..sessions.report import Silent
         from ..sessions.store import open_session
-        from ..sessions.work import load_samples, session_graph, session_source, threads
+        from ..sessions.work import load_samples, session_source, threads
 
+        self.graph: Graph = known_graph(str(path))
         with open_session(path, readonly=True) as session:
-            self.graph: Graph = session_graph(session)
             source = session_source(session, role)
         self.samples: Samples = load_samples(self.graph, source, Silent())
         self._runner: FloatRunner = FloatRunner(self.graph, self.graph.output_tensors, threads=threads())
@@ -78,21 +81,60 @@ def network(path: str, role: str) -> Network:
 
 
 @lru_cache(maxsize=KEPT)
-def executor(path: str, number: int) -> "Executor":
-    """A plan of a session, ready to run, kept."""
-    from ..engine.hw.chip import get_chip
-    from ..engine.run.executor import Executor
-    from ..sessions.records import get_plan
+def known_graph(path: str) -> "Graph":
+    """A session's network with its own weights, kept."""
     from ..sessions.store import open_session
     from ..sessions.work import session_graph
 
     with open_session(Path(path), readonly=True) as session:
-        found = get_plan(session, number)
-        if found is None:
-            raise QuantdeckError(f"{Path(path).name} has no plan {number}")
-        graph = session_graph(session)
-    plan = found[1]
+        return session_graph(session)
+
+
+@lru_cache(maxsize=KEPT)
+def executor(path: str, number: int) -> "Executor":
+    """A plan of a session, on the weights of which it was found, ready to run, kept."""
+    from ..engine.hw.chip import get_chip
+    from ..engine.run.executor import Executor
+    from ..sessions.corrections import corrected_graph, plan_corrections
+    from ..sessions.store import open_session
+
+    graph = known_graph(path)
+    with open_session(Path(path), readonly=True) as session:
+        plan = _plan(session, number)
+        equalized, bias = plan_corrections(session, number)
+        graph = corrected_graph(graph, session, equalized=equalized, bias=bias, floats=plan.modes)
     return Executor(graph, get_chip(plan.chip).lower(graph, plan))
+
+
+def _plan(session: "Session", number: int) -> "Plan":
+    """A plan by its number. Errors: QuantdeckError when the session has none of it."""
+    from ..sessions.records import get_plan
+
+    found = get_plan(session, number)
+    if found is None:
+        raise QuantdeckError(f"{session.path.name} has no plan {number}")
+    return found[1]
+
+
+def cost(question: Question) -> dict[str, Any]:
+    """Predicted seconds of a sample under plans, each on its chip. question: plans [[session, plan], ...]."""
+    return {"costs": [[path, number, seconds(path, number)] for path, number in question["plans"]]}
+
+
+def seconds(path: str, number: int) -> float | None:
+    """Predicted seconds of one sample under a plan; None for a chip without rates."""
+    from ..engine.hw.chip import get_chip
+    from ..engine.hw.cost import CostModel
+    from ..sessions.store import open_session
+
+    with open_session(Path(path), readonly=True) as session:
+        plan = _plan(session, number)
+    graph = known_graph(path)
+    program = get_chip(plan.chip).lower(graph, replace(plan, modes={}))
+    try:
+        return CostModel(graph, program, plan.fp_type).seconds(tuple(plan.modes))
+    except QuantdeckError:
+        return None
 
 
 def outputs(question: Question) -> dict[str, Any]:
@@ -159,7 +201,11 @@ def _graph(path: str, _changed: int) -> "Graph":
     return load_model(Path(path))
 
 
-DOES: Mapping[str, Callable[[Question], dict[str, Any]]] = {"outputs": outputs, "preview": preview}
+DOES: Mapping[str, Callable[[Question], dict[str, Any]]] = {
+    "outputs": outputs,
+    "preview": preview,
+    "cost": cost,
+}
 
 
 def answered(question: Question) -> dict[str, Any]:
@@ -182,12 +228,18 @@ def main() -> int:
         os.nice(NICE)
     asked: queue.Queue[Question | None] = queue.Queue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    waiting: dict[str, Question] = {}  # the newest of each kind
     over = False
-    while not over and (question := asked.get()) is not None:
-        while not over and not asked.empty():
+    while not over:
+        while not over and (not waiting or not asked.empty()):
             newer = asked.get()
-            over, question = newer is None, newer or question
-        print(json.dumps(answered(question)), flush=True)
+            if newer is None:
+                over = True
+            else:
+                waiting.pop(newer["what"], None)
+                waiting[newer["what"]] = newer
+        if waiting:
+            print(json.dumps(answered(waiting.pop(next(iter(waiting))))), flush=True)
     return 0
 
 

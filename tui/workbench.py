@@ -458,6 +458,11 @@ class Workbench(App[None]):
         return True
 
     @property
+    def assesses(self) -> bool:
+        """Whether processes beside the screen are asked about plans."""
+        return self._assesses
+
+    @property
     def _assessable(self) -> int | None:
         """The current plan's number where a process may say something about it."""
         allowed = self._assesses and self.feed is not None and not self.feed.reader.frozen

@@ -1,6 +1,7 @@
 """Outputs on samples under two plans, asked of the process beside the screen."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -65,14 +66,18 @@ async def test_the_sample_under_the_cursor_shows_what_both_plans_say(
 
     monkeypatch.setattr("quantdeck.tui.screens.compare.Beside", AtOnce)
     app = deck(example)
+    monkeypatch.setattr(type(app), "assesses", True)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "4", "v")
         figures = [float(str(value)) for value in rows(app, "sqnr_a") if value is not None]
         assert len(figures) == 200
         app.screen._ask()  # type: ignore[attr-defined]
-        assert asked[0]["entry"] == rows(app, "name")[0]
-        assert asked[0]["plans"].keys() == {"A", "B"}
-        app.screen._show_outputs(answered(asked[0]))  # type: ignore[attr-defined]
+        cost, outputs = asked[0], asked[-1]
+        app.screen._show_outputs(answered(cost))  # type: ignore[attr-defined]
+        assert re.search(r"\d us", said(app, "scores").splitlines()[1])  # A's time on its chip
+        assert outputs["entry"] == rows(app, "name")[0]
+        assert outputs["plans"].keys() == {"A", "B"}
+        app.screen._show_outputs(answered(outputs))  # type: ignore[attr-defined]
         assert "class" in said(app, "outputs")
         names = tmp_path / "names.txt"
         names.write_text("".join(f"digit [/{number}]\n" for number in range(10)))
@@ -103,3 +108,43 @@ def test_boxes_and_plain_outputs_in_words() -> None:
     assert "two" in lines[1]
     assert "20.0 dB" in lines[1]
     assert "exact" in lines[2]
+
+
+def test_each_plan_costs_what_its_own_chip_takes_for_it(example: Path, tmp_path: Path) -> None:
+    from quantdeck.sessions.store import backup, open_session
+    from quantdeck.tui.editor import Editor
+    from sample_session import layer_names
+
+    other, mixed = tmp_path / "other.qdeck", tmp_path / "mixed.qdeck"
+    backup(example, other)
+    backup(example, mixed)
+    with open_session(other) as session, session.write() as writer:
+        body = json.loads(session.row("SELECT body FROM plan WHERE id = ?", current(other))["body"])
+        writer.update("plan", current(other), {"body": json.dumps({**body, "chip": "bm1688"})})
+    editor = Editor(mixed)
+    editor.set_modes(layer_names(mixed), "F16")
+    editor.close()
+    asked = [[str(path), current(path)] for path in (example, other, mixed)]
+    found = [row[2] for row in answered({"what": "cost", "plans": asked})["costs"]]
+    assert found[0] < found[1]  # the smaller chip
+    assert found[0] < found[2]  # float layers
+
+
+def test_outputs_are_those_of_the_weights_of_which_a_plan_was_found(
+    example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quantdeck.sessions import corrections
+    from quantdeck.tui import answering
+
+    seen: list[tuple[bool, bool]] = []
+    plain = corrections.corrected_graph
+
+    def watched(graph: Any, session: Any, *, equalized: bool, bias: bool, floats: Any) -> Any:
+        seen.append((equalized, bias))
+        return plain(graph, session, equalized=equalized, bias=bias, floats=floats)
+
+    do_search(example, answers(strategy="chapter", expected_cos="0.9999999", equalize="yes"))
+    monkeypatch.setattr(corrections, "corrected_graph", watched)
+    answering.executor.cache_clear()
+    answering.executor(str(example), current(example))
+    assert seen == [(True, False)]

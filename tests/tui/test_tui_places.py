@@ -1,6 +1,7 @@
 """The screens beside the layers, driven by keys on stored sessions."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -93,13 +94,17 @@ async def test_two_plans_are_compared_by_layers_and_by_samples(session: Path, de
     async with app.run_test(size=L) as pilot:
         await press(pilot, "4")
         scores = said(app, "scores")
-        assert "4 layers to F16" in scores.splitlines()[1]
-        assert "4 float" in scores.splitlines()[1]
+        assert re.search(r"B 4 layers to F16 .* bm1684x .* 4 ", scores.splitlines()[2])
+        assert re.search(r"B against A .* \+3 ", scores.splitlines()[3])
+        changed = rows(app, "changed")
+        assert changed[:3] == ["mode"] * 3  # what was set otherwise stands before what only differs in noise
+        assert not any(changed[3:])
+        assert "3 layers set otherwise" in said(app)
         gains = [value for value in rows(app, "gain") if value is not None]
         assert gains
         assert all(abs(float(str(gain)) - 0.25) < 1e-9 for gain in gains)
         await press(pilot, "a")
-        assert "kl calibration" in said(app, "scores").splitlines()[0]
+        assert "kl calibration" in said(app, "scores").splitlines()[1]
         await press(pilot, "v")
         assert len(rows(app, "name")) == 13
         assert rows(app, "gain")[-1] is None  # a sample that was skipped
@@ -112,7 +117,10 @@ async def test_another_session_is_compared_with(session: Path, deck: MakeDeck, t
         await press(pilot, "4")
         app.screen._picked(other)  # type: ignore[attr-defined]
         await pilot.pause()
-        assert "other (bm1684x): kl calibration" in said(app, "scores")
+        assert "A other: kl calibration" in said(app, "scores")
+        app.screen._picked(session)  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert "other: " not in said(app, "scores")  # the session itself: both plans from it again
         app.screen._picked(tmp_path / "nothing")  # type: ignore[attr-defined]
         assert "nothing" in said(app)
 

@@ -17,11 +17,12 @@ from ...sessions.faults import explained
 from .. import figures
 from ..beside import Beside
 from ..columns import blank
+from ..compare_view import Side, layer_rows, sample_rows, score_lines
 from ..messages import RowMoved, SessionChanged, SortAsked
 from ..queries import PlanEntry, differences, evaluated, plans, sample_figures, samples
 from ..reader import SessionReader
 from ..sample_answers import answer_lines
-from ..widgets.cells import Part, cut_middle, fit
+from ..widgets.cells import Part
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
 from ..widgets.table_model import Column, TableModel
@@ -56,6 +57,8 @@ class CompareScreen(PlaceScreen):
         self._asked: list[object] = []
         self._names: tuple[str, ...] = ()
         self._answer: Mapping[str, Any] | None = None
+        self._parts: tuple[float | None, ...] = (None, None)
+        self._costs: dict[tuple[str, int], float | None] = {}  # predicted seconds by session and plan
 
     def body(self) -> ComposeResult:
         """The two scores, what differs, a line of state."""
@@ -74,14 +77,20 @@ class CompareScreen(PlaceScreen):
             Column("gain", "gain dB", 8, delta, right=True, priority=0, descending=True),
         )
         if self._by_sample:
-            return (Column("name", "sample", 29), *figures_of_both)
+            cosine = blank(figures.cosine)
+            cosines = (
+                Column("cos_a", "cos A", 8, cosine, right=True, priority=6),
+                Column("cos_b", "cos B", 8, cosine, right=True, priority=6),
+            )
+            return (Column("name", "sample", 29), *cosines, *figures_of_both)
         return (
             Column("name", "layer", 28),
             Column("op", "op", 9, self.deck.glyphs.show, priority=6),
+            Column("changed", "changed", 7, str, priority=0, tone="accent"),
             Column("mode_a", "A", 4, blank(str), priority=2),
             Column("mode_b", "B", 4, blank(str), priority=2),
-            Column("threshold_a", "threshold A", 11, real, right=True, priority=4),
-            Column("threshold_b", "thr. B", 9, real, right=True, priority=4),
+            Column("threshold_a", "thr. A", 8, real, right=True, priority=4),
+            Column("threshold_b", "thr. B", 8, real, right=True, priority=4),
             *figures_of_both,
         )
 
@@ -97,8 +106,7 @@ class CompareScreen(PlaceScreen):
     def on_unmount(self) -> None:
         """Let the other session and the process go."""
         self._beside.close()
-        if self._other is not None:
-            self._other.close()
+        self._let_go()
 
     @property
     def table(self) -> LineTable:
@@ -136,63 +144,46 @@ class CompareScreen(PlaceScreen):
             return
         try:
             with explained(view.path):
-                rows = self._sample_rows(readers) if self._by_sample else self._layer_rows(readers)
-                self._draw_scores(readers)
+                rows = self._rows(readers)
+                self._parts = tuple(self._float_part(*side) for side in zip(readers, self._both, strict=True))
+                self._draw_scores()
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
         self.table.use_columns(self._columns)
         keys = [column.key for column in self.table.columns]
         self.table.load(TableModel({key: [row.get(key) for row in rows] for key in keys}))
-        self.table.sort("sqnr_b" if self._by_sample else "gain", False)
         self.table.go(0)
         self._draw()
+        self._ask_cost()
 
-    def _layer_rows(self, readers: tuple[SessionReader, SessionReader]) -> list[dict[str, object]]:
-        left, right = (one.id if one else None for one in (self._left, self._right))
-        found: list[dict[str, object]] = []
-        for one in differences(readers[0], left, readers[1], right):
-            a, b = one.sqnr
-            gain = (
-                float(b - a) if a is not None and b is not None and abs(a) + abs(b) < float("inf") else None
-            )
-            row: dict[str, object] = {"name": one.layer, "op": one.op, "gain": gain}
-            for sign, place in (("a", 0), ("b", 1)):
-                row[f"mode_{sign}"], row[f"sqnr_{sign}"] = one.modes[place], one.sqnr[place]
-                row[f"threshold_{sign}"] = one.thresholds[place]
-            found.append(row)
-        return found
+    @property
+    def _both(self) -> tuple[PlanEntry | None, PlanEntry | None]:
+        return self._left, self._right
 
-    def _sample_rows(self, readers: tuple[SessionReader, SessionReader]) -> list[dict[str, object]]:
-        left, right = (one.id if one else None for one in (self._left, self._right))
-        before = sample_figures(readers[0], left)
-        found: list[dict[str, object]] = []
-        for one in samples(readers[1], right):
-            place = one.number
-            a = before[place][1] if place is not None and place < len(before) else None
-            gain = one.sqnr - a if a is not None and one.sqnr is not None else None
-            found.append({"name": one.entry, "op": "", "sqnr_a": a, "sqnr_b": one.sqnr, "gain": gain})
-        return found
+    def _rows(self, readers: tuple[SessionReader, SessionReader]) -> list[dict[str, object]]:
+        left, right = (one.id if one else None for one in self._both)
+        if self._by_sample:
+            return sample_rows(samples(readers[1], right), sample_figures(readers[0], left))
+        return layer_rows(differences(readers[0], left, readers[1], right))
 
-    def _draw_scores(self, readers: tuple[SessionReader, SessionReader]) -> None:
-        glyphs, width = self.deck.glyphs, self.deck.size.width
-        lines: list[list[Part]] = []
-        for sign, entry, reader in (("A", self._left, readers[0]), ("B", self._right, readers[1])):
-            head: list[Part] = [(f" {sign} ", "key")]
-            if entry is None:
-                lines.append([*head, ("no plan", "muted")])
-                continue
-            where = "" if reader is readers[1] else f"{reader.path.stem} ({reader.head().chip}): "
-            room = max(16, width // 3)
-            label = cut_middle(glyphs.show(where + entry.label), room, glyphs.cut)
-            score = f"  cos {figures.cosine(entry.cos)}  {figures.decibels(entry.sqnr)}"
-            part = figures.share(self._float_part(reader, entry))
-            cost = f"  {entry.floats} float, {part} of the MACs"
-            lines.append([*head, (fit(label, room), "strong"), (score, "plain"), (cost, "muted")])
+    def _draw_scores(self) -> None:
+        readers = self.readers
+        if readers is None:
+            return
+        sides: list[Side] = []
+        for sign, entry, reader, part in zip("AB", self._both, readers, self._parts, strict=True):
+            where = "" if reader is readers[1] else f"{reader.path.stem}: "
+            seconds = self._costs.get((str(reader.path), entry.id)) if entry is not None else None
+            sides.append(Side(sign, entry, where, reader.head().chip, part, seconds))
+        lines = score_lines(sides, self.deck.glyphs, self.deck.size.width)
         self.query_one("#scores", Lines).set_lines(lines)
 
-    def _float_part(self, reader: SessionReader, entry: PlanEntry) -> float:
+    @staticmethod
+    def _float_part(reader: SessionReader, entry: PlanEntry | None) -> float | None:
         """Share of the network's MACs in layers that the plan floats; what the chip floats anyhow is not its cost."""
+        if entry is None:
+            return None
         layers = reader.layers(entry.id)
         names, modes = layers.columns["name"], layers.columns["mode"]
         macs = [int(str(count)) for count in layers.columns["macs"]]
@@ -204,14 +195,45 @@ class CompareScreen(PlaceScreen):
         return sum(floated) / (sum(macs) or 1)
 
     def _draw(self) -> None:
-        what, other = (
-            ("samples, worst first", "layers") if self._by_sample else ("layers that differ", "samples")
-        )
+        readers = self.readers
         if self._left is not None and self._left == self._right and self._other is None:
             self.say("both are the same plan: a, b step through the plans; o takes A from another session")
             return
-        count = len(self.table.model)
-        self.say(f"{count} {what} {self.deck.glyphs.dot} a b step through the plans, v turns to {other}")
+        model = self.table.model
+        said = [f"{counted(len(model), 'sample')}, the worst of B first"]
+        if not self._by_sample:
+            settings = sum(map(bool, model.values["changed"]))
+            noise = counted(len(model) - settings, "other")
+            said = [f"{counted(settings, 'layer')} set otherwise, the noise of {noise} differs"]
+            if not len(model):
+                said = ["the two do not differ"]
+        if readers is not None and self._other is not None:
+            names = [reader.head().model for reader in readers]
+            if names[0] != names[1]:
+                said.insert(0, f"A is of another model ({visible(names[0])})")
+        turns = "layers" if self._by_sample else "samples"
+        said += [f"a b step through the plans, v turns to {turns}"]
+        self.say(f" {self.deck.glyphs.dot} ".join(said))
+
+    # cost
+
+    def _ask_cost(self) -> None:
+        """Have the time of both plans on their chips predicted, unless it is known."""
+        readers = self.readers
+        if readers is None or not self.deck.assesses:
+            return
+        pairs = ((one, reader) for one, reader in zip(self._both, readers, strict=True) if one is not None)
+        wanted = [(str(reader.path), one.id) for one, reader in pairs]
+        missing = [plan for plan in dict.fromkeys(wanted) if plan not in self._costs]
+        if missing:
+            self._costs |= dict.fromkeys(missing)
+            self._beside.ask({"what": "cost", "id": ["cost"], "plans": [list(plan) for plan in missing]})
+
+    def _show_cost(self, answer: Mapping[str, Any]) -> None:
+        self._costs |= {(str(path), int(plan)): seconds for path, plan, seconds in answer.get("costs", ())}
+        self._draw_scores()
+
+    # outputs
 
     def on_row_moved(self, event: RowMoved) -> None:
         """The outputs on the sample are asked for when the cursor rests."""
@@ -243,7 +265,12 @@ class CompareScreen(PlaceScreen):
         self.deck.call_from_thread(self._show_outputs, answer)
 
     def _show_outputs(self, answer: Mapping[str, Any]) -> None:
-        if answer.get("id") not in (None, self._asked) or not self.is_attached:
+        if not self.is_attached:
+            return
+        if answer.get("id") == ["cost"]:
+            self._show_cost(answer)
+            return
+        if answer.get("id") not in (None, self._asked):
             return
         if "said" in answer:
             self._tell_outputs([[("   " + self.deck.glyphs.show(answer["said"]), "weak")]])
@@ -313,22 +340,42 @@ class CompareScreen(PlaceScreen):
             self._show_outputs(self._answer)
         self.say(f"{counted(len(self._names), 'class name')} from {visible(path.name)}", "good")
 
+    @property
+    def _folder(self) -> Path:
+        """Where another session is looked for first: beside the last one, or beside this one."""
+        readers = self.readers
+        return readers[0].path.absolute().parent if readers is not None else self.deck.folder
+
     def action_open_file(self) -> None:
         """Take A from another session."""
         self.deck.push_screen(
-            Picker("session to compare with", self.deck.folder, suffixes=(".qdeck",)), self._picked
+            Picker("session to compare with", self._folder, suffixes=(".qdeck",)), self._picked
         )
+
+    def _stay(self) -> None:
+        """Both plans from this session again."""
+        self._let_go()
+        self._choose_first()
+        self._load()
+
+    def _let_go(self) -> None:
+        if self._other is not None:
+            self._other.close()
+            self._other = None
 
     def _picked(self, path: Path | None) -> None:
         if path is None:
+            return
+        view = self.deck.view
+        if view is not None and path.resolve() == view.path.resolve():
+            self._stay()
             return
         try:
             other = SessionReader(path)
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
-        if self._other is not None:
-            self._other.close()
+        self._let_go()
         self._other = other
         known = plans(other)
         self._left = next(iter(known), None)
