@@ -1,5 +1,6 @@
 """The way in: checks the terminal first, imports Textual only when the workbench can really open."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -54,6 +55,7 @@ def run(
     from .workbench import Workbench
 
     accept_any_bytes()
+    gc.freeze()  # what is imported never becomes garbage: no key waits for a collection that looks through it
     ansi = palette in ("16", "none")
     app = Workbench(
         feed, model, ansi=ansi, glyphs=signs, folder=sessions_folder, config=config, driver=_driver(page)

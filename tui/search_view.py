@@ -1,29 +1,13 @@
 """What the search screen reads of a session: searches with their trials, rankings and plans; sqlite3 only."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..sessions.packing import unpack
 from ..sessions.proposals import plan_text
 from .reader import SessionReader
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPoint:
-    """A whole plan that a search tried. *cost*: its time on the chip, all int8 = 1; *key*: of its trial."""
-
-    floats: int
-    cos: float
-    cost: float | None = None
-    key: str = ""
-    plan: str = ""  # its JSON, where it is known without asking for the key
-
-    @property
-    def known(self) -> bool:
-        """Whether its plan can be taken."""
-        return bool(self.key or self.plan)
+from .search_points import Points, SearchPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +22,7 @@ class RankedLayer:
 
 @dataclass(frozen=True, slots=True)
 class SearchView:
-    """A search: what it looks for, what it tried, what it found."""
+    """A search: what it looks for, what it tried, what it found. *points*: while it runs those of its ``Watched``."""
 
     job: int
     kind: str
@@ -48,14 +32,10 @@ class SearchView:
     failed: int
     best_cos: float | None
     best_floats: int | None
-    points: tuple[SearchPoint, ...]
+    points: Points
+    best: int | None  # the place among the points of the best plan so far
     ranking: tuple[RankedLayer, ...]
     reason: str
-
-    @property
-    def best(self) -> int | None:
-        """The place among the points of the best plan so far."""
-        return place_of(self.points, self.best_floats, self.best_cos)
 
 
 class Watched:
@@ -66,7 +46,8 @@ class Watched:
         self.trials = 0
         self.failed = 0
         self._last = 0
-        self._points: dict[tuple[int, float], SearchPoint] = {}
+        self.points = Points()
+        self._places: dict[tuple[int, float], int] = {}  # of the points, by float layers and cos
         self._judged: dict[str, dict[str, RankedLayer]] = {}
 
     def read(self, reader: SessionReader, most: int = -1) -> bool:
@@ -87,14 +68,15 @@ class Watched:
             if layer:
                 one = RankedLayer(layer, op or "", 1 - cos, method or "")
                 self._judged.setdefault(layer, {})[method] = one
-            if floats is not None and (kept or not known):
-                self._points.setdefault((floats, cos), SearchPoint(floats, cos, cost, key if kept else ""))
+            place = (floats, cos)
+            if floats is not None and (kept or not known) and place not in self._places:
+                self._places[place] = len(self.points)
+                self.points.append(SearchPoint(floats, cos, cost, key if kept else ""))
         return len(rows) == most
 
-    @property
-    def points(self) -> list[SearchPoint]:
-        """The plans in the order in which they came: a new one moves no other."""
-        return list(self._points.values())
+    def place(self, floats: int | None, cos: float | None) -> int | None:
+        """Where a point stands among the plans."""
+        return self._places.get((floats, cos)) if floats is not None and cos is not None else None
 
     @property
     def ranking(self) -> tuple[RankedLayer, ...]:
@@ -119,7 +101,9 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
     tried = watched or Watched(job)
     tried.read(reader)
     outcome: dict[str, Any] = unpack(row[5]) if row[5] else {}
-    points = _curve(outcome) or tried.points
+    points = _curve(outcome)
+    place = _place_of(points, row[3], row[2]) if points else tried.place(row[3], row[2])
+    points, best = _with_best(points or tried.points, place, row[3], row[2], outcome, row[1])
     return SearchView(
         job=job,
         kind=str(spec.get("kind", "")),
@@ -129,13 +113,14 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
         failed=tried.failed,
         best_cos=row[2],
         best_floats=row[3],
-        points=_with_best(points, row[3], row[2], outcome, row[1]),
+        points=points,
+        best=best,
         ranking=_ranked(outcome) or tried.ranking,
         reason=row[4] or "",
     )
 
 
-def _curve(outcome: dict[str, Any]) -> list[SearchPoint]:
+def _curve(outcome: dict[str, Any]) -> Points:
     """The points of a search that has ended, by their number of float layers."""
     curve: list[Any] = outcome.get("curve", [])
     costs: list[float | None] = outcome.get("costs") or [None] * len(curve)
@@ -143,28 +128,37 @@ def _curve(outcome: dict[str, Any]) -> list[SearchPoint]:
         (one[0], one[1]): SearchPoint(one[0], one[1], cost, plan=one[2])
         for one, cost in zip(curve, costs, strict=True)
     }
-    return [found[key] for key in sorted(found)]
+    points = Points()
+    for key in sorted(found):
+        points.append(found[key])
+    return points
 
 
 def _with_best(
-    points: list[SearchPoint], floats: int | None, cos: float | None, outcome: dict[str, Any], best: Any
-) -> tuple[SearchPoint, ...]:
-    """The best plan of a session that was made before trials kept theirs."""
+    points: Points,
+    place: int | None,
+    floats: int | None,
+    cos: float | None,
+    outcome: dict[str, Any],
+    best: Any,
+) -> tuple[Points, int | None]:
+    """The points with the best one's plan, and its *place*; sessions are older than what trials keep of theirs."""
     if floats is None or cos is None:
-        return tuple(points)
+        return points, None
+    if place is not None and points.known(place):
+        return points, place
     text = str(outcome.get("plan") or (unpack(best).get("plan", "") if best else ""))
-    place = place_of(points, floats, cos)
-    if place is None:
-        return (*points, SearchPoint(floats, cos, plan=text))
-    old = points[place]
-    if not old.known:
-        points[place] = SearchPoint(floats, cos, old.cost, plan=text)
-    return tuple(points)
+    at = len(points) if place is None else place
+    cost = points.costs[at] if place is not None else None
+    return points.mended(at, SearchPoint(floats, cos, cost, plan=text)), at
 
 
-def place_of(points: Sequence[SearchPoint], floats: int | None, cos: float | None) -> int | None:
-    """Where a point stands among many."""
-    return next((at for at, one in enumerate(points) if one.cos == cos and one.floats == floats), None)
+def _place_of(points: Points, floats: int | None, cos: float | None) -> int | None:
+    """Where a point stands among those of an outcome."""
+    wanted = (floats, cos)
+    return next(
+        (at for at, one in enumerate(zip(points.floats, points.cos, strict=True)) if one == wanted), None
+    )
 
 
 def _ranked(outcome: dict[str, Any]) -> tuple[RankedLayer, ...]:
@@ -172,6 +166,11 @@ def _ranked(outcome: dict[str, Any]) -> tuple[RankedLayer, ...]:
         RankedLayer(one[0], one[1], one[2], one[3] if len(one) > 3 else "")
         for one in outcome.get("ranking", ())
     )
+
+
+def has_ended(reader: SessionReader, job: int) -> bool:
+    """Whether a search's points are those of its outcome."""
+    return bool(reader.one("SELECT 1 FROM search WHERE job = ? AND outcome IS NOT NULL", job))
 
 
 def plan_of(reader: SessionReader, point: SearchPoint) -> str:

@@ -12,22 +12,20 @@ from textual.timer import Timer
 from ...engine.errors import QuantdeckError
 from ...engine.text import counted
 from ...sessions.faults import explained
-from ...sessions.typed import target_words
-from .. import figures
 from ..messages import RowChosen, RowMoved, SessionChanged, SortAsked
 from ..reader import SessionReader
-from ..search_view import SearchPoint, SearchView, Watched, plan_of, search, searches
+from ..search_points import Points
+from ..search_view import SearchView, Watched, has_ended, plan_of, search, searches
 from ..snapshots import JobView
-from ..widgets.cells import Part, wrapped
-from ..widgets.curve import LAYERS, TIME, Curve
+from ..widgets.curve import Curve
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
+from ..widgets.plot import LAYERS, TIME, Axis, Place
 from ..widgets.table_model import Column, TableModel
 from .place import PlaceScreen, place_bindings
+from .search_head import close, head_lines
 
 TAKE = "Enter takes it"
-LOST = "its process has died; p goes on, what was paid for is kept"
-MOST_TOLD = 3  # lines of what the job says of itself
 PORTION = 1500  # trials that are read at once: a key waits for no more
 SOON = 0.02  # seconds until the next portion
 PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells nothing more (style 2.9)
@@ -36,13 +34,6 @@ PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells not
 def loss(value: object) -> str:
     """A loss of cosine."""
     return f"{value:.2e}" if isinstance(value, float) else ""
-
-
-def close(value: object) -> str:
-    """A cos with seven decimals, for the searches' end lies near one; never rounded up to it."""
-    if not isinstance(value, float):
-        return ""
-    return f"{min(value, 0.9999999) if value < 1 else value:.7f}"
 
 
 def times(value: object) -> str:
@@ -64,6 +55,9 @@ class SearchScreen(PlaceScreen):
         self._watched: Watched | None = None
         self._ranked = False
         self._by_time = False
+        self._listed = 0  # points that table and curve hold
+        self._best: int | None = None  # the row that is marked as the best
+        self._filling: Timer | None = None  # runs between two portions of points that are listed
         self._reading: Timer | None = None  # runs between two portions of very many trials
         self._pause: Timer | None = None  # runs for a moment after the screen was drawn
         self._missed = False  # whether something changed meanwhile
@@ -164,10 +158,13 @@ class SearchScreen(PlaceScreen):
             return False
         if self._watched is None or self._watched.job != self._job:
             self._watched = Watched(self._job)
+        before = len(self._watched.points)
         if not self._watched.read(reader, PORTION):
             return False
         if self._found is None:
             self.query_one("#head", Lines).set_lines([[(" reading its trials", "muted")]])
+        if before == self._listed and not has_ended(reader, self._job):
+            self._list(self._watched.points)
         self._reading = self.set_timer(SOON, self._load)
         return True
 
@@ -175,22 +172,12 @@ class SearchScreen(PlaceScreen):
         return search(reader, self._job, self._watched) if self._job is not None else None
 
     def _show(self, found: SearchView | None) -> None:
-        points = found.points if found else ()
-        best = found.best if found else None
-        about = [TAKE if one.known else "" for one in points]
-        if best is not None:
-            about[best] = ", ".join(filter(None, ("the best", about[best])))
-        columns: dict[str, Sequence[object]] = {
-            "floats": [one.floats for one in points],
-            "cos": [one.cos for one in points],
-            "cost": [one.cost for one in points],
-            "plan": about,
-        }
-        table = self.query_one("#points", LineTable)
-        table.empty = (
-            "Nothing tried yet: n starts a search." if found is None else "No plan has been tried yet."
-        )
-        table.load(TableModel(columns), keep=True)
+        if not self._listed or not self._stands_there(found.points if found else Points()):
+            self._listed = 0
+            self.query_one("#points", LineTable).empty = (
+                "Nothing tried yet: n starts a search." if found is None else "No plan has been tried yet."
+            )
+        self._fill()
         ranking = found.ranking if found else ()
         rows: dict[str, list[object]] = {
             "layer": [one.layer for one in ranking],
@@ -199,80 +186,88 @@ class SearchScreen(PlaceScreen):
             "loss": [one.loss for one in ranking],
             "method": [one.method for one in ranking],
         }
-        self.query_one("#ranking", LineTable).load(TableModel(rows), keep=True)
-        if len(points) < PORTION:
-            self._draw_curve()
+        table = self.query_one("#ranking", LineTable)
+        ordered = table.model.sorted_by
+        table.load(TableModel(rows), keep=True)
+        if ordered is not None:
+            table.sort(*ordered)
+
+    def _fill(self) -> None:
+        """List a portion of the points that are found; when all are listed, draw them."""
+        if self._filling is not None:
+            self._filling.stop()
+            self._filling = None
+        points = self._found.points if self._found else Points()
+        self._list(points)
+        if self._listed < len(points):
+            self._filling = self.set_timer(SOON, self._fill)
+            return
+        self._mark_best()
+        self._draw_curve()
+
+    def _stands_there(self, points: Points) -> bool:
+        """Whether what is listed is the beginning of *points*."""
+        values, count = self.query_one("#points", LineTable).model.values, self._listed
+        return values["floats"] == points.floats[:count] and values["cos"] == points.cos[:count]
+
+    def _list(self, points: Points) -> None:
+        """Add the next portion to table and curve; the first one takes the place of what is there."""
+        first, last = self._listed, min(self._listed + PORTION, len(points))
+        columns: dict[str, Sequence[object]] = {
+            "floats": points.floats[first:last],
+            "cos": points.cos[first:last],
+            "cost": points.costs[first:last],
+            "plan": [TAKE if points.known(row) else "" for row in range(first, last)],
+        }
+        table, curve = self.query_one("#points", LineTable), self.query_one(Curve)
+        if first:
+            table.extend(columns)
         else:
-            self.call_later(self._draw_curve)
+            self._best = None
+            table.load(TableModel(columns), keep=True)
+            curve.begin(self._axis)
+        self._listed = last
+        curve.add(self._places(points, first, last))
+
+    def _mark_best(self) -> None:
+        """Say which row is the best, and no more so of the one that was."""
+        table, found = self.query_one("#points", LineTable), self._found
+        best = found.best if found else None
+        for row in (self._best, best):
+            if found is not None and row is not None:
+                about = ("the best" if row == best else "", TAKE if found.points.known(row) else "")
+                table.set(row, "plan", ", ".join(filter(None, about)))
+        self._best = best
+
+    @property
+    def _axis(self) -> Axis:
+        return TIME if self._by_time else LAYERS
+
+    def _places(self, points: Points, first: int, last: int) -> list[Place]:
+        """Where points stand on the curve; none of those whose time is not known."""
+        costs = points.costs if self._by_time else points.floats
+        pairs = zip(costs[first:last], points.cos[first:last], strict=True)
+        return [(cost, cos) for cost, cos in pairs if cost is not None]
 
     def _draw_curve(self) -> None:
         """Cos against float layers or against time, the point under the cursor lit."""
         found = self._found
-        points = [(self._cost(one), one.cos) for one in found.points] if found else []
         said = "no search yet: n starts one" if found is None else "nothing tried yet"
-        if points and all(cost is None for cost, _ in points):
+        if self._listed:
             said = "the time of these plans is not known; c shows float layers"
-        known = [(cost, cos) for cost, cos in points if cost is not None]
-        axis = TIME if self._by_time else LAYERS
-        curve = self.query_one(Curve)
-        curve.set_points(known, found.target if found else None, said, axis)
+        self.query_one(Curve).draw(found.target if found else None, said)
         self._light()
 
-    def _cost(self, point: SearchPoint) -> float | None:
-        return point.cost if self._by_time else float(point.floats)
-
     def _light(self) -> None:
-        table, found = self.query_one("#points", LineTable), self._found
-        point = found.points[table.row] if found and table.row is not None else None
-        cost = self._cost(point) if point else None
-        self.query_one(Curve).choose((cost, point.cos) if point and cost is not None else None)
+        row, found = self.query_one("#points", LineTable).row, self._found
+        chosen = self._places(found.points, row, row + 1) if found and row is not None else []
+        self.query_one(Curve).choose(chosen[0] if chosen else None)
 
     def _draw_head(self, job: JobView | None, found: SearchView | None) -> None:
-        glyphs = self.deck.glyphs
-        gap = f" {glyphs.dot} "
-        if job is None or found is None:
-            self.query_one("#head", Lines).set_lines([[(" no search yet", "muted")]])
-            return
-        tone = {"failed": "bad", "done": "good", "paused": "weak"}.get(job.state, "accent")
-        if job.lost:
-            tone = "bad"
-        state = (
-            LOST
-            if job.lost
-            else (
-                {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, job.state)
-                if job.active
-                else job.state
-            )
-        )
-        first: list[Part] = [
-            (f" job {job.id} ", "muted"),
-            (glyphs.show(job.title), "strong"),
-            (f"  {state}", tone),
-        ]
-        second: list[Part] = [(f" {found.trials} trials", "plain")]
-        at_work = job.active and not job.lost
-        if job.active and job.total:
-            second.append((f"{gap}{job.done} of {job.total}", "plain"))
-        if at_work and job.rate:
-            second.append((f"{gap}{job.rate:.1f} a second", "plain"))
-        if at_work and job.eta is not None:
-            second.append((f"{gap}{figures.duration(job.eta)} left", "plain"))
-        if found.failed:
-            second.append((f"{gap}{found.failed} failed", "bad"))
-        if found.best_cos is not None:
-            second.append(
-                (f"{gap}best {close(found.best_cos)} with {found.best_floats or 0} float", "accent")
-            )
-        if found.target is not None and not at_work:
-            second.append((f"{gap}target {found.target:g}", "plain"))
-        said = job.message.replace("quantdeck resume goes on", "p goes on") or found.reason or job.stage
-        if found.target is not None and not job.message:
-            said = gap.join(filter(None, (said, f"target {found.target:g}: {target_words(found.target)}")))
-        told = wrapped(glyphs.show(said), "muted", self.deck.size.width, MOST_TOLD)
+        lines = head_lines(job, found, self.deck.glyphs, self.deck.size.width)
         head = self.query_one("#head", Lines)
-        head.styles.height = max(3, 2 + len(told))
-        head.set_lines([first, second, *told])
+        head.styles.height = max(3, len(lines))
+        head.set_lines(lines)
 
     def on_row_moved(self, event: RowMoved) -> None:
         """The point under the cursor is lit on the curve."""
@@ -350,6 +345,10 @@ class SearchScreen(PlaceScreen):
     def action_axis(self) -> None:
         """Float layers or time below the curve."""
         self._by_time = not self._by_time
+        curve = self.query_one(Curve)
+        curve.begin(self._axis)
+        if self._found is not None:
+            curve.add(self._places(self._found.points, 0, self._listed))
         self._draw_curve()
 
     def action_older(self) -> None:
@@ -360,5 +359,5 @@ class SearchScreen(PlaceScreen):
         known = [job for job, _, _ in searches(feed.reader)]
         if known:
             place = known.index(self._job) if self._job in known else -1
-            self._job, self._found = known[(place + 1) % len(known)], None
+            self._job, self._found, self._listed = known[(place + 1) % len(known)], None, 0
             self._load()

@@ -36,6 +36,11 @@ class Placed:
     width: int
 
 
+def longest(values: Sequence[object]) -> int:
+    """The length of the longest text."""
+    return max((len(str(value)) for value in set(values)), default=0)
+
+
 class LineTable(Painted, can_focus=True):
     """Rows with a cursor; the first column is frozen and takes the room that the others leave."""
 
@@ -58,6 +63,7 @@ class LineTable(Painted, can_focus=True):
         self._names = names
         self._strips: OrderedDict[tuple[object, ...], Strip] = OrderedDict()
         self._placed: tuple[Placed, ...] = ()
+        self._longest = 0  # text in the frozen column
         self._least = columns[0].width  # of the frozen column
         self._wanted = columns[0].width  # as long as its names
 
@@ -71,13 +77,30 @@ class LineTable(Painted, can_focus=True):
     def load(self, model: TableModel, *, keep: bool = False) -> None:
         """Show other rows; *keep* leaves cursor and window where they are."""
         self.model = model
-        longest = max((len(str(name)) for name in set(model.values[self.columns[0].key])), default=0)
-        self._least = min(self.columns[0].width, max(longest, SHORTEST_NAME))
-        self._wanted = max(self._least, min(longest, LONGEST_NAME))
+        self._measure(longest(model.values[self.columns[0].key]))
         if not keep:
             self.cursor = self.top = 0
             self.marks.clear()
         self._again()
+
+    def extend(self, columns: Mapping[str, Sequence[object]]) -> None:
+        """Show more rows behind the others; what it costs does not depend on how many there are already."""
+        before, row = len(self.model), self.row
+        self.model.extend(columns)
+        widest = longest(columns[self.columns[0].key])
+        if widest > self._longest:
+            self._measure(widest)
+            self._again()
+        elif before < self.top + self.page:
+            self.refresh()
+        if self.row != row:
+            self._tell()
+
+    def _measure(self, widest: int) -> None:
+        """Choose the frozen column's width by the longest text in it."""
+        self._longest = widest
+        self._least = min(self.columns[0].width, max(widest, SHORTEST_NAME))
+        self._wanted = max(self._least, min(widest, LONGEST_NAME))
 
     def use_columns(self, columns: tuple[Column, ...]) -> None:
         """Other widths and priorities for the same columns."""

@@ -66,6 +66,14 @@ class TableModel:
         self.revision[row] += 1
         return True
 
+    def extend(self, columns: Mapping[str, Sequence[object]]) -> None:
+        """Add rows; they come last whatever the order is (rows never move by themselves)."""
+        for key, values in columns.items():
+            self.values[key].extend(values)
+        first, self.size = self.size, max((len(column) for column in self.values.values()), default=0)
+        self.revision.extend([0] * (self.size - first))
+        self.order.extend(row for row in range(first, self.size) if self._kept is None or self._kept(row))
+
     def sort(self, column: Column | None, descending: bool = False) -> None:
         """Order the rows by a column, absent values last; None gives back the order of the data."""
         self._sort = (column, descending) if column else None
