@@ -42,6 +42,8 @@ Line = list[Cell | None]
 
 Lines = dict[int, Line]
 
+KEPT = 500  # strips of which the cells are kept: some screenfuls
+
 LONGEST = 24
 """Cells of a run that is held back: a slice has room for several."""
 
@@ -54,6 +56,7 @@ class Frame:
         self._lines: Lines = {}
         self._wanted: Lines = {}  # lines of which something is held back, as they shall be
         self._styles: dict[Style, Style] = {}
+        self._cells: dict[tuple[Segment, ...], list[Cell]] = {}
         self.writer = Writer()
 
     def forget(self) -> None:
@@ -130,13 +133,19 @@ class Frame:
     def _line(self, y: int) -> list[Cell | None]:
         return self._lines.get(y) or [None] * self._size.width
 
-    def _put(self, line: list[Cell | None], x: int, strip: Strip) -> None:
-        for cell in cells(strip, self._styles):
-            if x >= len(line):
-                return
-            if x >= 0:
-                line[x] = cell
-            x += 1
+    def _put(self, line: Line, x: int, strip: Strip) -> None:
+        taken = self._cells_of(strip)[max(0, -x) : len(line) - x]
+        line[max(0, x) : max(0, x) + len(taken)] = taken
+
+    def _cells_of(self, strip: Strip) -> list[Cell]:
+        """The cells of a strip; while it settles Textual paints the same ones several times."""
+        key = tuple(strip)
+        kept = self._cells.get(key)
+        if kept is None:
+            if len(self._cells) >= KEPT:
+                self._cells.clear()
+            kept = self._cells[key] = list(cells(strip, self._styles))
+        return kept
 
 
 class FrameUpdate(CompositorUpdate):
@@ -249,9 +258,12 @@ def chunks(text: str) -> Iterator[tuple[str, int]]:
 
 def changed(old: Sequence[Cell | None], new: Sequence[Cell | None]) -> list[tuple[int, int]]:
     """Where two lines differ, as (start, stop); near runs are joined, wide characters stay whole."""
+    if old == new:
+        return []
     runs: list[tuple[int, int]] = []
-    for x, (before, after) in enumerate(zip(old, new, strict=True)):
-        if before == after or after is None:
+    pairs = enumerate(zip(old, new, strict=True))
+    for x in [x for x, (before, after) in pairs if before is not after and before != after]:
+        if new[x] is None:
             continue
         start, stop = x, x + 1
         while start > 0 and new[start] is not None and new[start][0] == "":  # type: ignore[index]

@@ -29,16 +29,18 @@ class Painted(Widget):
 
     def tone(self, name: str) -> Style:
         """The style of a tone over this widget's own."""
+        return self._tone(name, self.rich_style)
+
+    def _tone(self, name: str, own: Style) -> Style:
         if name == "plain":
-            return self.rich_style
-        return self.rich_style + self.get_component_rich_style(f"tone--{name}", partial=True)
+            return own
+        return own + self.get_component_rich_style(f"tone--{name}", partial=True)
 
     def strip(self, parts: list[Part], over: Style | None = None) -> Strip:
         """A finished line; *over* is laid over every part (the cursor's row)."""
-        segments = [
-            Segment(text, self.tone(tone) + over if over else self.tone(tone)) for text, tone in parts
-        ]
-        return Strip(segments)
+        own = self.rich_style  # asked once: it looks through everything that the widget lies in
+        styles = {tone: self._tone(tone, own) for tone in {tone for _, tone in parts}}
+        return Strip([Segment(text, styles[tone] + over if over else styles[tone]) for text, tone in parts])
 
 
 class Lines(Painted):
