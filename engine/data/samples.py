@@ -22,6 +22,7 @@ __all__ = ["Rows", "Samples", "select_samples"]
 
 Array = np.ndarray
 NAMED = 100  # bad files that a sentence names
+PRINT = 12  # digits of a digest that tell samples apart
 LOOKED_THROUGH = 2000  # files beyond those asked for that are judged once a bad one is found
 
 
@@ -31,7 +32,7 @@ class Samples:
 
     entries: the files that were taken, a tuple each. requested: the number asked for (0 = all). skipped: bad
     files left out, with their reasons. groups: which rows make each sample. digest: over the bytes of the files
-    and the preprocessing. notes: sentences for the user.
+    and the preprocessing. notes: sentences for the user. prints: of each entry, the beginning of its bytes' digest.
     """
 
     inputs: tuple[Tensor, ...]
@@ -43,6 +44,7 @@ class Samples:
     digest: str
     skipped: tuple[Bad, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    prints: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -89,7 +91,13 @@ class Samples:
         last = max(rows.index for group in groups for rows in group)
         digest = hashlib.sha256(f"{self.digest}:{number}".encode()).hexdigest()
         return replace(
-            self, groups=groups, entries=self.entries[: last + 1], requested=number, digest=digest, notes=()
+            self,
+            groups=groups,
+            entries=self.entries[: last + 1],
+            requested=number,
+            digest=digest,
+            notes=(),
+            prints=self.prints[: last + 1],
         )
 
     def _load(self, rows: Rows) -> dict[str, Array]:
@@ -218,6 +226,7 @@ def _form(
         digest=_digest(good, inputs, options),
         skipped=tuple(sorted(bad)),
         notes=tuple(notes),
+        prints=tuple(item.digest.hex()[:PRINT] for item in good),
     )
 
 

@@ -1,6 +1,7 @@
 """What a plan is worth: similarity per sample and output, from which means and worst cases are derived."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -55,6 +56,17 @@ class Similarity:
         if math.isinf(noise):
             return -math.inf
         return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+
+
+def spoilt_samples(tensors: Iterable[Similarity]) -> int:
+    """Number of samples in which a tensor holds a NaN, or an infinity that the reference does not have."""
+    found = {
+        index
+        for item in tensors
+        for index, (noise, cosine) in enumerate(zip(item.noise, item.cosine, strict=True))
+        if not (math.isfinite(noise) and math.isfinite(cosine))
+    }
+    return len(found)
 
 
 @dataclass(frozen=True, slots=True)
