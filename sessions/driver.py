@@ -1,5 +1,6 @@
 """Runs a search over the journal: what was paid for is looked up, the rest is scored and committed."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -7,6 +8,7 @@ from ..engine.mix.trial import Failure, Objective, Outcome, Result, Search, Tria
 from ..engine.plan import Plan
 from ..engine.run.score import Excess
 from .journal import Journal, Scope, trial_key
+from .no_figure import reason, told_as
 from .report import Report
 
 Evaluate = Callable[[Sequence[Trial]], Sequence[Result]]
@@ -31,6 +33,7 @@ class Driver:
     expect: told which trials will be evaluated, one by one in this order. cost: of a plan,
     all int8 = 1. history: the figures of every set. excesses:
     what went beyond an arithmetic, by the plan's digest. failures: why trials failed, in their order.
+    reasons: why trials have no figure.
     """
 
     journal: Journal
@@ -50,6 +53,7 @@ class Driver:
     history: list[list[float]] = field(default_factory=list[list[float]])
     excesses: dict[str, tuple[Excess, ...]] = field(default_factory=dict[str, tuple[Excess, ...]])
     failures: list[str] = field(default_factory=list[str])
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     def run(self, search: Search, report: Report, stage: str) -> Outcome:
         """Drive the search to its end."""
@@ -100,11 +104,13 @@ class Driver:
             self.failures.append(result.message)
         elif result.excesses:
             self.excesses[trial.plan.digest] = result.excesses
+        if self.objective.value(result) == -math.inf:
+            self.reasons |= dict.fromkeys(told_as(trial), reason(result, self.objective.weights))
         if trial.at != self.at or trial.source is not None or trial.samples:
             return
         count = len(trial.plan.modes)
         found = Best(trial.plan, self._figure(result), count)
-        if found.cos == float("-inf") or count > max(1, self.layers // 4):
+        if found.cos == -math.inf or count > max(1, self.layers // 4):
             return
         if self.best is None or self._beats(found, self.best):
             self.best = found

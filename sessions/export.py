@@ -97,13 +97,20 @@ def _tensors(session: Session) -> list[str]:
     return [str(one[0]) for one in json.loads(model[0])] + [str(name) for names in made for name in names]
 
 
+def _used_note(selections: dict[str, Any]) -> list[str]:
+    """Which samples a search used, as its own tables say it; older sessions do not know it."""
+    from ..engine.calib.used import used_note
+
+    return used_note(*(selections.get(role, {}).get("prints", ()) for role in ("calibration", "scored")))
+
+
 def search_text(session: Session, form: str, job: int | None) -> str:
     """A form of a search, as the search's own command writes it.
 
     Errors: QuantdeckError when no search that has ended has it.
     """
     from ..engine.calib.table import CalibrationTable, format_table, table_header
-    from .outcomes import outcome_from
+    from .outcomes import outcome_from, reasons_from
     from .search_spec import SearchSpec
     from .search_text import loss_table
     from .work import version
@@ -120,13 +127,15 @@ def search_text(session: Session, form: str, job: int | None) -> str:
             f"there is no {ALL_FORMS[form][0]} in {visible(str(session.path))}: no {kind} has ended; start one first"
         )
     spec = SearchSpec.from_dict(json.loads(rows[0]["spec"]))
-    outcome = outcome_from(unpack(rows[0]["outcome"]))
+    body = unpack(rows[0]["outcome"])
+    outcome = outcome_from(body)
     used = {role: len(one["entries"]) for role, one in json.loads(rows[0]["samples"]).items()}
     if form == "loss_table":
-        return loss_table(spec, used.get("scored", 0), outcome.ranking)
+        return loss_table(spec, used.get("scored", 0), outcome.ranking, reasons_from(body))
+    notes = [f"search: {spec.kind}", f"chip: {spec.chip}", *_used_note(json.loads(rows[0]["samples"]))]
     header = table_header(
         spec.model_name, version=version(), bins=spec.bins, samples=used.get("calibration", 0),
-        tune_num=spec.tune_num, notes=[f"search: {spec.kind}", f"chip: {spec.chip}"], dated=False,
+        tune_num=spec.tune_num, notes=notes, dated=False,
     )  # fmt: skip
     found = outcome.plan.thresholds
     return format_table(

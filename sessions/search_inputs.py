@@ -159,7 +159,11 @@ class Inputs:
         if self.spec.kind != "run_qtable":
             used["calibration"] = self.calibration
         now = {
-            role: {"digest": found.digest, "entries": [",".join(entry) for entry in found.entries]}
+            role: {
+                "digest": found.digest,
+                "entries": [",".join(entry) for entry in found.entries],
+                "prints": list(found.prints),
+            }
             for role, found in used.items()
         }
         row = self.session.row("SELECT samples FROM search WHERE job = ?", job)

@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..engine.calib.names import escape_name
 from ..engine.mix.pareto import ParetoOutcome
 from ..engine.mix.trial import Outcome, Ranked, StopReason
 from ..engine.plan import Plan
 from ..engine.text import counted, visible
+from .no_figure import Reasons, of_layer, of_plan
 from .search_spec import SearchSpec
+
+if TYPE_CHECKING:
+    from .driver import Driver
 
 SHOWN = {
     "kl": "KL", "max": "MAX", "percentile9999": "Percentile9999",
@@ -34,10 +39,16 @@ def early_line(cos: float, target: float) -> str:
     )
 
 
-def ranking_lines(ranking: Sequence[Ranked]) -> list[str]:
+def _figure(value: float, words: str, form: str = ".6f") -> str:
+    """A figure; *words* in its place where it is none."""
+    return format(value, form) if math.isfinite(value) else words
+
+
+def ranking_lines(ranking: Sequence[Ranked], reasons: Reasons) -> list[str]:
     """One line a layer, most sensitive first."""
     return [
-        f"the layer {visible(row.layer)} is {rank} sensitive layer, loss is {row.loss}, type is top.{row.op}"
+        f"the layer {visible(row.layer)} is {rank} sensitive layer, loss is {of_layer(reasons, row) or row.loss}, "
+        f"type is top.{row.op}"
         for rank, row in enumerate(ranking)
     ]
 
@@ -47,41 +58,44 @@ def listed(plan: Plan) -> str:
     return "[" + ", ".join(f"'{visible(name)}'" for name in plan.modes) + "]"
 
 
-def probe_lines(outcome: Outcome) -> list[str]:
+def probe_lines(outcome: Outcome, reasons: Reasons) -> list[str]:
     """What search_qtable prints of every number of float layers that it tried."""
     return [
-        f"float layer number: {point.float_layers}, mix model outputs_cos: {point.cos}"
+        f"float layer number: {point.float_layers}, mix model outputs_cos: "
+        f"{_figure(point.cos, of_plan(reasons, point.plan), '')}"
         for point in outcome.curve[1:]
     ]
 
 
-def result_lines(spec: SearchSpec, outcome: Outcome) -> list[str]:
+def result_lines(spec: SearchSpec, outcome: Outcome, reasons: Reasons) -> list[str]:
     """The result block; it ends with how far the target is away where it was missed."""
     typed = spec.outputs.get("quantize_table", ("", ""))[1]
+    int8 = outcome.curve[0].plan if outcome.curve else outcome.plan
     return [
         *interval_lines(outcome),
-        f"int8 outputs_cos:{outcome.int8_cos:.6f} old",
-        f"mix model outputs_cos:{outcome.cos:.6f}",
+        f"int8 outputs_cos:{_figure(outcome.int8_cos, of_plan(reasons, int8))} old",
+        f"mix model outputs_cos:{_figure(outcome.cos, of_plan(reasons, outcome.plan))}",
         f"Output mix quantization table to {visible(typed)}",
     ]
 
 
-def loss_rows(ranking: Sequence[Ranked]) -> list[str]:
-    """The rows of the loss table, lowest cos first (spec A.5)."""
+def loss_rows(ranking: Sequence[Ranked], reasons: Reasons) -> list[str]:
+    """The rows of the loss table, lowest cos first (spec A.5); noise that drowns the outputs leaves a cos of 0."""
     return [
-        f"No.{index:<4}: Layer: {escape_name(row.layer):<50}\t\t\tCos: {1 - row.loss:.6f}"
+        f"No.{index:<4}: Layer: {escape_name(row.layer):<50}\t\t\t"
+        f"Cos: {of_layer(reasons, row) or f'{max(1 - row.loss, 0.0):.6f}'}"
         for index, row in enumerate(ranking)
     ]
 
 
-def loss_table(spec: SearchSpec, samples: int, ranking: Sequence[Ranked]) -> str:
+def loss_table(spec: SearchSpec, samples: int, ranking: Sequence[Ranked], reasons: Reasons) -> str:
     """The loss table's text."""
     head = [
         f"# sample number: {samples}",
         f"# chip: {spec.chip}  mix_mode: {spec.fp_type}",
         "###",
     ]
-    return "\n".join([*head, *loss_rows(ranking)]) + "\n"
+    return "\n".join([*head, *loss_rows(ranking, reasons)]) + "\n"
 
 
 def interval_lines(outcome: Outcome) -> list[str]:
@@ -124,42 +138,47 @@ def end_line(outcome: Outcome, stop: str = "") -> str:
     )
 
 
-def screen_lines(spec: SearchSpec, outcome: Outcome, history: Sequence[Sequence[float]]) -> list[str]:
+def screen_lines(spec: SearchSpec, outcome: Outcome, reasons: Reasons) -> list[str]:
     """What the command prints."""
     if spec.kind == "search_threshold":
-        return threshold_lines(spec, outcome)
+        return threshold_lines(spec, outcome, reasons)
     early = outcome.reached and not outcome.plan.modes and not outcome.ranking
     if early:
         return [early_line(outcome.int8_cos, outcome.target)]
     if spec.kind == "run_qtable":
         return [
             ">>>run result:",
-            *loss_rows(outcome.ranking),
-            *result_lines(spec, outcome),
+            *loss_rows(outcome.ranking, reasons),
+            *result_lines(spec, outcome, reasons),
             end_line(outcome),
         ]
-    lines = [*ranking_lines(outcome.ranking), f"set_fp_layer_list = {listed(outcome.plan)}"]
+    lines = [*ranking_lines(outcome.ranking, reasons), f"set_fp_layer_list = {listed(outcome.plan)}"]
     if spec.kind == "search_qtable":
-        lines += probe_lines(outcome)
+        lines += probe_lines(outcome, reasons)
     word = "success search qtable" if spec.kind == "search_qtable" else "success sensitive layer search"
     return [
         *lines,
         ">>>run result:",
-        *result_lines(spec, outcome),
+        *result_lines(spec, outcome, reasons),
         *([word] if outcome.reached else []),
         end_line(outcome),
     ]
 
 
-def threshold_lines(spec: SearchSpec, outcome: Outcome) -> list[str]:
+def threshold_lines(spec: SearchSpec, outcome: Outcome, reasons: Reasons) -> list[str]:
     """search_threshold's lines, which the original keeps to its log (original_measured 24)."""
     names = [SHOWN.get(row.method, row.method) for row in outcome.ranking]
     figures = [1 - row.loss for row in outcome.ranking]
-    scores = ", ".join(f"'{name}': {figure}" for name, figure in zip(names, figures, strict=True))
+    shown = [of_layer(reasons, row) or str(1 - row.loss) for row in outcome.ranking]
+    scores = ", ".join(f"'{name}': {figure}" for name, figure in zip(names, shown, strict=True))
     winner = max(range(len(figures)), key=figures.__getitem__)
     lines = [
         f"Quantization threshold calculation method: {names}",
         f"{spec.benchmark} similarity scores: {{{scores}}}",
+    ]
+    if not math.isfinite(figures[winner]):
+        return [*lines, end_line(outcome)]
+    lines += [
         f"optimal_method_name: {names[winner]}, optimal_value: {figures[winner]}",
         "success",
     ]
@@ -169,13 +188,13 @@ def threshold_lines(spec: SearchSpec, outcome: Outcome) -> list[str]:
 def log_text(
     spec: SearchSpec,
     outcome: Outcome,
-    history: Sequence[Sequence[float]],
+    driver: "Driver",
     trials: Sequence[tuple[str, str, Sequence[tuple[str, float]]]],
 ) -> str:
     """The log as the original writes it, without its clock.
 
-    trials: (layer, op, [(method, threshold), ...]) in the order in which layers were tried; history: the
-    figures of every set of trials, the all-int8 score first.
+    trials: (layer, op, [(method, threshold), ...]) in the order in which layers were tried; the driver has
+    the figures of every set of trials, the all-int8 score first.
     """
     lines = [f"run float mode: {visible(spec.model_name)}", f"run int8 mode: {visible(spec.model_name)}"]
     if spec.kind == "search_threshold":
@@ -183,26 +202,32 @@ def log_text(
     if spec.kind in ("search_qtable", "run_sensitive_layer"):
         names = [SHOWN.get(name, name) for name in spec.methods]
         lines.insert(0, f"quantize_method_list={names}")
-        lines.append(f"all_int8_cos={outcome.int8_cos}")
+        int8 = outcome.curve[0].plan if outcome.curve else outcome.plan
+        lines.append(f"all_int8_cos={_figure(outcome.int8_cos, of_plan(driver.reasons, int8), '')}")
         chosen = {row.layer: row for row in outcome.ranking}
-        for (layer, op, tried), figures in zip(trials, history[1:], strict=False):
-            lines += _layer_log(layer, op, tried, figures, chosen.get(layer))
-    lines += screen_lines(spec, outcome, history)
+        for (layer, op, tried), figures in zip(trials, driver.history[1:], strict=False):
+            lines += _layer_log(layer, op, tried, figures, chosen.get(layer), driver.reasons)
+    lines += screen_lines(spec, outcome, driver.reasons)
     return "".join(f"INFO:root:{line}\n" for line in lines)
 
 
 def _layer_log(
-    layer: str, op: str, tried: Sequence[tuple[str, float]], figures: Sequence[float], row: Ranked | None
+    layer: str,
+    op: str,
+    tried: Sequence[tuple[str, float]],
+    figures: Sequence[float],
+    row: Ranked | None,
+    reasons: Reasons,
 ) -> list[str]:
     shown = visible(layer)
     lines = [f"start to handle layer: {shown}, type: top.{op}"]
     for (method, threshold), figure in zip(tried, figures, strict=False):
         word = SHOWN.get(method, method)
         lines.append(f"adjust layer {shown} th, with method {word}, and threshlod {threshold}")
-        lines.append(f"outputs_cos_los = {1 - figure}")
+        lines.append(f"outputs_cos_los = {reasons.get((layer, method)) or 1 - figure}")
     if row is not None:
         lines.append(
             f"layer {shown}, layer type is top.{op}, best_th = {row.threshold}, "
-            f"best_method = {SHOWN.get(row.method, row.method)}, best_cos_loss = {row.loss}"
+            f"best_method = {SHOWN.get(row.method, row.method)}, best_cos_loss = {of_layer(reasons, row) or row.loss}"
         )
     return lines

@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.calib.used import used_note
 from ..engine.errors import QuantdeckError
 from ..engine.mix.trial import Objective, Outcome, Point, StopReason
 from ..engine.text import counted, visible
 from . import records
 from .driver import Best, Driver
 from .journal import Journal, Scope
-from .outcomes import best_plan, outcome_body
-from .packing import pack, unpack
+from .outcomes import best_so_far, outcome_body
+from .packing import pack
 from .post_process import PostProcessor
 from .report import Cancelled, Paused, Report
 from .search_corrections import corrected, equalized
@@ -202,7 +203,14 @@ class Search:
         graph = equalized(self._session, self._job, inputs, self._lines)
         rows = inputs.thresholds(graph, [spec.method], tuned=[spec.method])[spec.method]
         files = self._files()
-        self._say(files.table("calibration_table", rows, len(inputs.calibration), [f"method: {spec.method}"]))
+        self._say(
+            files.table(
+                "calibration_table",
+                rows,
+                len(inputs.calibration),
+                [f"method: {spec.method}", *used_note(inputs.calibration.prints)],
+            )
+        )
         self._store(None, files, self._lines, "", reached=True)
         records.put_plan(self._session, inputs.start_plan(rows), f"{spec.method} calibration, equalized")
         return (
@@ -216,9 +224,9 @@ class Search:
         lines[-1:-1] = search_notes(
             driver.excesses, outcome.plan, driver.failures
         )  # the last line stays last
-        log = log_text(spec, outcome, driver.history, built.tried) if spec.kind != "calibrate" else ""
-        files = self._write(inputs, outcome, log)
-        self._store(outcome, files, lines, log, reached=outcome.reached or spec.expected_cos is None)
+        log = log_text(spec, outcome, driver, built.tried) if spec.kind != "calibrate" else ""
+        files = self._write(inputs, outcome, log, driver.reasons)
+        self._store(outcome, files, lines, log, reached=_reached(spec, outcome), reasons=driver.reasons)
         records.put_plan(
             self._session, outcome.plan, f"{spec.kind}: {counted(len(outcome.plan.modes), 'float layer')}"
         )
@@ -227,37 +235,39 @@ class Search:
     def _outcome_lines(self, outcome: Outcome, driver: Driver) -> list[str]:
         if self._spec.kind == "calibrate":
             return [] if outcome.reached else [end_line(outcome)]
-        return screen_lines(self._spec, outcome, driver.history)
+        return screen_lines(self._spec, outcome, driver.reasons)
 
     def _files(self) -> Files:
         from .work import version
 
         return Files(self._spec, version())
 
-    def _write(self, inputs: Inputs, outcome: Outcome, log: str) -> Files:
+    def _write(
+        self, inputs: Inputs, outcome: Outcome, log: str, reasons: Mapping[tuple[str, str], str]
+    ) -> Files:
         spec, files = self._spec, self._files()
         notes = [f"method: {spec.method}" if spec.kind == "calibrate" else f"search: {spec.kind}"]
-        notes.append(f"chip: {spec.chip}")
+        notes += [f"chip: {spec.chip}", *used_note(inputs.calibration.prints, inputs.scored.prints)]
         rows, count = outcome.plan.thresholds, len(inputs.calibration) if spec.kind != "run_qtable" else 0
         ordered = {name: rows[name] for name in inputs.graph.calibrated if name in rows}
         self._say(files.table("calibration_table", ordered, count, notes))
         files.table("new_table", ordered, count, notes)
         files.qtable(outcome.plan.modes, len(inputs.scored))
         if spec.kind == "run_qtable":
-            files.text("loss_table", loss_table(spec, len(inputs.scored), outcome.ranking), "loss table")
+            text = loss_table(spec, len(inputs.scored), outcome.ranking, reasons)
+            files.text("loss_table", text, "loss table")
         files.text("log", log, f"log {LOGS[spec.kind]}")
         return files
 
     def _take_best(self, inputs: Inputs) -> None:
         """A search that the user ends leaves the best plan so far."""
-        row = self._session.row("SELECT best FROM search WHERE job = ?", self._job)
-        plan = best_plan(self._session, self._job)
-        if plan is None or row is None or row["best"] is None:
+        best = best_so_far(self._session, self._job)
+        if best is None:
             return
-        cos = unpack(row["best"])["cos"]
+        plan, cos = best
         outcome = Outcome(plan, cos, cos, self._objective.target, StopReason.USER)
         line = end_line(outcome)
-        files = self._write(inputs, outcome, "")
+        files = self._write(inputs, outcome, "", {})
         self._store(outcome, files, [line], "", reached=outcome.reached)
         raise Cancelled(f"stopped as asked; the best plan so far is written; {line}")
 
@@ -266,7 +276,14 @@ class Search:
             self._report.say(sentence)
 
     def _store(
-        self, outcome: Outcome | None, files: Files, lines: Sequence[str], log: str, *, reached: bool
+        self,
+        outcome: Outcome | None,
+        files: Files,
+        lines: Sequence[str],
+        log: str,
+        *,
+        reached: bool,
+        reasons: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         found: dict[str, Any] = {
             "lines": "\n".join(lines),
@@ -277,7 +294,7 @@ class Search:
         }
         if outcome is not None:
             found |= {
-                "outcome": pack({**outcome_body(outcome), "costs": self._costs(outcome)}),
+                "outcome": pack({**outcome_body(outcome, reasons), "costs": self._costs(outcome)}),
                 "cos": _finite(outcome.cos),
                 "int8_cos": _finite(outcome.int8_cos),
                 "target": outcome.target,
@@ -319,6 +336,11 @@ def plan_cost(graph: "Graph") -> "Callable[[Plan], float | None]":
             return None
 
     return or_nothing
+
+
+def _reached(spec: SearchSpec, outcome: Outcome) -> bool:
+    """Whether all is well: the target, where there is one; a plan without a figure reaches nothing."""
+    return outcome.reached or (spec.expected_cos is None and outcome.cos != -math.inf)
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ from .options import FILE, Between, Command, option, preprocessing, samples, sou
 from .tables import figure, plain, render, shorten
 
 if TYPE_CHECKING:
+    from ..engine.data.samples import Samples
     from ..engine.graph.model import Graph
     from ..engine.plan import Plan
     from ..engine.run.score import Accuracy, OutputScore, Score
@@ -52,6 +53,7 @@ def _run(out: Console, values: dict[str, Any]) -> int:
         graph = work.load_model(values["model"], values["input_shapes"])
         plan = read_plan(graph, values, report)
         found = work.load_samples(graph, source, report)
+        _tell_overlap(values, found, report)
         labels = work.sample_labels(values["labels"], found) if values["labels"] else None
         corrected = _corrected(graph, plan, values)
         score = work.evaluate_plan(
@@ -70,6 +72,19 @@ def _run(out: Console, values: dict[str, Any]) -> int:
     return _status(out, score, values["expected_cos"])
 
 
+def _tell_overlap(values: dict[str, Any], found: "Samples", report: "Report") -> None:
+    """Samples that the table was made with flatter it."""
+    from ..engine.calib.table import read_table
+    from ..engine.calib.used import used_prints
+
+    shared = used_prints(read_table(values["calibration_table"]).header) & set(found.prints)
+    if shared:
+        report.say(
+            f"{len(shared)} of the {len(set(found.prints))} samples are among those that "
+            f"{visible(str(values['calibration_table']))} was made with; evaluate on others to know what it is worth"
+        )
+
+
 def _corrected(graph: "Graph", plan: "Plan", values: dict[str, Any]) -> "Graph":
     """The graph with the corrections that are asked for."""
     from ..sessions.corrections import corrected_graph
@@ -82,9 +97,27 @@ def _corrected(graph: "Graph", plan: "Plan", values: dict[str, Any]) -> "Graph":
         return corrected_graph(graph, session, **wanted, floats=plan.modes)
 
 
+def _spoilt(score: "Score") -> list[str]:
+    """Sentences on outputs that hold NaN, which no mean over the other samples may hide."""
+    from ..engine.run.score import spoilt_samples
+
+    return [
+        f"{visible(output.name)}: nan, or infinite where the float network is not, in {count} of {score.samples} "
+        "samples, so it has no figure"
+        for output in score.outputs
+        if (count := spoilt_samples([output.similarity]))
+    ]
+
+
 def _status(out: Console, score: "Score", wanted: float | None) -> int:
+    spoilt = _spoilt(score)
+    for sentence in spoilt:
+        out.say(sentence)
     if wanted is None:
         return DONE
+    if spoilt:
+        out.say(f"the target was not reached: {counted(len(spoilt), 'output')} without a figure")
+        return MISSED
     reached = min((output.similarity.chapter_cos for output in score.outputs), default=0.0)
     if reached >= wanted and not score.dead_slices:
         return DONE
@@ -119,16 +152,17 @@ def read_plan(graph: "Graph", values: dict[str, Any], report: "Report") -> "Plan
 
 
 def as_json(graph: "Graph", plan: "Plan", score: "Score") -> dict[str, Any]:
-    """Everything that is known, names as they are."""
+    """Everything that is known, names as they are; null for figures of outputs that hold NaN."""
+    whole = all(output.similarity.finite for output in score.outputs)
     return {
         "model": graph.name,
         "layers": len(graph.layers),
         "chip": plan.chip,
         "fp_type": plan.fp_type,
         "samples": score.samples,
-        "cosine": score.cosine,
-        "chapter_cos": 0.5 + 0.5 * score.cosine,
-        "sqnr": score.sqnr,
+        "cosine": score.cosine if whole else None,
+        "chapter_cos": 0.5 + 0.5 * score.cosine if whole else None,
+        "sqnr": score.sqnr if whole else None,
         "dead": score.dead_slices,
         "excesses": [[one.layer, one.kind, one.count] for one in score.excesses],
         "outputs": [_output_json(output) for output in score.outputs],
@@ -138,14 +172,20 @@ def as_json(graph: "Graph", plan: "Plan", score: "Score") -> dict[str, Any]:
 
 
 def _output_json(output: "OutputScore") -> dict[str, Any]:
+    from ..engine.run.score import spoilt_samples
+
     found = output.similarity
-    return {
-        "name": output.name,
+    figures = {
         "cosine": found.mean_cosine,
         "worst_cosine": found.worst_cosine,
         "chapter_cos": found.chapter_cos,
         "sqnr": found.sqnr,
         "euclid": found.mean_euclid,
+    }
+    return {
+        "name": output.name,
+        **(figures if found.finite else dict.fromkeys(figures)),
+        "nan_samples": spoilt_samples([found]),
         "slices": output.rows,
         "dead": [[part.axis, part.start, part.stop] for part in output.dead],
     }
@@ -178,16 +218,25 @@ def _outputs_text(score: "Score") -> str:
     rows = [
         (
             shorten(output.name),
-            figure(output.similarity.mean_cosine, 6),
-            figure(output.similarity.worst_cosine, 6),
-            figure(output.similarity.chapter_cos, 6),
-            figure(output.similarity.sqnr, 2),
-            figure(output.similarity.mean_euclid, 6),
+            *_figures(output),
             f"{len(output.dead)} of {output.rows}" if output.rows > 1 else "-",
         )
         for output in score.outputs
     ]
     return render(heads, rows, (False, True, True, True, True, True, True))
+
+
+def _figures(output: "OutputScore") -> tuple[str, ...]:
+    found = output.similarity
+    if not found.finite:
+        return ("nan",) * 5
+    return (
+        figure(found.mean_cosine, 6),
+        figure(found.worst_cosine, 6),
+        figure(found.chapter_cos, 6),
+        figure(found.sqnr, 2),
+        figure(found.mean_euclid, 6),
+    )
 
 
 def _accuracy_text(exact: "Accuracy", quantized: "Accuracy") -> str:

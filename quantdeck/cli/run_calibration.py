@@ -201,8 +201,10 @@ def _write(
     path: Path, model: Path, done: "Calibrated", found: "Samples", settings: "Settings", report: Any
 ) -> None:
     from ..engine.calib.table import CalibrationTable, table_header, write_table
+    from ..engine.calib.used import used_note
 
     notes = (f"method: {settings.method}", f"chip: {done.plan.chip}") + (("exact",) if settings.exact else ())
+    notes = (*notes, *used_note(found.prints))
     header = table_header(
         model.name,
         version=__version__,

@@ -14,6 +14,8 @@ from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
 from shell import Shell
 
+import quantdeck as qd
+
 
 def test_run_sensitive_layer(shell: Shell) -> None:
     """Its example of the chapter, post_process included."""
@@ -111,7 +113,8 @@ def test_paretos_quantize_table_goes_together_with_the_table_that_was_given(shel
     before = Path("start").read_bytes()
     tables = "--calibration_table start --chip bm1684x"
     status, out, err = shell(
-        f"run_qtable MODEL DATA {tables} --input_num 8 --strategy pareto --reference float32 --expected_cos 0.99999 -o q"
+        f"run_qtable MODEL DATA {tables} --input_num 8 --strategy pareto --reference float32 "
+        "--expected_cos 0.99999 -o q"
     )
     assert status == 0, err
     assert read_qtable(Path("q"))
@@ -220,6 +223,24 @@ def test_what_the_user_can_mend_is_one_sentence(shell: Shell, line: str, words: 
     assert last.startswith("quantdeck: ")
     assert words in last
     assert not Path("q").exists()
+
+
+def test_samples_that_a_table_was_made_with_are_told_by_evaluate(shell: Shell, tmp_path: Path) -> None:
+    """By their bytes: another name in another folder hides nothing. Tables of searches say it, too."""
+    assert shell("run_calibration MODEL DATA --input_num 3 --tune_num 0 -o t")[0] == 0
+    told = "3 of the 5 samples are among those that t was made with"
+    assert told in shell("evaluate MODEL DATA --calibration_table t --input_num 5")[2]
+    order = qd.select_samples(qd.read_onnx(DIGITS["NET"][0]), dataset=DIGITS["FOLDER"][0], number=5).entries
+    for folder, chosen in (("known", order[0]), ("fresh", order[4])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "renamed.png").write_bytes(Path(chosen[0]).read_bytes())
+    assert "1 of the 1 samples are among" in shell("evaluate MODEL --dataset known --calibration_table t")[2]
+    assert "among" not in shell("evaluate MODEL --dataset fresh --calibration_table t")[2]
+    line = "--search search_threshold --input_num 2 --inference_num 2 --tune_num 0 -o s"
+    assert shell("run_calibration MODEL DATA", line)[0] == 0
+    for name in ("s", "new_cali_table.txt"):
+        _, _, err = shell(f"evaluate MODEL DATA --calibration_table {name} --input_num 5")
+        assert f"2 of the 5 samples are among those that {name} was made with" in err
 
 
 BAD_FILES = {

@@ -1,6 +1,7 @@
 """What searches do with NaN, failed trials, odd post_process files, and samples that were exchanged."""
 
 import os
+import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +13,16 @@ import search_jobs
 from onnx import TensorProto, helper, numpy_helper
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.mix.confirming import check
-from quantdeck.engine.mix.trial import Objective, Outcome, Point, StopReason
+from quantdeck.engine.mix.trial import Failure, Objective, Outcome, Point, Ranked, StopReason
 from quantdeck.engine.plan import Plan
 from quantdeck.engine.run.score import OutputScore, Score, Similarity
 from quantdeck.sessions.jobs import get_job, reopen, request_cancel
 from quantdeck.sessions.journal import Journal
+from quantdeck.sessions.no_figure import reason
+from quantdeck.sessions.outcomes import outcome_body, reasons_from
 from quantdeck.sessions.post_process import PostProcessor
 from quantdeck.sessions.search_excess import search_notes
-from quantdeck.sessions.search_text import end_line
+from quantdeck.sessions.search_text import end_line, loss_rows
 from quantdeck.sessions.store import open_session
 from search_jobs import Desk
 
@@ -110,6 +113,37 @@ def test_a_plan_that_gives_nan_is_never_taken_for_a_low_target(tmp_path, monkeyp
     assert rows or not reached  # all int8 gives NaN, so it is no answer
     if not reached:
         assert "not reached" in job.message
+
+
+@pytest.mark.parametrize("kind", ["run_qtable", "run_sensitive_layer", "search_qtable", "search_threshold"])
+def test_what_has_no_figure_is_told_with_the_number_of_samples(tmp_path, monkeypatch, kind):
+    """No inf or -inf stands in lines, logs and loss tables in place of a figure; and NaN is no success."""
+    monkeypatch.setattr(search_jobs, "network", quotient)
+    monkeypatch.setattr(search_jobs, "sample_folder", small_and_large)
+    (tmp_path / "desk").mkdir()
+    desk = Desk(tmp_path / "desk")
+    path, out = desk.session("one"), tmp_path / "out"
+    spec = desk.spec(
+        kind, out, expected_cos=None if kind == "search_threshold" else 0.6, input_num=0, inference_num=6, tune_num=0
+    )  # fmt: skip
+    job = desk.run(path, desk.add(path, spec))
+    assert (job.state, job.status) == ("done", 3 if kind == "search_threshold" else 0), job.message
+    with open_session(path, readonly=True) as session:
+        lines = session.row("SELECT lines FROM search WHERE job = ?", job.id)[0]
+    told = lines + "".join(file.read_text() for file in out.iterdir())
+    assert "nan in 1 of 6 samples" in lines
+    assert not re.search(r"\binf\b", told)
+
+
+def test_the_loss_table_gives_the_reason_of_a_layer_without_figure():
+    """Exported from the session it is the same."""
+    rows = (Ranked("a", "Div", np.inf), Ranked("b", "Conv", 62500.0), Ranked("c", "Conv", 0.25))
+    outcome = Outcome(PLAN, 0.9, -np.inf, 0.99, StopReason.NOTHING_LEFT, rows)
+    reasons = {("a", ""): reason(score([0.0, np.inf, 0.0]), {}), ("gone", ""): "nan, the trial failed"}
+    words = [line.split("Cos: ")[1] for line in loss_rows(rows, reasons)]
+    assert words == ["nan in 1 of 3 samples", "0.000000", "0.750000"]
+    assert loss_rows(rows, reasons_from(outcome_body(outcome, reasons))) == loss_rows(rows, reasons)
+    assert reason(Failure("no room"), {}) == "nan, the trial failed"
 
 
 def test_the_last_line_says_how_the_search_ended_whatever_is_told_before(desk, tmp_path):
