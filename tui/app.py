@@ -38,9 +38,14 @@ def run(
     *glyphs*: auto, braille, block or ascii. 0 after a normal end, 2 when the terminal or the path does not
     serve (one sentence on stderr).
     """
+    page, notice = is_page(), ""
     try:
-        feed, model = target_of(path)
-        page = is_page()
+        try:
+            feed, model = target_of(path)
+        except QuantdeckError as error:
+            if not page:
+                raise
+            feed, model, notice = None, None, str(error)  # whoever looks at a page sees no standard error
         if not page:
             refuse_terminal()
         here = PAGE if page else os.environ
@@ -60,7 +65,7 @@ def run(
     app = Workbench(
         feed, model, ansi=ansi, glyphs=signs, folder=sessions_folder, config=config, driver=_driver(page)
     )
-    app.warning = wrong
+    app.notice, app.warning = notice, wrong
     app.run(mouse=mouse)
     return app.return_code or 0
 

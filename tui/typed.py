@@ -3,12 +3,16 @@
 Textual decodes what is typed strictly: one accented letter of a Latin-1 terminal ends its input thread and
 with it the application. Its driver is given a decoder that puts U+FFFD in their place. Numbers in escape
 sequences are taken as they come: a key code that is no character ends the thread too; such a sequence is no key.
+A terminal that is gone reads as empty for ever, which the thread would do for ever: it is taken as the hang-up that
+not everybody hears of (a terminal that controls no process).
 """
 
 import codecs
+import os
+import signal
 import sys
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, TypeVar
 
 Found = TypeVar("Found")
@@ -20,12 +24,29 @@ def accept_any_bytes() -> None:
         return
     from textual.drivers import linux_driver
 
-    def tolerant(encoding: str) -> partial[codecs.IncrementalDecoder]:
-        return partial(codecs.getincrementaldecoder(encoding), errors="replace")
-
-    linux_driver.getincrementaldecoder = tolerant  # pyright: ignore[reportPrivateImportUsage]
+    linux_driver.getincrementaldecoder = decoder_of  # pyright: ignore
 
     _forgive_numbers()
+
+
+def decoder_of(encoding: str) -> Callable[[], "Typed"]:
+    """Makes decoders, as ``codecs.getincrementaldecoder`` does."""
+    return lambda: Typed(codecs.getincrementaldecoder(encoding)(errors="replace"))
+
+
+class Typed:
+    """A decoder that replaces what it cannot decode, and takes nothing at all as the end of the terminal."""
+
+    def __init__(self, decoder: codecs.IncrementalDecoder) -> None:
+        self._decoder = decoder
+        self._gone = False
+
+    def decode(self, data: bytes, final: bool = False) -> str:
+        """The text of *data*."""
+        if not data and not final and not self._gone:
+            self._gone = True
+            os.kill(os.getpid(), signal.SIGHUP)  # which ends the workbench as it always does
+        return self._decoder.decode(data, final)
 
 
 def _forgive_numbers() -> None:

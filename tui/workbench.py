@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .assess import Assess
     from .editor import Editor
 
+READY = 1.0  # seconds after the opening of a session: the first screen and the first keys go before
 ANSWER_STEP, ANSWER_STEPS = 0.02, 15  # seconds between looks for a terminal's answer, and how many
 
 
@@ -114,6 +115,7 @@ class Workbench(App[None]):
         self._editor: Editor | None = None
         self.outlook = Outlook()
         self.left_out: set[str] | None = None  # stages of the flow that are not to be run; None: as advised
+        self.notice = ""  # why the list of sessions is shown first
         self.warning = ""  # said when the first screen stands
 
     # opening
@@ -124,7 +126,7 @@ class Workbench(App[None]):
             return LayersScreen()
         if self._model is not None:
             return self._new_session(self._model)
-        return self._start()
+        return self._start(self.notice)
 
     @property
     def folder(self) -> Path:
@@ -258,6 +260,16 @@ class Workbench(App[None]):
         self._look_later()
         if self.view is not None and self.view.stale:
             self.call_after_refresh(self.assess)
+        else:
+            self.set_timer(READY, self._make_ready)
+
+    def _make_ready(self) -> None:
+        """Have the assessing process measure what edits will ask for, so that the first is answered at once."""
+        plan = self._assessable
+        if plan is None or self._assess is not None or self.busy:
+            return
+        self.outlook = self.outlook.asking(plan, "")
+        self._assessor().ask(plan, about="ready")
 
     def _look_later(self) -> None:
         """The next look is planned when the last is done; nobody looks where nothing can change."""

@@ -84,3 +84,14 @@ def gone_not(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+async def test_a_session_that_cannot_be_opened_any_more_is_told_in_the_page(tmp_path: Path) -> None:
+    session = make_session(tmp_path / "[b]mobilenet.qdeck")
+    with Serving(tmp_path, session) as server:
+        session.write_bytes(b"no session")
+        async with Page(tmp_path) as page:
+            await page.ask("Page.navigate", url=server.address)
+            text = await page.shows("[b]mobilenet.qdeck")
+            assert "is no quantdeck session" in " ".join(text.split())
+            assert "New session" in text  # the list, from which to go on

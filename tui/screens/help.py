@@ -23,7 +23,7 @@ COLUMNS = (
 SIGNS = (
     ("ok  !  !!", "verdict", "SQNR from 20 dB on, from 10 dB, below: noise over a tenth, a third"),
     ("alone", "local", "only this layer in int8, at its own output"),
-    ("in the plan", "cos, SQNR", "the whole plan in int8, at this layer: noise adds up"),
+    ("in the plan", "cosine, SQNR", "the whole plan in int8, at this layer: noise adds up"),
     (
         "output dB",
         "at the outputs",
@@ -42,10 +42,11 @@ SIGNS = (
     ("here", "estimate", "guessed at the layer itself, as the outputs are not measured yet"),
     ("~", "stale", "a figure of the plan before; it is replaced when this plan has been run"),
     ("…", "cut", "a text goes on here; a wider terminal shows more, y copies the whole name"),
-    ("cos", "similarity", "cosine of the output with the float network's: 1 is the same"),
-    ("wanted cos", "target", "(1 + cos) / 2, as searches take it: 0.99 is a cos of 0.98"),
+    ("cosine", "similarity", "of the output with the float network's: 1 is the same"),
+    ("cos", "of searches", "(1 + cosine) / 2, as searches write it: cos 0.99 is cosine 0.98"),
     ("clipped", "saturation", "share of values at the ends of the integer range"),
     ("op:Conv", "filter", "in a filter: the op alone; several words must all match"),
+    ("ctrl+u", "typing", "clears to the left; ctrl+w a word, ctrl+k to the right; ctrl+a, ctrl+e: ends"),
     ("--mouse", "option", "mouse on; with it, Shift and drag selects as the terminal does"),
     ("--glyphs", "option", "braille, block or ascii curves; --colors auto, 256, 16, none"),
 )

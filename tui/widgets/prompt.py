@@ -20,7 +20,16 @@ EDITS: Mapping[str, str] = {
     "right": "cursor_right",
     "home": "home",
     "end": "end",
+    "ctrl+a": "home",
+    "ctrl+e": "end",
+    "ctrl+b": "cursor_left",
+    "ctrl+f": "cursor_right",
+    "ctrl+d": "delete_right",
+    "ctrl+w": "delete_left_word",
+    "ctrl+k": "delete_right_all",
+    "ctrl+u": "delete_left_all",
 }
+"""What keys do in a line of text, as in a shell's."""
 
 
 class Line(Input):
