@@ -7,16 +7,14 @@ from pathlib import Path
 os.environ["TEXTUAL_ANIMATIONS"] = "none"  # before Textual is imported
 
 import pytest
-import textual._wait
+import resting
 from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.workbench import Workbench
 from sample_session import make_session
 from tmux_terminal import Tmux
 
-# A pilot looks whether the program is at rest after every key: 50 times a second. Oftener, it waits as long as it must.
-textual._wait.SLEEP_GRANULARITY = 1 / 100
-textual._wait.SLEEP_IDLE = textual._wait.SLEEP_GRANULARITY / 20
+resting.install()
 
 MakeDeck = Callable[..., Workbench]
 

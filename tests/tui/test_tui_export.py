@@ -11,8 +11,8 @@ from quantdeck.sessions.export import ALL_FORMS, usual_name
 from quantdeck.tui.screens.export import WHAT
 from quantdeck.tui.widgets.line_table import LineTable
 from real_session import answers, digits, do_search
+from resting import settle
 from test_tui_layers import L, S, press, said
-from test_tui_places import until_idle
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def test_every_command_that_is_shown_writes_the_same_bytes(
         for place in range(len(WHAT)):
             table.go(place)
             await press(pilot, "enter")
-            await until_idle(app, pilot)
+            await settle(pilot)
             assert "written" in said(app)
             commands.append(app.screen.command())  # type: ignore[attr-defined]
     written = {form: usual_name(example, form).read_bytes() for form in ALL_FORMS}
@@ -53,6 +53,6 @@ async def test_what_no_search_has_left_is_said(example: Path, deck: MakeDeck) ->
     app = deck(example)
     async with app.run_test(size=S) as pilot:
         await press(pilot, "6", "end", "enter")
-        await until_idle(app, pilot)
+        await settle(pilot)
         assert "no run_qtable has ended" in " ".join(said(app).split())
     assert not usual_name(example, "loss_table").exists()

@@ -20,6 +20,7 @@ from quantdeck.tui.widgets.form import Form
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.widgets.painted import Lines
 from quantdeck.tui.workbench import Workbench
+from resting import settle
 from sample_session import add_job, make_session, set_job
 from textual.pilot import Pilot
 
@@ -39,14 +40,10 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     await pilot.pause()
 
 
-async def settle(pilot: Pilot[None]) -> None:
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-
-
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder with a model, samples and a file that is neither."""
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a model, samples and a file that is neither; no preview is made while the test goes on."""
+    monkeypatch.setattr("quantdeck.tui.screens.new_session.REST", 3600.0)
     (tmp_path / "nets").mkdir()
     (tmp_path / "nets" / "net.onnx").write_bytes(b"model")
     (tmp_path / "nets" / "notes.txt").write_text("no")
@@ -122,7 +119,6 @@ async def test_a_new_session_is_made_opened_and_calibrated(
         form(app).set_value("dataset", str(place / "images"))
         form(app).row("method").control.focus()
         await press(pilot, "right", "tab", *["backspace"] * 3, *"20", "f5")
-        await settle(pilot)
         await settle(pilot)
         assert asked[0].method == "mse"
         assert (asked[0].input_num, asked[0].title, dict(asked[0].preprocess)) == (20, "net", {})

@@ -10,6 +10,7 @@ from quantdeck.tui.widgets.detail import DetailPane
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.widgets.painted import Lines
 from quantdeck.tui.workbench import Workbench
+from resting import until
 from sample_session import add_job, layer_names, set_job, set_layer_score
 from textual.pilot import Pilot
 
@@ -120,7 +121,7 @@ async def test_on_a_small_screen_the_detail_takes_the_tables_place(stored: Path,
     async with app.run_test(size=S) as pilot:
         assert not app.screen.query_one(DetailPane).display
         await press(pilot, "down", "enter")
-        await pilot.pause(0.05)
+        await pilot.pause()
         assert app.screen.query_one(DetailPane).display
         assert not table(app).display
         detail = app.screen.query_one(DetailPane)
@@ -143,9 +144,8 @@ async def test_on_a_large_screen_the_detail_follows_the_cursor(stored: Path, dec
     app = deck(stored)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "down", "down", "down")
-        await pilot.pause(0.3)
         detail = app.screen.query_one(DetailPane)
-        assert "features.0/Add_output_0_Add" in detail.render_line(0).text
+        await until(pilot, lambda: "features.0/Add_output_0_Add" in detail.render_line(0).text)
         drawn = "\n".join(detail.render_line(y).text for y in range(detail.size.height))
         letters = drawn.partition("activation")[2].splitlines()[8]
         for letter in "Kkmxpgl":
@@ -236,7 +236,7 @@ async def test_a_session_before_any_calibration(tmp_path: Path, deck: MakeDeck) 
     async with app.run_test(size=S) as pilot:
         assert "no plan yet" in said(app, "header")
         await press(pilot, "w", "enter")
-        await pilot.pause(0.05)
+        await pilot.pause()
         assert "no histogram yet" in app.screen.query_one(DetailPane).text
 
 
@@ -245,11 +245,11 @@ async def test_too_small_a_screen_shows_one_line_and_q_still_quits(stored: Path,
     async with app.run_test(size=S) as pilot:
         for size in ((79, 24), (400, 5), (30, 8), (1, 1)):
             await pilot.resize_terminal(*size)
-            await pilot.pause(0.02)
+            await pilot.pause()
             shown = [widget.id for widget in app.screen.children if widget.display]
             assert shown == ["notice"]
         await pilot.resize_terminal(*L)
-        await pilot.pause(0.02)
+        await pilot.pause()
         assert table(app).display
         await pilot.resize_terminal(20, 5)
         await press(pilot, "q")

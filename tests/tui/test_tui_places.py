@@ -19,20 +19,15 @@ from quantdeck.tui.search_view import Watched
 from quantdeck.tui.widgets.choice_line import ChoiceLine
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.workbench import Workbench
+from resting import settle, until
 from sample_session import add_job, add_plans, add_search, layer_names, make_session, set_job
 from test_tui_edits import plan
 from test_tui_layers import L, S, press, said
-from textual.pilot import Pilot
 
 
 def rows(app: Workbench, key: str, table: str | None = None) -> list[object]:
     found = app.screen.query_one(f"#{table}" if table else LineTable, LineTable)
     return [found.model.value(row, key) for row in found.model.order]
-
-
-async def until_idle(app: Workbench, pilot: Pilot[None]) -> None:
-    await app.workers.wait_for_complete()
-    await pilot.pause()
 
 
 async def test_digits_lead_from_screen_to_screen_and_escape_to_the_layers(
@@ -132,16 +127,16 @@ async def test_exports_are_written_and_never_written_over_unasked(session: Path,
         await press(pilot, "6", "down", "down", "down")
         assert f"quantdeck export {session} --csv {target}" in said(app, "command").replace("\n   ", "")
         await press(pilot, "enter")
-        await until_idle(app, pilot)
+        await settle(pilot)
         assert target.read_text().count("\n") == 65
         target.write_text("mine")
         await press(pilot, "enter")
         assert app.screen.query_one(ChoiceLine).display
         await press(pilot, "n")
-        await until_idle(app, pilot)
+        await settle(pilot)
         assert target.read_text() == "mine"
         await press(pilot, "enter", "y")
-        await until_idle(app, pilot)
+        await settle(pilot)
         assert target.read_text() != "mine"
         await press(pilot, "Y")
         assert app.clipboard.startswith("quantdeck export ")
@@ -163,8 +158,7 @@ async def test_very_many_trials_are_read_in_portions_between_keys(
     app = deck(session)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "3")
-        while "14 trials" not in said(app, "head"):
-            await pilot.pause(0.01)
+        await until(pilot, lambda: "14 trials" in said(app, "head"))
         assert asked == [4, 4, 4, 4, -1]  # and what was committed meanwhile
         assert len(rows(app, "cos", "points")) == len(set(rows(app, "cos", "points"))) > 4
 
@@ -175,7 +169,7 @@ async def test_a_running_search_grows_and_its_best_plan_can_be_taken(session: Pa
     async with app.run_test(size=L) as pilot:
         await press(pilot, "3")
         assert "6 trials" in said(app, "head")
-        assert "target 0.99" in said(app, "head")
+        assert "target cos 0.99" in said(app, "head")
         before = len(rows(app, "cos", "points"))
         connection = sqlite3.connect(session)
         with connection:
@@ -225,13 +219,13 @@ async def test_a_search_is_paused_resumed_and_cancelled(
     app = deck(session)
     async with app.run_test(size=S) as pilot:
         await press(pilot, "3", "p")
-        await until_idle(app, pilot)
+        await settle(pilot)
         set_job(session, job, state="paused")
         app._look()
         await press(pilot, "p")
-        await until_idle(app, pilot)
+        await settle(pilot)
         await press(pilot, "x")
-        await until_idle(app, pilot)
+        await settle(pilot)
     assert asked == [("pause", job), ("resume", job), ("cancel", job)]
 
 

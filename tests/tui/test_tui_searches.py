@@ -15,9 +15,10 @@ from quantdeck.tui.search_view import plan_of, search
 from quantdeck.tui.widgets.form import Form
 from quantdeck.tui.widgets.line_table import LineTable
 from real_session import answers, as_running, current, digits, do_search
+from resting import settle
 from test_tui_edits import plan
 from test_tui_layers import L, S, press, said
-from test_tui_places import rows, until_idle
+from test_tui_places import rows
 from textual import events
 
 OUT_OF_REACH = "0.9999999"
@@ -115,7 +116,7 @@ async def test_the_form_shows_what_its_search_uses_and_says_the_target_in_words(
         form.set_value("memory", "1G")
         form.set_value("jobs", "2")
         await press(pilot, "f5")
-        await until_idle(app, pilot)
+        await settle(pilot)
         assert isinstance(app.screen, SearchScreen)
     spec = SearchSpec.from_dict(search_spec(example, asked[0])[0])
     assert (spec.strategy, spec.expected_cos, spec.methods, spec.memory, spec.jobs, spec.budget_minutes) == (
@@ -130,7 +131,7 @@ async def test_what_the_engine_refuses_stands_at_its_field(example: Path, deck: 
         form = app.screen.query_one(Form)
         form.set_value("compared", "no_such_layer")
         await press(pilot, "f5")
-        await until_idle(app, pilot)
+        await settle(pilot)
         assert form.row("compared").said == "! see below"
         assert "--global_compare_layers" in said(app)
 
@@ -149,7 +150,7 @@ async def test_bad_cases_of_the_samples_are_what_a_search_is_scored_on(
         listed = Path(form.values()["scored_list"])
         assert listed.read_text().splitlines() == worst
         await press(pilot, "f5")
-        await until_idle(app, pilot)
+        await settle(pilot)
     job = do_search(example, {**asked[0], "strategy": "chapter", "expected_cos": "0"})
     with SessionReader(example) as reader:
         used_samples = reader.one("SELECT samples FROM search WHERE job = ?", job)[0]

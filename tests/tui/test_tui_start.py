@@ -7,9 +7,10 @@ from conftest import MakeDeck
 from quantdeck.tui.screens.start import StartScreen
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.workbench import Workbench
+from resting import settle
 from sample_session import add_job, make_session, set_job
 from test_tui_layers import L, press, said
-from test_tui_places import rows, until_idle
+from test_tui_places import rows
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ async def test_a_session_is_copied_as_it_is(folder: Path, deck: MakeDeck) -> Non
     async with app.run_test(size=L) as pilot:
         go_to(app, "done")
         await press(pilot, "d")
-        await until_idle(app, pilot)
+        await settle(pilot)
         assert "copied to" in said(app)
         assert len(rows(app, "title")) == 6
     assert (folder / "done-copy.qdeck").stat().st_size > 1000
