@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A plan to predict and score; or *about* "layer" its close-up under the plan, "proposals" starting qtables."""
+    """A plan to predict and score; or *about* "layer" its close-up under the plan, "proposals" starting qtables.
+
+    "ready": nothing is told; the ledger is measured while nothing else is asked, so that the first edit finds it.
+    """
 
     plan: int
     layer: str | None = None

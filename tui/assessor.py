@@ -72,6 +72,7 @@ class Assessor:
         self._trials = TrialEvaluator(graph, self._samples, reference="float32", threads=threads())
         self._scope = Scope(graph.digest, self._samples.digest, reference="float32")
         self._ledger: Ledger | None = None
+        self._former: Ledger | None = None  # of other thresholds: a first guess until this plan's is measured
         self._measuring: Any = None
         self._waiting: list[Trial] = []
         self._found: list[Result] = []
@@ -83,7 +84,9 @@ class Assessor:
 
     def answer(self, question: Question) -> None:
         """Answer a question."""
-        if question.about == "proposals":
+        if question.about == "ready":
+            self._turn_to(question.plan)
+        elif question.about == "proposals":
             self.propose(question.plan)
         elif question.layer is not None:
             self.look(question.plan, question.layer)
@@ -174,8 +177,9 @@ class Assessor:
         layer = self._graph.by_name[self._looked or ""]
         figures = self._figures.get(layer.name)
         names = [self._samples.label(index) for index in range(len(self._samples))]
+        local = figures.local if figures is not None else None
         worst = worst_samples(names, figures.accumulated) if figures is not None else None
-        tell(number, "layer", insight=closeup(number, layer, self._why(plan), worst).to_dict())
+        tell(number, "layer", insight=closeup(number, layer, self._why(plan), worst, local).to_dict())
 
     def _why(self, plan: "Plan") -> "Reasons":
         """The evidence about a plan, gathered once for it and for what the ledger knows by then."""
@@ -221,6 +225,7 @@ class Assessor:
         if self._ledger is not None and self._ledger.thresholds == wanted:
             return self._prepare(plan)
         if self._tried != wanted:
+            self._former = self._ledger or self._former
             self._tried, self._ledger = wanted, None
             setting = Measuring(min(4, len(self._samples)), 0)
             self._measuring = measure(self._graph, plan, mode=Mode(plan.fp_type), measuring=setting)
@@ -284,19 +289,21 @@ class Assessor:
         return self._ledger if known else None
 
     def _predict(self, number: int, plan: "Plan") -> None:
-        """The plan's cost, and its figures where the ledger knows its thresholds."""
+        """The plan's cost, and its figures; until its own thresholds' ledger is measured by another's, marked so."""
         costs = self._costs
         if costs is not None:
             base, found = costs.seconds(()), costs.plan(tuple(plan.modes))
             total = found.seconds or 1.0
             shares = {one.layer: one.seconds / total for one in found.layers}
             tell(number, "cost", seconds=found.seconds, ratio=found.seconds / (base or 1.0), shares=shares)
-        ledger = self._ledger_of(plan)
+        own = self._ledger_of(plan)
+        ledger = own or self._ledger or self._former
         if ledger is not None:
             found_by = ledger.predict(plan)
             tell(
                 number, "predicted", sqnr=found_by.sqnr, low=found_by.low, high=found_by.high,
                 cos=found_by.cosine, cos_low=found_by.worst.cosine_low, cos_high=found_by.worst.cosine_high,
+                old=own is None,
             )  # fmt: skip
 
     def _gains(self, number: int, plan: "Plan") -> None:

@@ -24,14 +24,23 @@ LEAST_GAIN = 0.05  # dB below which a repair is not offered
 
 
 def closeup(
-    number: int, layer: Layer, why: "Reasons", samples: tuple[tuple[str, float, float], ...] | None
+    number: int,
+    layer: Layer,
+    why: "Reasons",
+    samples: tuple[tuple[str, float, float], ...] | None,
+    local: Similarity | None = None,
 ) -> Insight:
-    """The close-up of *layer* under the plan of *why*, which has this number in the session."""
+    """The close-up of *layer* under the plan of *why*, which has this number in the session.
+
+    local: its figures alone in int8, where they are known: what makes no error is offered no repair.
+    """
     found, evidence = why.of_layer(layer.name), why.evidence
+    silent = found.share == 0  # measured at the outputs
+    exact = (local is not None and not any(local.noise)) or (silent and found.parts.total <= 0)
     offered = [
         told_repair(one, evidence.plan.fp_type, evidence.ledger)
         for one in found.repairs
-        if one.gain >= LEAST_GAIN
+        if one.gain >= LEAST_GAIN and not (silent or exact)
     ]
     return Insight(
         plan=number,
@@ -39,7 +48,7 @@ def closeup(
         channels=channel_ranges(evidence.graph, layer),
         samples=samples,
         share=None if math.isnan(found.share) else found.share,
-        reasons=tuple(causes(found)),
+        reasons=("it makes no error of its own",) if exact else tuple(causes(found)),
         repairs=tuple(offered),
         complete=evidence.ledger is not None,
     )

@@ -164,9 +164,9 @@ def layer_columns(glyphs: Glyphs, *, ranked: bool = False) -> tuple[Column, ...]
             descending=True,
         ),
         Column("method", "method", 8, blank(short_method), priority=8),
-        Column("local_cos", "local cos", 9, blank(figures.cosine), right=True, priority=10),
+        Column("local_cos", "local cosine", 12, blank(figures.cosine), right=True, priority=10),
         Column("local_sqnr", "local dB", 8, blank(figures.decibel), right=True, priority=7),
-        Column("cos", "cos", 8, blank(figures.cosine), right=True, priority=11 if ranked else 3),
+        Column("cos", "cosine", 8, blank(figures.cosine), right=True, priority=11 if ranked else 3),
         Column("sqnr", "SQNR dB", 9, priority=3, parts=short_sqnr_cell)
         if ranked
         else Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),

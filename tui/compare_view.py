@@ -8,7 +8,7 @@ from .glyphs import Glyphs
 from .queries import Difference, PlanEntry, SampleEntry
 from .widgets.cells import Part, cut_middle, fit
 
-HEADS = (("chip", 8), ("cos", 8), ("SQNR", 8), ("top-1", 7), ("float", 5), ("MACs", 7), ("predicted", 9))
+HEADS = (("chip", 8), ("cosine", 8), ("SQNR", 8), ("top-1", 7), ("float", 5), ("MACs", 7), ("predicted", 9))
 """What stands behind a plan's label, each with its cells; top-1 only where one of the two knows it. Predicted: time."""
 SIGN = 3
 NARROWEST = 14
@@ -63,7 +63,7 @@ def _cells(texts: Sequence[str], heads: Sequence[tuple[str, int]], tone: str) ->
 def _told(side: Side, entry: PlanEntry) -> dict[str, str]:
     return {
         "chip": side.chip,
-        "cos": figures.cosine(entry.cos),
+        "cosine": figures.cosine(entry.cos),
         "SQNR": figures.decibels(entry.sqnr),
         "top-1": figures.share(entry.top1),
         "float": str(entry.floats),
@@ -81,7 +81,7 @@ def _more(first: Side, second: Side) -> dict[str, str]:
     ratio = second.seconds / first.seconds - 1 if first.seconds and second.seconds is not None else None
     return {
         "chip": "",
-        "cos": f"{cos:+.5f}" if cos is not None else "",
+        "cosine": f"{cos:+.5f}" if cos is not None else "",
         "SQNR": f"{figures.gain(gain)} dB" if gain is not None else "",
         "top-1": f"{top * 100:+.1f} %" if top is not None else "",
         "float": f"{b.floats - a.floats:+d}" if b.floats != a.floats else "",

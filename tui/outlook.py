@@ -11,7 +11,8 @@ from .insight import Insight
 class Outlook:
     """State of the newest question: "" nothing asked, checking, scored, checked, failed.
 
-    sqnr, low, high, cos: predicted; in dB with a 90 % interval, and the raw cosine. cost: predicted seconds of one
+    sqnr, low, high, cos: predicted; in dB with a 90 % interval, and the raw cosine. old: with thresholds before this
+    plan's, while its own ledger is measured. cost: predicted seconds of one
     sample on the chip; ratio: over those of all int8; shares: each layer's part. gains: by layer, predicted dB and its
     error when the layer alone changes between int8 and float. outputs: by layer, SQNR in dB at the worst output with
     nothing but this layer in int8. proposals: starting qtables, each a reason and its layers; None before they were
@@ -24,6 +25,7 @@ class Outlook:
     low: float | None = None
     high: float | None = None
     cos: float | None = None
+    old: bool = False
     said: str = ""
     cost: float | None = None
     ratio: float | None = None
@@ -49,7 +51,12 @@ class Outlook:
         state = str(answer.get("state", ""))
         if state == "predicted":
             return replace(
-                self, sqnr=answer["sqnr"], low=answer["low"], high=answer["high"], cos=answer.get("cos")
+                self,
+                sqnr=answer["sqnr"],
+                low=answer["low"],
+                high=answer["high"],
+                cos=answer.get("cos"),
+                old=bool(answer.get("old")),
             )
         if state == "cost":
             return replace(self, cost=answer["seconds"], ratio=answer["ratio"], shares=dict(answer["shares"]))

@@ -88,7 +88,7 @@ def _plain(answer: Mapping[str, Any], glyphs: Glyphs, width: int) -> list[list[P
     rows: dict[str, list[list[float]]] = answer["figures"]
     room = max(16, width // 3)
     lines: list[list[Part]] = [
-        [(fit("   output", room), "muted"), *((fit(sign, 26), "key") for sign in rows)]
+        [(fit("   output", room), "muted"), *((fit(sign, 28), "key") for sign in rows)]
     ]
     last = list(rows.values())[-1]
     for at in sorted(range(len(last)), key=lambda at: decibels(last[at][1], last[at][2])):
@@ -96,7 +96,7 @@ def _plain(answer: Mapping[str, Any], glyphs: Glyphs, width: int) -> list[list[P
         line: list[Part] = [(fit(cut("   " + name, room - 1, glyphs.cut), room), "plain")]
         for found in rows.values():
             cos, signal, noise = found[at] if at < len(found) else (math.nan, 0.0, 0.0)
-            text = f"cos {figures.cosine(cos)} {figures.decibels(decibels(signal, noise))}"
-            line.append((fit(text, 26), "plain"))
+            text = f"cosine {figures.cosine(cos)} {figures.decibels(decibels(signal, noise))}"
+            line.append((fit(text, 28), "plain"))
         lines.append(line)
     return lines

@@ -119,7 +119,7 @@ async def test_figures_of_another_plan_are_marked_until_they_are_confirmed(
         assert not isinstance(shown(app, "local_sqnr")[40], Stale)
         assert "~" in table(app).render_line(12).text
         assert "stale" in said(app, "header")
-        assert "cos ~" in said(app, "header")
+        assert "cosine ~" in said(app, "header")
         value = float(str(shown(app, "sqnr")[40]))
         connection = sqlite3.connect(session)
         with connection:

@@ -264,4 +264,4 @@ async def test_settings_result_and_time_of_a_stage_stand_there_at_every_size(
         assert "time" in told
         await press(pilot, "down")
         assert "would run" in said(app, "stage")
-        assert "to cos 0.995 (raw 0.99)" in said(app, "stage").replace("\n              ", " ")
+        assert "to cos 0.995 (cosine 0.99)" in said(app, "stage").replace("\n              ", " ")

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from conftest import MakeDeck
 from quantdeck.tui.asked import Asked, Question
 from quantdeck.tui.insight import Insight
+from quantdeck.tui.outlook import Outlook
 from quantdeck.tui.screens.layers import LayersScreen
+from quantdeck.tui.snapshots import SessionView
+from quantdeck.tui.widgets.bars import header_lines
 from quantdeck.tui.widgets.detail import DetailPane
 from quantdeck.tui.workbench import Workbench
 from real_session import digits
@@ -152,3 +156,54 @@ def test_an_insight_goes_through_json_unchanged() -> None:
     )
     insight = Insight(3, "a", (1.0, 2.0), (("x.png", 0.99, float("inf")),), 0.5, ("because",), repairs, True)
     assert Insight.from_dict(json.loads(json.dumps(insight.to_dict()))) == insight
+
+
+async def test_what_edits_ask_for_is_measured_from_the_opening_on(example: Path, deck: MakeDeck) -> None:
+    """So that the first edit is predicted at once; one of a threshold by the thresholds before it, marked as stale."""
+    app = deck(example, assess=True)
+    async with app.run_test(size=S) as pilot:
+        ear = Ear(app, pilot)
+        app._make_ready()
+        await ear.until(lambda: bool(app.outlook.gains))
+        assert not app.outlook.state, "nothing was asked that the header would tell"
+        assert "output dB" in table(app).render_line(0).text
+        predicted: list[Outlook] = []
+        after = Outlook.after
+
+        def watched(outlook: Outlook, told: Mapping[str, Any]) -> Outlook:
+            found = after(outlook, told)
+            if told.get("state") == "predicted":
+                predicted.append(found)
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Outlook, "after", watched)
+            await press(pilot, "space")
+            await ear.until(lambda: app.outlook.state == "checked")
+            assert predicted
+            assert not any(one.old for one in predicted)
+            predicted.clear()
+            assert app.screen.take_threshold("0.5") is None  # type: ignore[attr-defined]
+            await ear.until(lambda: len(predicted) > 1)
+        assert [one.old for one in predicted] == [True, False]
+        told = header_lines(stale_view(app), "", app.glyphs, 120, predicted[0])
+        assert "predicted ~" in "".join(text for text, _ in told[1])
+
+
+def stale_view(app: Workbench) -> SessionView:
+    """The head of the session as it is before a plan's own score is known."""
+    view = app.view
+    assert view is not None
+    assert view.score is not None
+    return replace(view, score=replace(view.score, plan=-1))
+
+
+async def test_a_layer_without_an_error_is_offered_no_repair(example: Path, deck: MakeDeck) -> None:
+    app = deck(example, assess=True)
+    async with app.run_test(size=S) as pilot:  # no detail is shown, so the screen asks for none
+        ear = Ear(app, pilot)
+        app.look_at("features_Flatten")
+        await ear.until(lambda: bool(app.outlook.insight and app.outlook.insight.complete))
+        assert app.outlook.insight is not None
+        assert not app.outlook.insight.repairs
+        assert app.outlook.insight.reasons == ("it makes no error of its own",)

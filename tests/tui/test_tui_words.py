@@ -146,7 +146,7 @@ async def test_a_sample_fails_against_a_figure_of_its_own_kind(session: Path, de
     app = deck(session)
     async with app.run_test(size=S) as pilot:
         await press(pilot, "5")
-        assert "below cos 0.98 " in said(app)
+        assert "below cosine 0.98 " in said(app)
         assert "wanted cos 0.99" in said(app)
 
 
@@ -158,10 +158,10 @@ async def test_samples_compared_have_no_columns_of_layers(session: Path, deck: M
         assert "MACs" in said(app, "scores")
         head = app.screen.query_one(LineTable)
         await press(pilot, "end", *["right"] * 8, "v")
-        assert "threshold" not in head.render_line(0).text
+        assert "thr." not in head.render_line(0).text
         assert "SQNR B" in head.render_line(0).text
         await press(pilot, "v")
-        assert "threshold A" in head.render_line(0).text
+        assert "thr. A" in head.render_line(0).text
 
 
 def test_a_gain_that_rounds_to_nothing_is_no_loss() -> None:

@@ -79,8 +79,8 @@ class CompareScreen(PlaceScreen):
         if self._by_sample:
             cosine = blank(figures.cosine)
             cosines = (
-                Column("cos_a", "cos A", 8, cosine, right=True, priority=6),
-                Column("cos_b", "cos B", 8, cosine, right=True, priority=6),
+                Column("cos_a", "cosine A", 8, cosine, right=True, priority=6),
+                Column("cos_b", "cosine B", 8, cosine, right=True, priority=6),
             )
             return (Column("name", "sample", 29), *cosines, *figures_of_both)
         return (

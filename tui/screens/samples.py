@@ -35,7 +35,7 @@ def judged(cos: float | None, target: float) -> str:
 
 def needed(target: float) -> str:
     """What a sample's own cosine has to reach, beside the target as a search was told it."""
-    return f"cos {2 * target - 1:g} (wanted cos {target:g} of searches, which is (1 + cos) / 2)"
+    return f"cosine {2 * target - 1:g} (wanted cos {target:g} of searches, which is (1 + cosine) / 2)"
 
 
 class SamplesScreen(PlaceScreen):
@@ -55,7 +55,7 @@ class SamplesScreen(PlaceScreen):
         columns = (
             Column("entry", "sample", 30),
             Column("number", "#", 5, blank(str), right=True, priority=3),
-            Column("cos", "cos", 9, blank(figures.cosine), right=True, priority=1),
+            Column("cos", "cosine", 9, blank(figures.cosine), right=True, priority=1),
             Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(self.deck.glyphs)),
             Column("verdict", "target", 6, str, priority=2),
             Column("note", "skipped because", 26, lambda note: self.deck.glyphs.show(str(note)), priority=2),

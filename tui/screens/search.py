@@ -69,7 +69,7 @@ class SearchScreen(PlaceScreen):
         shown = self.deck.glyphs.show
         points = (
             Column("floats", "float layers", 14, str, priority=0),
-            Column("cos", "(1 + cos)/2", 11, close, right=True, priority=1, descending=True),
+            Column("cos", "(1 + cosine)/2", 14, close, right=True, priority=1, descending=True),
             Column("cost", "time", 9, times, right=True, priority=3),
             Column("plan", "", 30, priority=2, tone="muted"),
         )

@@ -49,9 +49,10 @@ def head_lines(job: JobView | None, found: SearchView | None, glyphs: Glyphs, wi
     if found.failed:
         second.append((f"{gap}{found.failed} failed", "bad"))
     if found.best_cos is not None:
-        second.append((f"{gap}best {close(found.best_cos)} with {found.best_floats or 0} float", "accent"))
+        best = "best" if at_work else "best cos"  # the line is full while it runs
+        second.append((f"{gap}{best} {close(found.best_cos)} with {found.best_floats or 0} float", "accent"))
     if found.target is not None and not at_work:
-        second.append((f"{gap}target {found.target:g}", "plain"))
+        second.append((f"{gap}target cos {found.target:g}", "plain"))
     said = job.message.replace("quantdeck resume goes on", "p goes on") or found.reason or job.stage
     if found.target is not None and not job.message:
         said = gap.join(filter(None, (said, f"target {found.target:g}: {target_words(found.target)}")))

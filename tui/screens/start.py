@@ -43,7 +43,7 @@ def session_columns(glyphs: Glyphs, now: float) -> tuple[Column, ...]:
         Column("title", "session", 16),
         Column("model", "model", 14, shown(14), priority=2),
         Column("chip", "chip", 9, shown(9), priority=3),
-        Column("cos", "cos", 8, blank(figures.cosine), right=True, priority=6),
+        Column("cos", "cosine", 8, blank(figures.cosine), right=True, priority=6),
         Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
         Column("top1_float", "top-1 float", 11, blank(figures.share), right=True, priority=7),
         Column("top1_int8", "int8", 7, blank(figures.share), right=True, priority=5),

@@ -76,7 +76,7 @@ def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
     if score is None:
         return []
     tone, sign = verdict(score.sqnr)
-    line: list[Part] = [(f"{gap}cos {old}{cosine(score.cos)}{gap}SQNR ", "plain")]
+    line: list[Part] = [(f"{gap}cosine {old}{cosine(score.cos)}{gap}SQNR ", "plain")]
     line.append(
         (f"{old}{decibels(score.sqnr)} {'' if old else sign.strip()}".rstrip(), "plain" if old else tone)
     )
@@ -92,14 +92,16 @@ def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
 def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, *, fine: bool) -> list[Part]:
     """What is expected: cost always, the rest of a plan without a score of its own; and whether it is being checked.
 
-    *fine*: with the cosine beside the dB, and with what the cost is beside int8 alone.
+    *fine*: with the cosine beside the dB, and with what the cost is beside int8 alone. A prediction from other
+    thresholds is marked as stale.
     """
     told: list[str] = []
     open_still = view.score is None or view.stale
     if open_still and outlook.sqnr is not None:
+        old = STALE if outlook.old else ""
         told.append(
-            f"{decibels(outlook.sqnr)} ({decibel(outlook.low)} to {decibel(outlook.high)})"
-            + (f" cos {cosine(outlook.cos)}" if outlook.cos is not None and fine else "")
+            f"{old}{decibels(outlook.sqnr)} ({decibel(outlook.low)} to {decibel(outlook.high)})"
+            + (f" cosine {cosine(outlook.cos)}" if outlook.cos is not None and fine else "")
         )
     if outlook.cost is not None:
         more = (outlook.ratio or 1.0) - 1

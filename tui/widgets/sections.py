@@ -305,7 +305,7 @@ def _noise(title: str, cos: object, sqnr: object) -> list[Part]:
     tone, sign = figures.verdict(_real(sqnr))
     return [
         (f"{title:<{TITLE}}", "muted"),
-        (f"cos {figures.stale(cos)}{figures.cosine(_real(cos))}  ", "plain"),
+        (f"cosine {figures.stale(cos)}{figures.cosine(_real(cos))}  ", "plain"),
         (f"{figures.stale(sqnr)}{figures.decibels(_real(sqnr))} {sign}", tone),
     ]
 
