@@ -69,6 +69,18 @@ def spoilt_samples(tensors: Iterable[Similarity]) -> int:
     return len(found)
 
 
+def broken_references(tensors: Iterable[Similarity]) -> list[int]:
+    """The samples in which the float network itself gives NaN or an infinity that no mask is, in order."""
+    return sorted(
+        {
+            index
+            for item in tensors
+            for index, signal in enumerate(item.signal)
+            if not math.isfinite(signal) and not math.isfinite(item.noise[index])
+        }
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """Rows of an output along ``axis`` that are judged on their own (peers section 5)."""
