@@ -9,7 +9,7 @@ import importlib.machinery
 import io
 import json
 import os
-import select
+import selectors
 import struct
 import subprocess
 import sys
@@ -104,16 +104,25 @@ class PostProcessor:
 
     def _start(self) -> None:
         self.close()
-        to_child, ours_out = os.pipe()
-        ours_in, from_child = os.pipe()
-        self._process = subprocess.Popen(
-            [
-                sys.executable, "-P", "-m", "quantdeck.sessions.post_process_host",
-                os.fspath(self._path), str(to_child), str(from_child),
-            ],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(to_child, from_child),
-        )  # fmt: skip
+        opened: list[int] = []
+        try:
+            opened += os.pipe()
+            opened += os.pipe()
+            to_child, ours_out, ours_in, from_child = opened
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-P", "-m", "quantdeck.sessions.post_process_host",
+                    os.fspath(self._path), str(to_child), str(from_child),
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(to_child, from_child),
+            )  # fmt: skip
+        except OSError as error:  # no memory, processes or descriptors left: the job can go on later
+            for number in opened:
+                os.close(number)
+            raise QuantdeckError(
+                f"no process could be started for post_process ({error.strerror}); end other programs and try again"
+            ) from error
         os.close(to_child)
         os.close(from_child)
         self._pipes = (ours_in, ours_out)
@@ -125,8 +134,10 @@ class PostProcessor:
             self._ended()
 
     def _receive(self) -> dict[str, Array]:
-        while not select.select([self._pipes[0]], [], [], _TICK)[0]:
-            self._check()
+        with selectors.DefaultSelector() as answer:  # select itself knows no descriptor beyond 1023
+            answer.register(self._pipes[0], selectors.EVENT_READ)
+            while not answer.select(_TICK):
+                self._check()
         body = read_message(self._pipes[0])
         if body is None:
             self._ended()
