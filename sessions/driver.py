@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..engine.errors import QuantdeckError
 from ..engine.mix.trial import Failure, Objective, Outcome, Result, Search, Trial
 from ..engine.plan import Plan
-from ..engine.run.score import Excess
+from ..engine.run.score import Excess, broken_references
 from .journal import Journal, Scope, trial_key
 from .no_figure import reason, told_as
 from .report import Report
@@ -33,7 +34,7 @@ class Driver:
     expect: told which trials will be evaluated, one by one in this order. cost: of a plan,
     all int8 = 1. history: the figures of every set. excesses:
     what went beyond an arithmetic, by the plan's digest. failures: why trials failed, in their order.
-    reasons: why trials have no figure.
+    reasons: why trials have no figure. broken: samples with which the float network itself has none.
     """
 
     journal: Journal
@@ -54,15 +55,17 @@ class Driver:
     excesses: dict[str, tuple[Excess, ...]] = field(default_factory=dict[str, tuple[Excess, ...]])
     failures: list[str] = field(default_factory=list[str])
     reasons: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    broken: set[int] = field(default_factory=set[int])
 
     def run(self, search: Search, report: Report, stage: str) -> Outcome:
         """Drive the search to its end."""
         done = 0
         advance = None
         sent: Sequence[Result] | None = None
+        keys: list[str] = []
         try:
             while True:
-                trials = next(search) if sent is None else search.send(sent)
+                trials = self._next(search, sent, keys)
                 trials = [self._placed(trial) for trial in trials]
                 keys = [trial_key(self.scope, trial) for trial in trials]
                 known = self.journal.find(keys)
@@ -85,6 +88,17 @@ class Driver:
             outcome: Outcome = stop.value
             return outcome
 
+    def _next(self, search: Search, sent: Sequence[Result] | None, keys: Sequence[str]) -> Sequence[Trial]:
+        """The next set. Failed trials that end the search are forgotten, so that a resumed job tries them again."""
+        if sent is None:
+            return next(search)
+        try:
+            return search.send(sent)
+        except QuantdeckError:
+            failed = [key for key, result in zip(keys, sent, strict=True) if isinstance(result, Failure)]
+            self.journal.forget(failed)
+            raise
+
     def _placed(self, trial: Trial) -> Trial:
         return trial if trial.at else replace(trial, at=self.at)
 
@@ -106,6 +120,8 @@ class Driver:
             self.excesses[trial.plan.digest] = result.excesses
         if self.objective.value(result) == -math.inf:
             self.reasons |= dict.fromkeys(told_as(trial), reason(result, self.objective.weights))
+            if not isinstance(result, Failure):
+                self.broken.update(broken_references(item.similarity for item in result.outputs))
         if trial.at != self.at or trial.source is not None or trial.samples:
             return
         count = len(trial.plan.modes)

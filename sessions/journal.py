@@ -93,6 +93,13 @@ class Journal:
             error=result.message if failed else None,
         )
 
+    def forget(self, keys: Sequence[str]) -> None:
+        """Take trials out that have failed."""
+        with self._session.write() as writer:
+            for key in keys:
+                writer.delete("tried", "key", key)
+                writer.delete("trial", "key", key)
+
     def put_body(self, key: str, body: Any, *, cos: float | None = None) -> None:
         """Commit a result of another form."""
         self._commit(key, {}, float_layers=None, cos=cos, sqnr=None, body=pack(body), error=None)

@@ -23,6 +23,22 @@ def place_of(identity: tuple[int, int] | None) -> Path | None:
     return None
 
 
+def remove_left_behind(path: Path) -> None:
+    """Take away the log and its index that a session leaves where it was moved from.
+
+    SQLite keeps both when the file that they belong to has moved. Only where no session stands, and only an empty log:
+    what has bytes may be somebody's only copy.
+    """
+    log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    try:
+        if path.exists() or log.stat().st_size:
+            return
+        log.unlink()
+        index.unlink(missing_ok=True)
+    except OSError:  # gone already, or the folder may not be written any more
+        return
+
+
 def rescue_path(lost: Path) -> Path:
     """A new file's path beside one that was removed, or in the default folder."""
     folder = lost.parent if os.access(lost.parent, os.W_OK) else default_folder()

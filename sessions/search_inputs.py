@@ -172,8 +172,25 @@ class Inputs:
                 first = {"job": job, "kind": self.spec.kind, "samples": json.dumps(now)}
                 writer.insert("search", [first])
         else:
-            _compare_samples(json.loads(row["samples"]), now, f"{visible(str(self.session.path))} {job}")
+            self._go_on(job, json.loads(row["samples"]), now)
         self._tell_overlap()
+
+    def _go_on(self, job: int, before: dict[str, Any], now: dict[str, Any]) -> None:
+        """See that a resumed job has its samples; before its first trial any will do, such as one fewer (NaN)."""
+        change = _change(before, now)
+        if not change:
+            return
+        if self.session.row("SELECT 1 FROM trial WHERE job = ?", job) is not None:
+            raise QuantdeckError(
+                f"the samples are not those that the search began with ({change}); put them back and resume the job, "
+                f"or give it up with quantdeck cancel {visible(str(self.session.path))} {job} and start a new search"
+            )
+        with self.session.write() as writer:
+            writer.update("search", job, {"samples": json.dumps(now)}, column="job")
+        self.report.say(
+            f"the samples have changed since the search began ({change}); nothing was scored before, so it begins "
+            "with those that are there now"
+        )
 
     def _tell_overlap(self) -> None:
         if self.spec.kind in ("run_qtable", "calibrate"):
@@ -265,19 +282,16 @@ class Inputs:
         return self.start_plan({row[0]: Threshold(*row[1:]) for row in self.spec.start})
 
 
-def _compare_samples(before: dict[str, Any], now: dict[str, Any], name: str) -> None:
-    """See that a resumed job has its samples; one that was cancelled does not stand in a new one's way."""
+def _change(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """How the samples differ from those of a job's beginning, in words; "" where they are the same."""
     for role, found in now.items():
         old = before.get(role)
         if old is None or old["digest"] == found["digest"]:
             continue
         gone = [entry for entry in old["entries"] if not all(Path(name).exists() for name in _names(entry))]
-        what = f"{visible(gone[0])} is missing" if gone else "a file is new or has changed"
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
-        raise QuantdeckError(
-            f"the samples are not those that the search began with ({what}{more}); put them back and resume "
-            f"the job, or give it up with quantdeck cancel {name} and start a new search"
-        )
+        return f"{visible(gone[0])} is missing{more}" if gone else "a file is new or has changed"
+    return ""
 
 
 def _names(entry: str) -> list[str]:

@@ -221,9 +221,9 @@ class Search:
     def _finish(self, inputs: Inputs, outcome: Outcome, driver: Driver, built: Built) -> str:
         spec = self._spec
         lines = [*self._lines, *self._outcome_lines(outcome, driver)]
-        lines[-1:-1] = search_notes(
-            driver.excesses, outcome.plan, driver.failures
-        )  # the last line stays last
+        broken = [inputs.scored.label(index) for index in sorted(driver.broken)]
+        notes = search_notes(driver.excesses, outcome.plan, driver.failures, broken)
+        lines[-1:-1] = notes  # the last line stays last
         log = log_text(spec, outcome, driver, built.tried) if spec.kind != "calibrate" else ""
         files = self._write(inputs, outcome, log, driver.reasons)
         self._store(outcome, files, lines, log, reached=_reached(spec, outcome), reasons=driver.reasons)

@@ -16,7 +16,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .faults import explained
 from .handles import HANDLES
-from .moved import place_of, rescue_path
+from .moved import place_of, remove_left_behind, rescue_path
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -203,6 +203,7 @@ class Session:
                 found = self._saved(rescue_path(old), adopt)
             self.connection.close()
             HANDLES.closed(self._identity)
+            remove_left_behind(old)
             self.connection = connect(f"{address(found)}?mode=rw")
             self.path, self._identity = found, _identity(found)
             HANDLES.opened(self._identity)

@@ -69,6 +69,8 @@ def _run(out: Console, values: dict[str, Any]) -> int:
         out.say(
             f"{score.dead_slices} parts of the outputs have died: they vary in float and are constant in int8"
         )
+    for sentence in _spoilt(score, found):
+        out.say(sentence)
     return _status(out, score, values["expected_cos"])
 
 
@@ -97,22 +99,25 @@ def _corrected(graph: "Graph", plan: "Plan", values: dict[str, Any]) -> "Graph":
         return corrected_graph(graph, session, **wanted, floats=plan.modes)
 
 
-def _spoilt(score: "Score") -> list[str]:
+def _spoilt(score: "Score", found: "Samples") -> list[str]:
     """Sentences on outputs that hold NaN, which no mean over the other samples may hide."""
-    from ..engine.run.score import spoilt_samples
+    from ..engine.run.score import broken_references, spoilt_samples
+    from ..sessions.search_excess import broken_note
 
+    broken = broken_references(output.similarity for output in score.outputs)
     return [
-        f"{visible(output.name)}: nan, or infinite where the float network is not, in {count} of {score.samples} "
-        "samples, so it has no figure"
-        for output in score.outputs
-        if (count := spoilt_samples([output.similarity]))
+        *([broken_note([found.label(index) for index in broken])] if broken else []),
+        *[
+            f"{visible(output.name)}: nan, or infinite where the float network is not, in {count} of {score.samples} "
+            "samples, so it has no figure"
+            for output in score.outputs
+            if (count := spoilt_samples([output.similarity]))
+        ],
     ]
 
 
 def _status(out: Console, score: "Score", wanted: float | None) -> int:
-    spoilt = _spoilt(score)
-    for sentence in spoilt:
-        out.say(sentence)
+    spoilt = [output for output in score.outputs if not output.similarity.finite]
     if wanted is None:
         return DONE
     if spoilt:

@@ -43,7 +43,9 @@ def test_20_an_output_that_is_not_named_is_missed_before_any_work(
 
 def test_22_the_reference_may_be_float32(shell: Shell) -> None:
     line = "--calibration_table start --chip bm1684x --input_num 2 --expected_cos 0.1 -o q"
-    figures = {shell("run_qtable MODEL DATA", f"{line} --reference {kind}")[1] for kind in ("chip", "float32")}
+    figures = {
+        shell("run_qtable MODEL DATA", f"{line} --reference {kind}")[1] for kind in ("chip", "float32")
+    }
     assert len(figures) == 2
 
 

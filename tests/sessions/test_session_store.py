@@ -11,6 +11,7 @@ from quantdeck.sessions import session as session_module
 from quantdeck.sessions.filesystem import type_of
 from quantdeck.sessions.locations import default_folder, path_of, path_text
 from quantdeck.sessions.migrate import migrate, statements
+from quantdeck.sessions.moved import remove_left_behind
 from quantdeck.sessions.records import get_plan, put_plan
 from quantdeck.sessions.schema import APPLICATION_ID, VERSION
 from quantdeck.sessions.store import Session, backup, create_session, list_sessions, open_session
@@ -113,6 +114,22 @@ def test_a_file_that_moves_under_a_writer_is_followed(tmp_path: Path, removed: b
         found = session.path
     with open_session(found, readonly=True) as again:
         assert tuple(again.row("SELECT title, chip FROM state")) == ("before", "bm1688")
+    assert [file.name for file in tmp_path.glob("*qdeck*")] == [found.name]  # SQLite leaves its log behind
+
+
+def test_a_log_with_bytes_or_of_a_new_session_stays_where_it_is(tmp_path: Path) -> None:
+    """It may be the only copy of what stands in it."""
+    path = tmp_path / "a.qdeck"
+    wal(path).write_bytes(b"somebody's")
+    remove_left_behind(path)
+    assert wal(path).read_bytes() == b"somebody's"
+    wal(path).write_bytes(b"")
+    path.write_bytes(b"another session")
+    remove_left_behind(path)
+    assert wal(path).exists()
+    path.unlink()
+    remove_left_behind(path)
+    assert not wal(path).exists()
 
 
 def damage_pages(path: Path) -> None:
