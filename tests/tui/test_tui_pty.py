@@ -52,7 +52,14 @@ def test_stop_and_continue_paint_the_screen_again(stored: Path) -> None:
 
 @pytest.mark.parametrize(
     ("size", "shown"),
-    [((0, 0), "1 of 64"), ((1, 1), ""), ((30, 8), "quantdeck needs 80x24, this is"), ((400, 5), "q quits")],
+    [
+        ((0, 0), "1 of 64"),
+        ((1, 1), "8"),
+        ((5, 400), "80x24"),
+        ((20, 5), "needs 80x24"),
+        ((30, 8), "quantdeck needs 80x24, this is"),
+        ((400, 5), "q quits"),
+    ],
 )
 def test_any_size_is_survived_and_q_quits(stored: Path, size: tuple[int, int], shown: str) -> None:
     with Terminal(stored, size, environment={"COLUMNS": None, "LINES": None}) as terminal:

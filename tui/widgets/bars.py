@@ -166,6 +166,12 @@ class SizeNotice(Lines):
         super().__init__(id="notice")
 
     def say(self, width: int, height: int) -> None:
-        """Name the size at hand."""
+        """Name the size at hand; where there is little room what is needed goes before the words around it."""
         wide, high = SMALLEST
-        self.set_line([(f"quantdeck needs {wide}x{high}, this is {width}x{height}; q quits", "plain")])
+        needed = f"{wide}x{high}"
+        short = f"quantdeck needs {needed}"
+        texts = (f"needs {needed}; q quits", f"needs {needed}", needed, needed[:width])
+        text = next(text for text in texts if len(text) <= width)
+        if len(short) <= width:  # the sentence may be cut behind it
+            text = f"{short}, this is {width}x{height}; q quits"
+        self.set_line([(text, "plain")])
