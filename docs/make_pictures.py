@@ -19,6 +19,7 @@ from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.search_form import search_fields, search_spec
 from quantdeck.tui.widgets.line_table import LineTable
+from quantdeck.tui.widgets.painted import Lines
 from quantdeck.tui.workbench import Workbench
 
 from quantdeck.demo import run_demo
@@ -29,16 +30,17 @@ NEUTRAL = "/" + "quantdeck".ljust(len(str(ROOT)) - 1, "-")[: len(str(ROOT)) - 1]
 SIZE = (142, 40)  # columns, rows: table and detail stand beside each other
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 GAINS, SCORE = "until the gains are predicted", "until the plan is scored"
-WHY = "until the layer is explained"
+WHY, COST = "until the layer is explained", "until both plans' times are predicted"
+WAITS = (GAINS, SCORE, WHY, COST)
 PICTURES = {
     "workbench": ("b", GAINS, "down", WHY),
     "edit": ("b", GAINS, "m", "m", "m", "space", SCORE),
     "precision": ("w", "m", "m", "m", "p"),
     "method": ("w", "t"),
-    "flow": ("2",),
+    "flow": ("2", "down", "down", "down", "down", "down"),
     "search": ("3",),
     "ranking": ("3", "v"),
-    "compare": ("4",),
+    "compare": ("4", COST),
     "samples": ("5",),
     "export": ("6",),
     "settings": ("7",),
@@ -52,10 +54,10 @@ PICTURES = {
 async def screen(session: Path | None, folder: Path, keys: tuple[str, ...]) -> str:
     """The workbench's screen on a session after some keys, as SVG."""
     feed = Feed(SessionReader(session)) if session is not None else None
-    app = Workbench(feed, folder=folder, assess=GAINS in keys)
+    app = Workbench(feed, folder=folder, assess=any(key in WAITS for key in keys))
     async with app.run_test(size=SIZE) as pilot:
         for key in keys:
-            if key in (GAINS, SCORE, WHY):
+            if key in WAITS:
                 while not done(app, key):
                     await pilot.pause(0.1)
             else:
@@ -71,6 +73,8 @@ def done(app: Workbench, wanted: str) -> bool:
         return bool(outlook.gains)
     if wanted == SCORE:
         return outlook.state == "checked"
+    if wanted == COST:
+        return all(" us" in line for line in app.screen.query_one("#scores", Lines).text.splitlines()[1:3])
     table = app.screen.query_one("#layers", LineTable)
     layer = table.model.value(table.row, "name") if table.row is not None else None
     return (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Question:
     """A plan to predict and score; or *about* "layer" its close-up under the plan, "proposals" starting qtables.
 
-    "ready": nothing is told; the ledger is measured while nothing else is asked, so that the first edit finds it.
+    "ready": the cost is told, and the ledger is measured while nothing else is asked, so that the first edit finds it.
     """
 
     plan: int

@@ -85,7 +85,9 @@ class Assessor:
     def answer(self, question: Question) -> None:
         """Answer a question."""
         if question.about == "ready":
-            self._turn_to(question.plan)
+            plan = self._turn_to(question.plan)
+            if plan is not None:
+                self._predict(question.plan, plan)
         elif question.about == "proposals":
             self.propose(question.plan)
         elif question.layer is not None:

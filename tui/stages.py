@@ -162,7 +162,7 @@ def settings_of(stage: str, spec: Mapping[str, Any]) -> str:
     """A stage's settings in a few words: those of its job, or those with which it would be run."""
     equalized = "equalized weights" if spec.get("equalize") else ""
     target = spec.get("expected_cos")
-    goal = f"to cos {target:g} (cosine {2 * target - 1:g})" if target else ""
+    goal = f"to cos {target:.10g} (cosine {2 * target - 1:.10g})" if target else ""
     scored = f"scored on {_samples(spec, 'inference_num')}"
     words: Mapping[str, Sequence[str]] = {
         "equalize": ("every pair of convolutions that allows it",),
@@ -170,7 +170,7 @@ def settings_of(stage: str, spec: Mapping[str, Any]) -> str:
         "search_threshold": ("kl, max, percentile9999, mse", scored, goal, equalized),
         "bias": (
             f"on {_samples(spec, 'bc_inference_num')}",
-            f"where cos is below {target or 0:g}",
+            f"where cos is below {target or 0:.10g}",
         ),
         "float": (
             " ".join(filter(None, (str(spec.get("kind") or ""), str(spec.get("strategy") or "")))),

@@ -35,7 +35,7 @@ def judged(cos: float | None, target: float) -> str:
 
 def needed(target: float) -> str:
     """What a sample's own cosine has to reach, beside the target as a search was told it."""
-    return f"cosine {2 * target - 1:g} (wanted cos {target:g} of searches, which is (1 + cosine) / 2)"
+    return f"cosine {2 * target - 1:.10g} (wanted cos {target:.10g} of searches, which is (1 + cosine) / 2)"
 
 
 class SamplesScreen(PlaceScreen):

@@ -52,9 +52,9 @@ def head_lines(job: JobView | None, found: SearchView | None, glyphs: Glyphs, wi
         best = "best" if at_work else "best cos"  # the line is full while it runs
         second.append((f"{gap}{best} {close(found.best_cos)} with {found.best_floats or 0} float", "accent"))
     if found.target is not None and not at_work:
-        second.append((f"{gap}target cos {found.target:g}", "plain"))
+        second.append((f"{gap}target cos {found.target:.10g}", "plain"))
     said = job.message.replace("quantdeck resume goes on", "p goes on") or found.reason or job.stage
     if found.target is not None and not job.message:
-        said = gap.join(filter(None, (said, f"target {found.target:g}: {target_words(found.target)}")))
+        said = gap.join(filter(None, (said, f"target {found.target:.10g}: {target_words(found.target)}")))
     told = wrapped(glyphs.show(said), "muted", width, MOST_TOLD)
     return [first, second, *told]
