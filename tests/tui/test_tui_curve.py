@@ -88,3 +88,24 @@ async def test_new_points_come_last_and_move_no_row(
         await settled(app, pilot)
         assert rows(app, "cos", "points") == [*before, 0.9991]
         assert table.row == row
+
+
+async def test_under_another_screen_nothing_is_read_and_all_of_it_afterwards(
+    session: Path, deck: MakeDeck
+) -> None:
+    job = add_search(session, trials=6)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "3")
+        screen = app.screen
+        assert isinstance(screen, search_screen.SearchScreen)
+        assert screen._watched is not None
+        await press(pilot, "question_mark")
+        add_trial(session, job, 100, 3, 0.9991)
+        app._look()
+        await pilot.pause()
+        assert screen._watched.trials == 6  # Help opens sooner so
+        await press(pilot, "escape")
+        await settled(app, pilot)
+        assert screen._watched.trials == 7
+        assert 0.9991 in rows(app, "cos", "points")

@@ -26,8 +26,8 @@ from .place import PlaceScreen, place_bindings
 from .search_head import close, head_lines
 
 TAKE = "Enter takes it"
-PORTION = 1500  # trials that are read at once: a key waits for no more
-SOON = 0.02  # seconds until the next portion
+PORTION = 800  # trials that are read at once: a key waits for no more
+SOON = 0.015  # seconds until the next portion
 PAUSE = 1.0  # seconds between two drawings: a curve that grows faster tells nothing more (style 2.9)
 
 
@@ -61,6 +61,7 @@ class SearchScreen(PlaceScreen):
         self._reading: Timer | None = None  # runs between two portions of very many trials
         self._pause: Timer | None = None  # runs for a moment after the screen was drawn
         self._missed = False  # whether something changed meanwhile
+        self._behind = False  # whether something changed, or was still to be read, under another screen
 
     def body(self) -> ComposeResult:
         """Head, curve, points or ranking, a line of state."""
@@ -122,6 +123,12 @@ class SearchScreen(PlaceScreen):
             self._load()
             self._pause = self.set_timer(PAUSE, self._again)
 
+    def on_screen_resume(self) -> None:
+        """What was left while another screen was shown."""
+        if self._behind:
+            self._behind = False
+            self._load()
+
     def _again(self) -> None:
         self._pause = None
         if self._missed:
@@ -132,6 +139,9 @@ class SearchScreen(PlaceScreen):
     def _load(self, *, newest: bool = False) -> None:
         feed, view = self.deck.feed, self.deck.view
         if feed is None or view is None:
+            return
+        if not newest and not self.is_current:
+            self._behind = True  # another screen opens sooner without
             return
         try:
             with explained(view.path):
