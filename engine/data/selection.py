@@ -1,5 +1,6 @@
 """Which files are the samples, and in which order (spec A.2)."""
 
+import codecs
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -123,12 +124,15 @@ def select_list(file: Path, option: str = "--data_list") -> Selection:
     """
     source = f"{option} {visible(str(file))}"
     try:
-        text = read_regular(file, LARGEST_LIST).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        data = read_regular(file, LARGEST_LIST)
     except OSError as error:
         reason = error.strerror or "no text file"
         raise QuantdeckError(
             f"{source} cannot be read ({reason}); give a text file of sample paths"
         ) from None
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise QuantdeckError(f"{source} is UTF-16 text; save it as UTF-8")
+    text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     lines = [line.strip() for line in text.removesuffix("\n").split("\n")]
     if lines == [""]:
         raise QuantdeckError(f"{source} is empty; write one sample a line")
