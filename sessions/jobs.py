@@ -175,10 +175,14 @@ def reopen(session: Session, number: int) -> None:
         )  # fmt: skip
 
 
+class BusyError(QuantdeckError):
+    """Another job works on the session."""
+
+
 def _refuse_busy(session: Session) -> None:
     busy = session.row("SELECT id, title FROM job WHERE state IN (?, ?)", *ACTIVE)
     if busy is not None:
-        raise QuantdeckError(
+        raise BusyError(
             f"job {busy['id']} ({visible(busy['title'])}) works on the session "
             f"{visible(str(session.path))}; wait until it has ended, or cancel it"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from . import records
-from .jobs import ACTIVE, Job, close_dead, list_jobs, resume_job, start_job
+from .jobs import ACTIVE, BusyError, Job, close_dead, list_jobs, resume_job, start_job
 from .locations import SUFFIX, default_folder, prepare_folder
 from .search_inputs import check_files
 from .search_spec import SearchSpec
@@ -42,7 +42,16 @@ def launch_search(model: Path, graph: "Graph", spec: SearchSpec, wanted: Path | 
     model, or busy.
     """
     check_files(graph, spec)
-    path = wanted if wanted is not None else _own(model)
+    if wanted is not None:
+        return _start(wanted, model, graph, spec)
+    while True:
+        try:
+            return _start(_own(model), model, graph, spec)
+        except BusyError:  # another command was quicker: the next one finds the session busy
+            continue
+
+
+def _start(path: Path, model: Path, graph: "Graph", spec: SearchSpec) -> Launched:
     _make(path, model, graph, spec)
     with open_session(path) as session:
         close_dead(session)
@@ -95,8 +104,13 @@ def _make(path: Path, model: Path, graph: "Graph", spec: SearchSpec) -> None:
         settings = Settings(
             method=spec.method, chip=spec.chip, fp_type=spec.fp_type, input_shapes=spec.input_shapes
         )
-        make_session(path, graph, model, settings).close()
-        return
+        try:
+            make_session(path, graph, model, settings).close()
+        except QuantdeckError:
+            if not path.exists():  # else another command was quicker, and its session serves as well
+                raise
+        else:
+            return
     with open_session(path) as session:
         found = records.model_path(session)
     if found is None or found[1] != model_digest(model):

@@ -123,6 +123,8 @@ def interval_lines(outcome: Outcome) -> list[str]:
 def end_line(outcome: Outcome, stop: str = "") -> str:
     """The last line: the best figure, and how far the target is away."""
     reason = stop or str(outcome.reason)
+    if outcome.cos == -math.inf and outcome.reason is StopReason.BUDGET and not outcome.curve:
+        return f"target not reached: the budget ended before the first plan was scored; {reason}"
     if outcome.cos == -math.inf:
         return (
             f"target not reached: no plan that was tried has a figure for every output and sample "

@@ -4,9 +4,9 @@ import math
 
 
 def bytes_typed(text: str) -> int | None:
-    """An amount of memory in bytes, K, M or G behind it (800M, 4G, 2GiB); None when it is none."""
+    """An amount of memory in bytes, K, M, G or T behind it (800M, 4G, 2GiB); None when it is none."""
     plain = text.strip().upper().removesuffix("B").removesuffix("I")
-    factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(plain[-1:], 0)
+    factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}.get(plain[-1:], 0)
     try:
         number = float(plain[:-1] if factor else plain) * (factor or 1)
     except ValueError:

@@ -58,7 +58,7 @@ class Truth(Kind):
 
 
 class Memory(Kind):
-    """Bytes, with K, M or G behind."""
+    """Bytes, with K, M, G or T behind."""
 
     name = "size"
 

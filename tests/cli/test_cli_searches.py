@@ -244,6 +244,7 @@ def test_samples_that_a_table_was_made_with_are_told_by_evaluate(shell: Shell, t
 
 
 BAD_FILES = {
+    "utf16.txt": "\ufeffsample.png".encode("utf-16-le").decode("latin-1"),
     "missing.py": None,
     "empty.py": "",
     "text.txt": "no sample, no Python",
@@ -261,7 +262,7 @@ def test_files_that_are_no_use_are_refused_before_the_job_starts(
 ) -> None:
     text = BAD_FILES.get(name)
     if text is not None:
-        Path(name).write_text(text)
+        Path(name).write_bytes(text.encode("latin-1"))
     elif name == "folder":
         Path(name).mkdir()
     elif name == "pipe":

@@ -182,6 +182,11 @@ def test_a_search_without_any_figure_ends_as_others_that_missed():
     line = end_line(Outcome(PLAN, -np.inf, -np.inf, 0.99, StopReason.NOTHING_LEFT))
     assert line.startswith("target not reached: no plan")
     assert line.endswith("; nothing left to gain")
+    early = Outcome(PLAN, -np.inf, -np.inf, 0.99, StopReason.BUDGET)
+    assert (
+        end_line(early)
+        == "target not reached: the budget ended before the first plan was scored; budget spent"
+    )
 
 
 @pytest.mark.parametrize(
