@@ -140,7 +140,7 @@ class SearchScreen(PlaceScreen):
         feed, view = self.deck.feed, self.deck.view
         if feed is None or view is None:
             return
-        if not newest and not self.is_current:
+        if not newest and self.deck.screen is not self:
             self._behind = True  # another screen opens sooner without
             return
         try:
