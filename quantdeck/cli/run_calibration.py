@@ -69,14 +69,14 @@ thresholds, corrections, searching = under("Thresholds"), under("Corrections"), 
     "--bc", is_flag=True, help="Correct biases afterwards and calibrate again; the model's file stays."
 )
 @corrections("--bc_inference_num", type=click.IntRange(min=0), default=30, help="Samples of --bc. [30]")
-@searching("--search", type=Truth("search_threshold", "search_qtable"), default="False",
+@searching("--search", type=Truth("search_threshold", "search_qtable", true=False), default="False",
            metavar="[False|search_threshold|search_qtable]",
            help="search_threshold: the best method for the whole table; search_qtable: the best method of every "
            "layer, and the layers that stay float. [False]")  # fmt: skip
 @searching(
     "--inference_num", type=click.IntRange(min=0), default=30, help="Samples that score candidates. [30]"
 )
-@searching("--benchmark_method", type=click.Choice(["cos", "snr", "euclid"]), default="cos",
+@searching("--benchmark_method", type=click.Choice(["cos", "snr", "euclid"], case_sensitive=False), default="cos",
            help="Figure of search_threshold. [cos]")  # fmt: skip
 @searching("--quantize_method_list", default="MSE", help="Methods that search_qtable tries, as KL,MSE. [MSE]")
 @searching("--transformer", type=Truth("auto"), default="False", metavar="[False|True|auto]",

@@ -42,12 +42,12 @@ class Target(Kind):
 
 
 class Truth(Kind):
-    """True or False in any case; perhaps a third word."""
+    """True or False in any case; perhaps other words. true: whether True is one of them."""
 
     name = "truth"
 
-    def __init__(self, *others: str) -> None:
-        self._words = ("True", "False", *others)
+    def __init__(self, *others: str, true: bool = True) -> None:
+        self._words = ("True", "False", *others) if true else ("False", *others)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The word in its usual case."""

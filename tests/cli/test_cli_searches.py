@@ -209,6 +209,7 @@ def test_fp_forward(shell: Shell) -> None:
         ),
         ("run_calibration MODEL DATA --search search_qtable --bc --quantize_table q -o t", "--bc"),
         ("run_calibration MODEL DATA --search both -o t", "search_threshold"),
+        ("run_calibration MODEL DATA --search TRUE -o t", "search_threshold"),
         ("run_calibration MODEL DATA --part_asymmtric -o t", "--part_asymmtric"),
         ("run_sensitive_layer MODEL DATA --calibration_table start --chip bm1684x --debug_cmd int4 -o q",
          "int4"),
