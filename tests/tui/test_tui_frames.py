@@ -158,6 +158,15 @@ def test_a_partial_update_writes_nothing_left_of_its_region() -> None:
     assert FrameUpdate(Frame(), update, Size(12, 1), console).render_segments(console) == "\x1b[1;9Hij"
 
 
+def test_what_was_laid_out_for_a_larger_screen_is_cut_off() -> None:
+    console = Console(color_system="truecolor", force_terminal=True)
+    strips = [[line([("a" * 12, STYLES[0])], 12), line([("b" * 40, STYLES[1])], 40)]]
+    screen = pyte.Screen(4, 1)
+    update = FrameUpdate(Frame(), LayoutUpdate(strips, Region(0, 0, 52, 1)), Size(4, 1), console)
+    pyte.Stream(screen).feed(update.render_segments(console))
+    assert screen.display == ["aaaa"]
+
+
 def test_runs_join_over_small_gaps_and_keep_wide_characters_whole() -> None:
     def cells(text: str) -> list[tuple[str, None]]:
         return [(sign if sign != "_" else "", None) for sign in text]
