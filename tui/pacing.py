@@ -36,12 +36,17 @@ class Pacer:
         later: Callable[[float, Callable[[], None]], Clock],
         show: Callable[[SliceUpdate], None],
         ask: Callable[[str], None] | None,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*later* calls something after seconds, *show* writes an update, *ask* writes a question; None: never."""
+        """*later* calls something after seconds, *show* writes an update, *ask* writes a question; None: never.
+
+        *busy*: whether a key has not been answered yet.
+        """
         self._frame = frame
         self._later = later
         self._show = show
         self._ask = ask
+        self._busy = busy
         self._timer: Clock | None = None
         self._waits = False  # whether the timer waits for an answer
         self._answers = False  # whether the terminal has ever answered
@@ -77,6 +82,9 @@ class Pacer:
 
     def _next(self) -> None:
         self._timer = None
+        if self._busy():  # on a busy machine the answer may take longer than QUIET
+            self._plan(QUIET)
+            return
         if self._waits and self.likely:  # it has been silent for all of PATIENCE
             self._answers = self.asking = False
         if not self._frame.held:

@@ -107,7 +107,11 @@ class Workbench(App[None]):
         self._cursor = self.cursor_position
         self._paced = driver is None
         self._pacer = Pacer(
-            self._frame, self.set_timer, self._show_slice, self._ask_terminal if may_ask() else None
+            self._frame,
+            self.set_timer,
+            self._show_slice,
+            self._ask_terminal if may_ask() else None,
+            lambda: self._keys.busy,
         )
         self._keys = KeyOrder(lambda: self.focused or self.screen, super().on_event, self.set_timer)
         self._assesses = assess

@@ -19,7 +19,10 @@ class Line:
             def held(self) -> bool:
                 return line.slices > 0
 
-        self.pacer = Pacer(Held(), self._later, self._show, self.written.append if asks else None)
+        self.busy = False
+        self.pacer = Pacer(
+            Held(), self._later, self._show, self.written.append if asks else None, lambda: self.busy
+        )
 
     def _later(self, delay: float, call: Callable[[], None]) -> "Line":
         self.delays.append(delay)
@@ -94,3 +97,17 @@ def test_nobody_is_asked_who_answers_for_a_terminal_far_away() -> None:
     assert may_ask({"TERM": "xterm-256color"})
     for inside in ({"TMUX": "/tmp/tmux-0/default"}, {"STY": "1.pts"}, {"TERM": "screen-256color"}):
         assert not may_ask({"TERM": "xterm", **inside})
+
+
+def test_no_slice_is_written_before_a_key_is_answered_however_long_that_takes() -> None:
+    line = Line(2)
+    line.pacer.begin()
+    line.pacer.hold()
+    line.busy = True
+    line.tick()
+    line.tick()
+    assert line.written == []
+    assert line.delays[-1] == QUIET
+    line.busy = False
+    line.tick()
+    assert line.written == ["slice", ASK]
