@@ -123,7 +123,7 @@ def test_on_a_terminal_the_workbench_opens(tmp_path: Path) -> None:
         env=environment,
         dimensions=(24, 80),
         encoding="utf-8",
-        timeout=60,
+        timeout=120,
     )
     child.expect("stem_Clip")
     child.send("q")

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 
+LIMIT = 120.0  # seconds after which a test fails
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run", "--disable-quic",
@@ -86,7 +87,7 @@ class Page:
         self._count += 1
         await self._socket.send_json({"id": self._count, "method": method, "params": parameters})
         while True:
-            answer: dict[str, Any] = await self._socket.receive_json(timeout=30)
+            answer: dict[str, Any] = await self._socket.receive_json(timeout=LIMIT)
             if answer.get("id") == self._count:
                 assert "error" not in answer, answer["error"]
                 return answer["result"]
@@ -100,7 +101,7 @@ class Page:
         """What the page's terminal shows."""
         return str(await self.evaluate(READ))
 
-    async def shows(self, wanted: str, *, limit: float = 30.0) -> str:
+    async def shows(self, wanted: str, *, limit: float = LIMIT) -> str:
         """Wait until a text stands in the page's terminal."""
         end, text = time.monotonic() + limit, ""
         while time.monotonic() < end:
@@ -125,7 +126,7 @@ class Page:
         return base64.b64decode((await self.ask("Page.captureScreenshot"))["data"])
 
 
-async def until(found: Callable[[], Any], what: str, *, limit: float = 20.0) -> Any:
+async def until(found: Callable[[], Any], what: str, *, limit: float = LIMIT) -> Any:
     """Wait until *found* gives something."""
     end = time.monotonic() + limit
     while time.monotonic() < end:

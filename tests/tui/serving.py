@@ -11,6 +11,8 @@ from typing import Self
 
 import psutil
 
+LIMIT = 120.0  # seconds after which a test fails
+
 
 class Serving:
     """The server in a process of its own, on a free port."""
@@ -32,7 +34,7 @@ class Serving:
         self.status: int | None = None
 
     def __enter__(self) -> Self:
-        end = time.monotonic() + 20
+        end = time.monotonic() + LIMIT
         while time.monotonic() < end and self.alive:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -43,7 +45,7 @@ class Serving:
     def __exit__(self, *_: object) -> None:
         if self.alive:
             self.signal(signal.SIGTERM)
-        self.status = self._process.wait(20)
+        self.status = self._process.wait(LIMIT)
 
     @property
     def alive(self) -> bool:

@@ -31,7 +31,7 @@ def test_budgets(session: Path, size: tuple[int, int], open_budget: int, page_bu
         assert len(opened) <= open_budget
 
         terminal.send("\x1b[B")
-        assert len(terminal.read(quiet=0.1)) <= 500  # the detail follows when the cursor rests
+        assert terminal.count_until("2 of 400") <= 500  # the detail follows when the cursor rests
         assert len(terminal.read(quiet=0.3)) <= page_budget
         terminal.send("\x1b[6~")
         assert 1000 < len(terminal.read(quiet=0.3)) <= page_budget
@@ -61,7 +61,9 @@ def test_budgets(session: Path, size: tuple[int, int], open_budget: int, page_bu
             got += len(terminal.read(quiet=0.25, limit=0.25))
         assert 0 < got <= 4000  # 2 KB a second
         set_job(session, job, state="done", done=100)
-        terminal.read(quiet=2.5, limit=20)  # what a process beside the screen says of the layer comes later
+        terminal.read(
+            quiet=2.5, beside=True
+        )  # what a process beside the screen says of the layer comes later
         assert terminal.read(quiet=1.2) == b""  # at rest nothing is written
         terminal.send("q")
         assert terminal.wait() == 0
@@ -70,18 +72,15 @@ def test_budgets(session: Path, size: tuple[int, int], open_budget: int, page_bu
 
 def test_the_detail_never_stands_before_the_answer_to_a_key(session: Path) -> None:
     """150 ms on a line of 8 KB a second are 1,200 bytes, from the key to its answer and all that lies before it."""
-    with Terminal(session, (160, 48)) as terminal:
+    with Terminal(session, (160, 48), answers=True) as terminal:
         terminal.read_until("1 of 400")
         terminal.read(quiet=0.6)
         for place in range(2, 12):
             terminal.send("\x1b[B")  # also in the middle of the last layer's detail
-            got = b""
-            while f" {place} of 400" not in terminal.text:
-                got += terminal.read(quiet=0.001, limit=0.02)
-            assert len(got) <= 1200
-            terminal.read(quiet=0.02 * place, limit=0.05 * place)
+            assert terminal.count_until(f" {place} of 400") <= 1200
+            detail = terminal.read(quiet=0.02 * place, limit=0.05 * place)
         name = layer_names(session)[place - 1]
-        detail = terminal.read(quiet=0.6)
+        detail += terminal.read(quiet=0.6)
         assert 600 < len(detail) <= 12_000
         assert name in terminal.text.splitlines()[1][100:] + terminal.text.splitlines()[2][100:]
         terminal.send("q")

@@ -26,7 +26,7 @@ def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -133,7 +133,7 @@ def test_an_address_that_others_reach_is_warned_about(tmp_path: Path) -> None:
 
 def get(server: Serving, path: str, headers: dict[str, str]) -> tuple[int, str]:
     """Status and content policy of an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     connection.close()

@@ -38,7 +38,7 @@ def test_the_process_answers_the_newest_question_and_ends_with_its_input(example
     done = subprocess.run(
         [sys.executable, "-P", "-m", "quantdeck.tui.answering"],
         input="\n".join([*lines, json.dumps({**asked, "id": 2, "entry": "nothing"})]) + "\n",
-        capture_output=True, encoding="utf-8", check=True, timeout=60,
+        capture_output=True, encoding="utf-8", check=True, timeout=120,
     )  # fmt: skip
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert found[-1]["id"] == 2

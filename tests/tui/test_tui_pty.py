@@ -25,7 +25,7 @@ def test_a_terminal_that_vanishes_ends_it(stored: Path) -> None:
     terminal = Terminal(stored)
     terminal.read_until("1 of 64")
     os.close(terminal.fd)
-    for _ in range(200):
+    for _ in range(2400):
         done, raw = os.waitpid(terminal.pid, os.WNOHANG)
         if done:
             assert os.waitstatus_to_exitcode(raw) in (0, -signal.SIGHUP)

@@ -20,7 +20,7 @@ ENVIRONMENT = {
 }
 
 
-def shell(line: str, session: Path, *, keys: str = "", limit: float = 30.0) -> tuple[int, bytes]:
+def shell(line: str, session: Path, *, keys: str = "", limit: float = 120.0) -> tuple[int, bytes]:
     """Exit status and output of a shell's line on a terminal of 80x24; *keys* are typed at the first frame."""
     pid, fd = pty.fork()
     if pid == 0:
@@ -107,7 +107,7 @@ def test_a_terminal_that_vanishes_leaves_no_process_at_work(stored: Path) -> Non
         output += os.read(master, 65536)
     os.close(master)
     try:
-        process.wait(15)
+        process.wait(120)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

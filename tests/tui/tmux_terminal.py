@@ -14,7 +14,7 @@ import pytest
 
 COMMAND = str(Path(sys.executable).with_name("quantdeck"))
 LIMIT = 120.0
-STILL = 25.0  # seconds without a change on the screen after which nothing more is expected
+STILL = 60.0  # seconds without a change on the screen after which nothing more is expected
 NOT_PASSED_ON = ("TMUX", "NO_COLOR", "COLUMNS", "LINES", "ROWS")
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
