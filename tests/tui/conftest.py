@@ -1,13 +1,14 @@
 """Sessions for the tests of the workbench, and an app that can be driven by keys."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"  # before Textual is imported
 
 import pytest
 import resting
+from decks import MakeDeck
 from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.workbench import Workbench
@@ -15,8 +16,6 @@ from sample_session import make_session
 from tmux_terminal import Tmux
 
 resting.install()
-
-MakeDeck = Callable[..., Workbench]
 
 
 @pytest.fixture(scope="session")

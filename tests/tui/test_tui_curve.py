@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.screens import search as search_screen
 from quantdeck.tui.widgets import plot
 from quantdeck.tui.widgets.canvas import Grid

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from conftest import MakeDeck
+from decks import MakeDeck
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quantdeck.engine.errors import QuantdeckError

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.sessions.export import ALL_FORMS, usual_name
 from quantdeck.tui.screens.export import WHAT
 from quantdeck.tui.widgets.line_table import LineTable

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.screens.start import StartScreen
 from sample_session import layer_names, make_session

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.sessions import flow
 from quantdeck.sessions.corrections import plan_corrections
 from quantdeck.sessions.jobs import get_job

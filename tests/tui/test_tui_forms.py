@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.tui import workbench
 from quantdeck.tui.keys import KEYS

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.screens.log import LogScreen
 from quantdeck.tui.screens.start import StartScreen

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.sessions.lease import boot_name, myself
 from quantdeck.tui.feed import Feed
 from quantdeck.tui.reader import SessionReader

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.answering import answered
 from quantdeck.tui.beside import Beside
 from quantdeck.tui.glyphs import GLYPHS

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.config import Config, read_config, write_config
 from quantdeck.tui.keys import KEYS, RESERVED, clash, rebindable
 from quantdeck.tui.messages import RowChosen

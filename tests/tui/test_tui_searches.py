@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.engine.plan import Plan
 from quantdeck.sessions.search_spec import SearchSpec
 from quantdeck.tui.reader import SessionReader

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conftest import MakeDeck
+from decks import MakeDeck
 from hypothesis import given
 from hypothesis import strategies as st
 from quantdeck.tui.columns import layer_columns, shape_size

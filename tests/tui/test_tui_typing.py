@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.widgets.form import Form
 from quantdeck.tui.widgets.prompt import Prompt
 from test_tui_layers import S, press

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.asked import Asked, Question
 from quantdeck.tui.insight import Insight
 from quantdeck.tui.outlook import Outlook

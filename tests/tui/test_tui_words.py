@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from conftest import MakeDeck
+from decks import MakeDeck
 from quantdeck.tui.figures import gain
 from quantdeck.tui.glyphs import GLYPHS
 from quantdeck.tui.outlook import Outlook
