@@ -122,22 +122,11 @@ def test_cancel_leaves_the_best_plan_so_far(desk, tmp_path, monkeypatch):
         request_cancel(path, number)
 
     Interrupting(monkeypatch, 6, cancel)
-    monkeypatch.setattr("quantdeck.sessions.heart.BEAT", 0.005)
-    monkeypatch.setattr(driver.Driver, "_pay", waiting_for_the_pulse(driver.Driver._pay))
+    monkeypatch.setattr("quantdeck.sessions.heart.STEP", 0.0)  # the wish is looked for at every step
     job = desk.run(path, number)
     assert job.state == "cancelled"
     assert "best plan so far is written" in job.message
     assert (tmp_path / "out" / "qtable").exists()
-
-
-def waiting_for_the_pulse(pay):
-    import threading
-
-    def slow(self, key, trial):
-        threading.Event().wait(0.02)
-        return pay(self, key, trial)
-
-    return slow
 
 
 def test_a_finished_search_costs_nothing_the_second_time(desk, unbroken, tmp_path):

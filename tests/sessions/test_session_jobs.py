@@ -128,7 +128,7 @@ def test_a_job_stops_when_asked(tmp_path: Path, told: Path, how: str) -> None:
         request_cancel(path, number)
     else:
         process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 1
+    assert process.wait(120) == 1
     with open_session(path, readonly=True) as session:
         job = get_job(session, number)
     assert (job.state, job.message) == ("cancelled", "stopped as asked")
@@ -144,7 +144,7 @@ def test_a_job_that_moves_is_followed(tmp_path: Path, told: Path) -> None:
     for _ in iter(lambda: process.poll() is None and b"goes on in" not in process.stdout.readline(), False):
         pass
     request_cancel(new, number)
-    assert process.wait(30) == 1
+    assert process.wait(120) == 1
     with open_session(new, readonly=True) as session:
         assert get_job(session, number).state == "cancelled"
     assert not path.exists()
