@@ -12,7 +12,10 @@ from collections.abc import Awaitable, Callable
 from textual.dom import DOMNode
 from textual.events import Key
 
-STUCK = 0.5  # seconds after which a key counts as done: who had it may be gone
+STUCK = 0.5  # seconds after which a key counts as done when who had it is gone
+PATIENCE = (
+    5.0  # and when who has it is there: a busy machine takes its time, and no key may overtake another for it
+)
 
 
 class KeyOrder:
@@ -29,6 +32,8 @@ class KeyOrder:
         self._waiting: deque[Key] = deque()
         self._number = 0  # of keys given
         self._since: float | None = None  # when the key that is at work was given
+        self._holder: DOMNode | None = None  # who has it
+        self._watched = False  # whether a look at it is planned
 
     @property
     def busy(self) -> bool:
@@ -38,11 +43,29 @@ class KeyOrder:
     async def take(self, event: Key) -> None:
         """Give a key as soon as the one before is done."""
         self._waiting.append(event)
-        if self._since is None or time.monotonic() - self._since >= STUCK:
+        if self._since is None or self._stuck(self._since):
             await self._next()
-        elif len(self._waiting) == 1:
-            number = self._number
-            self._later(STUCK, lambda: self._done(number))
+        else:
+            self._watch()
+
+    def _stuck(self, since: float) -> bool:
+        gone = self._holder is not None and not self._holder.is_running
+        return time.monotonic() - since >= (STUCK if gone else PATIENCE)
+
+    def _watch(self) -> None:
+        if not self._watched:
+            self._watched = True
+            self._later(STUCK, self._look)
+
+    async def _look(self) -> None:
+        """See that keys which wait do not wait for ever."""
+        self._watched = False
+        if self._since is None or not self._waiting:
+            return
+        if self._stuck(self._since):
+            await self._next()
+        if self._waiting:
+            self._watch()
 
     async def _next(self) -> None:
         self._since = None
@@ -58,6 +81,8 @@ class KeyOrder:
         """Come behind the key from parent to parent: what each has to do first lies before in its queue."""
         if node is None or not node.call_later(self._follow, node.parent, number):
             await self._done(number)
+        elif number == self._number:
+            self._holder = node
 
     async def _done(self, number: int) -> None:
         if number == self._number and self._since is not None:

@@ -1,0 +1,89 @@
+"""A key waits until the one before is done, however long that takes on a busy machine; none waits for ever."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from quantdeck.tui import key_order
+from quantdeck.tui.key_order import PATIENCE, STUCK, KeyOrder
+from textual.events import Key
+
+
+class Node:
+    """A widget whose queue is emptied by hand."""
+
+    parent = None
+
+    def __init__(self) -> None:
+        self.is_running = True
+        self.queue: list[tuple[Callable[..., Awaitable[None]], tuple[Any, ...]]] = []
+
+    def call_later(self, call: Callable[..., Awaitable[None]], *arguments: object) -> bool:
+        self.queue.append((call, arguments))
+        return self.is_running
+
+
+class Desk:
+    """Keys, the widget that gets them, and a clock that is moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.node, self.given, self.now = Node(), list[str](), 0.0
+        self.looks: list[Callable[[], Awaitable[None]]] = []
+        monkeypatch.setattr(key_order.time, "monotonic", lambda: self.now)
+        self.order = KeyOrder(lambda: self.node, self._give, lambda _, look: self.looks.append(look))  # type: ignore[arg-type, return-value]
+
+    async def _give(self, event: Key) -> None:
+        self.given.append(event.key)
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.order.take(Key(key, key))
+
+    async def work(self) -> None:
+        """Let the widget come to the end of what lies in its queue now."""
+        queue, self.node.queue = self.node.queue, []
+        for call, arguments in queue:
+            await call(*arguments)
+
+    async def tick(self, seconds: float) -> None:
+        self.now += seconds
+        looks, self.looks = self.looks, []
+        for look in looks:
+            await look()
+
+
+async def test_keys_are_given_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    await desk.press("slash", "d", "e")
+    assert desk.given == ["slash"]
+    await desk.work()
+    assert desk.given == ["slash", "d"]
+    await desk.work()
+    await desk.work()
+    assert desk.given == ["slash", "d", "e"]
+    assert not desk.order.busy
+
+
+async def test_a_busy_machine_lets_no_key_overtake_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    await desk.press("slash", "d")
+    await desk.tick(STUCK)
+    await desk.press("e")
+    await desk.tick(PATIENCE - 2 * STUCK)
+    assert desk.given == ["slash"]
+    await desk.work()
+    await desk.work()
+    assert desk.given == ["slash", "d", "e"]
+
+
+async def test_what_has_gone_or_hangs_with_a_key_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    await desk.press("escape", "down")
+    desk.node.is_running = False
+    desk.node = Node()
+    await desk.tick(STUCK)
+    assert desk.given == ["escape", "down"]
+    await desk.press("up")
+    for _ in range(int(PATIENCE / STUCK)):
+        await desk.tick(STUCK)
+    assert desk.given == ["escape", "down", "up"]
