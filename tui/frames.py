@@ -134,7 +134,7 @@ class Frame:
         return self._lines.get(y) or [None] * self._size.width
 
     def _put(self, line: Line, x: int, strip: Strip) -> None:
-        taken = self._cells_of(strip)[max(0, -x) : len(line) - x]  # some may be of a larger screen
+        taken = self._cells_of(strip)[max(0, -x) : max(0, len(line) - x)]  # some may be of a larger screen
         line[max(0, x) : max(0, x) + len(taken)] = taken
 
     def _cells_of(self, strip: Strip) -> list[Cell]:
