@@ -68,6 +68,8 @@ def check_session_file(path: Path) -> Header:
             "it was left as it is"
         )
     check_version(path, header.version)
+    if header.truncated and not newer_bytes(path):
+        header = read_header(path)  # another process may have been about to write those pages
     if header.truncated and not newer_bytes(
         path
     ):  # else a checkpoint was cut off, and the log has those pages

@@ -113,14 +113,37 @@ def open_session(path: Path, *, readonly: bool = False) -> Session:
     path = Path(path).absolute()
     check_session_file(path)
     with explained(path):
-        if not newer_bytes(path):
-            _check(_open_frozen(path)).close()  # makes no file beside it, whatever is found
+        sound = _sound_alone(path)  # makes no file beside it, whatever is found
         session = _open_to_read(path) if readonly else _open_to_write(path)
-        if newer_bytes(path):
+        if not sound:
             _check(session)
         if not readonly:
             migrate(session.connection)
         return session
+
+
+def _sound_alone(path: Path) -> bool:
+    """Whether the main file alone is seen to be sound; False where that takes its log, or SQLite's locks.
+
+    Without locks a page may be read while another process writes it: what looks like damage then may be none.
+    Errors: QuantdeckError when it is not sound and nobody writes it.
+    """
+    if newer_bytes(path):
+        return False
+    before = _state(path)
+    try:
+        _check(_open_frozen(path)).close()
+    except (QuantdeckError, sqlite3.DatabaseError):
+        if _state(path) == before and not path.with_name(path.name + "-wal").exists():
+            raise
+        return False
+    return True
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What changes when a file is written."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _open_to_write(path: Path) -> Session:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.plan import Plan
 from quantdeck.sessions import session as session_module
+from quantdeck.sessions import store
 from quantdeck.sessions.filesystem import type_of
 from quantdeck.sessions.locations import default_folder, path_of, path_text
 from quantdeck.sessions.migrate import migrate, statements
@@ -392,3 +393,22 @@ def test_a_session_that_is_cut_while_it_is_open_still_closes(tmp_path: Path) -> 
     with pytest.raises(QuantdeckError):
         session.rows("SELECT * FROM layer_score")
     session.close()
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_what_looks_like_damage_while_another_writes_is_looked_at_again_under_its_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readonly: bool
+) -> None:
+    """A look without locks may meet half of a checkpoint; a test of a running job met one on a busy machine."""
+    path, half = make(tmp_path / "s.qdeck"), tmp_path / "half.qdeck"
+    half.write_bytes(path.read_bytes())
+    damage_pages(half)
+    look = store._open_frozen
+    with open_session(path) as other:
+        other.checkpoint()
+        assert wal(path).stat().st_size == 0
+        monkeypatch.setattr(store, "_open_frozen", lambda path: look(half))
+        with open_session(path, readonly=readonly) as session:
+            assert session.row("SELECT count(*) FROM state")[0] == 1
+    with pytest.raises(QuantdeckError, match="damaged"):
+        open_session(path, readonly=readonly)  # nobody writes: what was seen counts
