@@ -53,7 +53,6 @@ def _run(out: Console, values: dict[str, Any]) -> int:
         graph = work.load_model(values["model"], values["input_shapes"])
         plan = read_plan(graph, values, report)
         found = work.load_samples(graph, source, report)
-        _tell_overlap(values, found, report)
         labels = work.sample_labels(values["labels"], found) if values["labels"] else None
         corrected = _corrected(graph, plan, values)
         score = work.evaluate_plan(
@@ -69,22 +68,23 @@ def _run(out: Console, values: dict[str, Any]) -> int:
         out.say(
             f"{score.dead_slices} parts of the outputs have died: they vary in float and are constant in int8"
         )
-    for sentence in _spoilt(score, found):
+    for sentence in (*_overlap(values, found), *_spoilt(score, found)):
         out.say(sentence)
     return _status(out, score, values["expected_cos"])
 
 
-def _tell_overlap(values: dict[str, Any], found: "Samples", report: "Report") -> None:
-    """Samples that the table was made with flatter it."""
+def _overlap(values: dict[str, Any], found: "Samples") -> list[str]:
+    """A sentence on samples that the table was made with: they flatter it."""
     from ..engine.calib.table import read_table
     from ..engine.calib.used import used_prints
 
     shared = used_prints(read_table(values["calibration_table"]).header) & set(found.prints)
-    if shared:
-        report.say(
-            f"{len(shared)} of the {len(set(found.prints))} samples are among those that "
-            f"{visible(str(values['calibration_table']))} was made with; evaluate on others to know what it is worth"
-        )
+    if not shared:
+        return []
+    return [
+        f"{len(shared)} of the {len(set(found.prints))} samples are among those that "
+        f"{visible(str(values['calibration_table']))} was made with; evaluate on others to know what it is worth"
+    ]
 
 
 def _corrected(graph: "Graph", plan: "Plan", values: dict[str, Any]) -> "Graph":
