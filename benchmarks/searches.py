@@ -10,6 +10,7 @@ the original does it). Similarities are raw cosines.
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from quantdeck.engine.calib.calibrate import calibrate
@@ -36,12 +37,13 @@ class Counter:
 
     def __call__(self, trials: Sequence[Trial]) -> Sequence[Result]:
         trials = [
-            trial if trial.samples else Trial(trial.plan, trial.at, self.samples, trial.source)
-            for trial in trials
+            trial if trial.samples or trial.only else replace(trial, samples=self.samples) for trial in trials
         ]
         self.trials += len(trials)
         self.layers += sum(map(self.forwards, trials))
-        self.whole += sum(trial.samples for trial in trials) * len(self.forwards.graph.layers)
+        self.whole += sum(len(trial.only) or trial.samples for trial in trials) * len(
+            self.forwards.graph.layers
+        )
         return self.evaluate(trials)
 
 

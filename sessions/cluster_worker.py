@@ -103,13 +103,14 @@ def floats_digest(graph: "Graph", samples: "Samples") -> str:
 def trial_text(trial: Trial) -> str:
     """A trial as JSON."""
     source = asdict(trial.source) if trial.source is not None else None
-    return json.dumps([trial.plan.to_json(), list(trial.at), trial.samples, source])
+    return json.dumps([trial.plan.to_json(), list(trial.at), trial.samples, source, trial.only])
 
 
 def trial_from(text: str) -> Trial:
     """What ``trial_text`` wrote."""
-    plan, at, samples, source = json.loads(text)
-    return Trial(Plan.from_json(plan), tuple(at), samples, Source(**source) if source else None)
+    plan, at, samples, source, only = json.loads(text)
+    origin = Source(**source) if source else None
+    return Trial(Plan.from_json(plan), tuple(at), samples, origin, tuple(only))
 
 
 def score(recipe: Recipe, trial: str) -> Answer:

@@ -122,7 +122,7 @@ class Driver:
             self.reasons |= dict.fromkeys(told_as(trial), reason(result, self.objective.weights))
             if not isinstance(result, Failure):
                 self.broken.update(broken_references(item.similarity for item in result.outputs))
-        if trial.at != self.at or trial.source is not None or trial.samples:
+        if trial.at != self.at or trial.source is not None or trial.samples or trial.only:
             return
         count = len(trial.plan.modes)
         found = Best(trial.plan, self._figure(result), count)

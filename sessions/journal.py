@@ -40,6 +40,7 @@ def trial_key(scope: Scope, trial: Trial) -> str:
         list(trial.at),
         trial.samples,
         list(asdict(source).items()) if source is not None else None,
+        *([list(trial.only)] if trial.only else ()),
     )
 
 

@@ -30,16 +30,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A plan that was run on all samples: the figures on both parts, and whether it is confirmed.
-
-    ``hardest``: position of the sample that loses most, -1 where none was run.
-    """
+    """A plan that was run on all samples: the figures on both parts, and whether it is confirmed."""
 
     point: Point
     searched: Figure | None
     fresh: Figure | None
     confirmed: bool
-    hardest: int = -1
 
 
 def check(point: Point, result: Result, objective: Objective, searched: int) -> Check:
@@ -48,21 +44,19 @@ def check(point: Point, result: Result, objective: Objective, searched: int) -> 
         return Check(point, None, None, False)
     before = figure(result, objective, 0, searched)
     fresh = figure(result, objective, searched, result.samples)
-    values = _values(result, objective)
-    hardest = min(range(len(values)), key=values.__getitem__)
-    return Check(point, before, fresh, objective.met(fresh.value) and not result.dead_slices, hardest)
+    return Check(point, before, fresh, objective.met(fresh.value) and not result.dead_slices)
 
 
 def figure(score: Score, objective: Objective, start: int, stop: int) -> Figure:
     """The objective over samples start to stop of a score."""
-    values = _values(score, objective)[start:stop]
+    values = sample_values(score, objective)[start:stop]
     count = len(values)
     mean = sum(values) / count if count else math.nan
     variance = sum((value - mean) ** 2 for value in values) / (count - 1) if count > 1 else math.nan
     return Figure(mean, Z95 * math.sqrt(variance / count) if count > 1 else math.nan, count)
 
 
-def _values(score: Score, objective: Objective) -> list[float]:
+def sample_values(score: Score, objective: Objective) -> list[float]:
     """The objective of each sample; -inf for one with a NaN, so that no mean over others hides it."""
     total = 0.0
     sums = [0.0] * score.samples

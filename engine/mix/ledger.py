@@ -104,7 +104,7 @@ class Ledger:
     ``noise`` and ``angle`` are [sources, outputs, samples]: energy of the noise, and tan**2 of the angle.
     ``signal`` is [outputs, samples]; ``floor`` and ``floor_angle``, of the same shape, are what the all-float plan
     has. ``kills`` is the number of slices that a source alone kills. ``thresholds`` is the digest of the plan
-    without its modes: a ledger answers for no other.
+    without its modes: a ledger answers for no other. ``samples``: positions of its samples, () for the first ones.
     """
 
     map: SourceMap
@@ -116,6 +116,7 @@ class Ledger:
     floor_angle: Array
     kills: tuple[int, ...]
     thresholds: str
+    samples: tuple[int, ...] = ()
     anchors: tuple[Anchor, ...] = ()
 
     # ---------------------------------------------------------------- answers
@@ -157,7 +158,7 @@ class Ledger:
     def with_anchor(self, plan: Plan, score: Score) -> "Ledger":
         """A ledger that also knows a real run of a plan; one that says nothing (no noise, a NaN) is left out.
 
-        The score's samples may be a prefix of the ledger's or go beyond them.
+        The samples that both have are compared: the score has the first ones, fewer or more than the ledger.
         """
         floats = self.map.restricted(plan.modes)
         energy, angle = self._raw(self.map.weights(floats))
@@ -165,11 +166,15 @@ class Ledger:
         ratios: list[tuple[float, float]] = []
         for position, name in enumerate(self.outputs):
             found = by_name[name]
-            count = min(len(found.noise), energy.shape[1])
-            real = sum(found.noise[:count])
-            loss = 1 - sum(found.cosine[:count]) / max(count, 1)
-            expected = float(energy[position, :count].sum())
-            turned = float((1 - 1 / np.sqrt(1 + angle[position, :count])).mean())
+            places = self.samples or range(energy.shape[1])
+            both = [(index, place) for index, place in enumerate(places) if place < len(found.noise)]
+            if not both:
+                return self
+            mine = [index for index, _ in both]
+            real = sum(found.noise[place] for _, place in both)
+            loss = 1 - sum(found.cosine[place] for _, place in both) / len(both)
+            expected = float(energy[position, mine].sum())
+            turned = float((1 - 1 / np.sqrt(1 + angle[position, mine])).mean())
             ratios.append((_decibels(real, expected), _decibels(loss, turned)))
         if not all(math.isfinite(value) for pair in ratios for value in pair):
             return self
@@ -239,6 +244,7 @@ class Ledger:
             "floor_angle": self.floor_angle.tolist(),
             "kills": self.kills,
             "thresholds": self.thresholds,
+            "samples": self.samples,
             "anchors": [[sorted(anchor.floats), anchor.ratios] for anchor in self.anchors],
         }
         return json.dumps(body, separators=(",", ":"))
@@ -255,6 +261,7 @@ class Ledger:
             floor_angle=np.array(body["floor_angle"], np.float64),
             kills=tuple(body["kills"]),
             thresholds=body["thresholds"],
+            samples=tuple(body["samples"]),
             anchors=tuple(
                 Anchor(frozenset(floats), tuple((a, b) for a, b in ratios))
                 for floats, ratios in body["anchors"]

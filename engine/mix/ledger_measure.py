@@ -11,9 +11,9 @@ from ..errors import QuantdeckError
 from ..graph.model import Graph
 from ..hw.chip import get_chip
 from ..plan import Mode, Plan
-from ..run.score import Score
+from ..run.score import OutputScore, Score
 from .ledger import Ledger
-from .ledger_bounds import Bounds, is_base
+from .ledger_estimates import Estimates, is_base
 from .ledger_sources import SourceMap
 from .trial import Failure, Result, Source, Trial
 
@@ -30,7 +30,8 @@ class Measuring:
 
     ``then`` of 0 leaves it at the first round. ``anchors``: plans that are run besides, at most 8, from all int8 over
     halves to layers in turn, to learn what sources do together. ``casts``: whether casts and passes are measured;
-    else they are bounded by what the layers before them add (ledger_bounds.py).
+    else they are estimated by what the layers before them add (ledger_estimates.py). ``only``: these samples alone are
+    measured on, by position, as many as ``first``, with ``then`` 0.
     """
 
     first: int = 4
@@ -38,6 +39,7 @@ class Measuring:
     loud: float = 0.5
     anchors: int = 6
     casts: bool = True
+    only: tuple[int, ...] = ()
 
     @property
     def most(self) -> int:
@@ -59,7 +61,8 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     """Measure the sources of a graph under the thresholds of *start*; its modes do not matter.
 
     mode: the float type of the layers that are not int8. Yields one or two sets of trials; returns the ledger.
-    A source that fails counts as infinitely loud. Errors: QuantdeckError when the all-float plan fails.
+    A source that fails counts as infinitely loud; where the all-float plan fails, it counts as without noise. Errors:
+    QuantdeckError when every trial fails.
     """
     setting = measuring or Measuring()
     base = replace(start, modes={})
@@ -67,20 +70,20 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     found = SourceMap.of(graph, program)
     floats = base.with_modes(dict.fromkeys(found.names, mode))
     trials = [
-        Trial(base, samples=setting.first, source=source, judges=_about(source)) for source in found.sources
+        Trial(base, samples=setting.first, source=source, only=setting.only, judges=_about(source))
+        for source in found.sources
     ]
     now = [index for index, item in enumerate(found.sources) if setting.casts or is_base(found, item)]
     floor, *results = yield [
-        Trial(floats, samples=setting.most, judges=("", "floor")),
+        Trial(floats, samples=setting.most, only=setting.only, judges=("", "floor")),
         *(trials[index] for index in now),
     ]
-    if isinstance(floor, Failure):
-        raise QuantdeckError(f"the network fails with all layers in {mode}: {floor.message}")
+    floor = _floor(floor, results, mode)
     outputs = len(floor.outputs)
     count = min(setting.first, floor.samples)
     known = {index: _figures(result, outputs, count) for index, result in zip(now, results, strict=True)}
     if not setting.casts:
-        noise, angle = (_bounds(found, known, name) for name in ("noise", "angle"))
+        noise, angle = (_estimates(found, known, name) for name in ("noise", "angle"))
         for index, source in enumerate(found.sources):
             if index not in known:
                 known[index] = _Figures(noise.of(source), angle.of(source), 0)
@@ -91,7 +94,7 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
         again = yield [replace(trials[index], samples=setting.then) for index in loud]
         for index, result in zip(loud, again, strict=True):
             first[index] = _figures(result, outputs, min(setting.then, floor.samples))
-    ledger = _ledger(found, start, floor, first, loud)
+    ledger = replace(_ledger(found, start, floor, first, loud), samples=setting.only)
     plans = [base.with_modes(dict.fromkeys(part, mode)) for part in spread(found.names)[: setting.anchors]]
     results = (yield [Trial(plan, samples=setting.most) for plan in plans]) if plans else ()
     for plan, result in zip(plans, results, strict=True):
@@ -100,7 +103,7 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     return ledger
 
 
-def _bounds(found: SourceMap, known: "Mapping[int, _Figures]", figure: str) -> Bounds:
+def _estimates(found: SourceMap, known: "Mapping[int, _Figures]", figure: str) -> Estimates:
     """Estimates of casts from the sources that are known; *figure*: noise or angle."""
     values: dict[Source, Array] = {
         found.sources[index]: getattr(figures, figure) for index, figures in known.items()
@@ -111,7 +114,23 @@ def _bounds(found: SourceMap, known: "Mapping[int, _Figures]", figure: str) -> B
         for tensor, readers in found.readers.items()
         if tensor not in found.maker
     }
-    return Bounds(found, layers, inputs)
+    return Estimates(found, layers, inputs)
+
+
+def _floor(result: Result, others: Sequence[Result], mode: Mode) -> Score:
+    """The all-float plan's score; where that failed, another trial's signal, without noise."""
+    if isinstance(result, Score):
+        return result
+    for other in others:
+        if isinstance(other, Score):
+            return replace(other, outputs=tuple(map(_noiseless, other.outputs)), excesses=())
+    raise QuantdeckError(f"the network fails with all layers in {mode}: {result.message}")
+
+
+def _noiseless(output: OutputScore) -> OutputScore:
+    count = len(output.similarity.signal)
+    exact = replace(output.similarity, cosine=(1.0,) * count, euclid=(1.0,) * count, noise=(0.0,) * count)
+    return replace(output, similarity=exact, slices=())
 
 
 def _about(source: Source) -> tuple[str, str]:

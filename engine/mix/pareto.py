@@ -15,12 +15,12 @@ from ..graph.model import Graph
 from ..hw.chip import get_chip
 from ..plan import Mode, Plan, Threshold
 from ..run.score import Score
-from .confirming import Check, Figure, check, sentences
+from .confirming import Check, Figure, check, sample_values, sentences
 from .cost_forwards import Budget, Forwards, Stop
 from .front import Cost, Field, Floats, block_order, cheapest, count_layers, single_order
 from .joining import groups, variants
 from .ledger import Ledger
-from .ledger_bounds import is_base
+from .ledger_estimates import is_base
 from .ledger_measure import Measuring, measure, remeasured, thresholds_digest
 from .ledger_sources import SourceMap
 from .trial import Objective, Outcome, Point, Ranked, Result, Search, Source, StopReason, Trial
@@ -30,12 +30,16 @@ Asked = Generator[Sequence[Trial], Sequence[Result], Sequence[Result]]
 
 PROBES = 12
 """Real trials for one crossing."""
-RETURNS = (2, 4)
+RETURNS = (2, 3)
 """Plans with a layer more in int8 that are tried together: the most hopeful ones, then others."""
 LOUD = 0.125
 """Part of the layers, the loudest ones, for which every method's row is tried."""
 UNLIKE = 2.0
 """Fresh samples that lose so many times what the searched ones lose are of another kind."""
+JOINED = 2
+"""Samples on which groups of additions are tried."""
+AT_ONCE = 6
+"""Of so many float layers one is in the first set that goes back together; of fewer than its square none."""
 SWAPPED = 6
 """Int8 layers that are tried in exchange for two float ones."""
 PAIRED = 4
@@ -44,9 +48,25 @@ HOPE = 1.2
 """A plan is tried only if the ledger's sum, scaled to the best plan's real loss, misses by less than this factor."""
 ROUNDS = 3
 """How often a plan that fails on fresh samples makes the search aim higher."""
+CLIMBS, CLIMBERS, CLOSE = 3, 4, 1.25
+"""Where all int8 loses less than CLOSE times what it may, so many layers are floated one by one, each the best of so
+many: near few dB the ledger's sums say less than a real trial."""
+GROUPS = (8, 24, 72)
+"""Where the int8 layers, the loudest first, are parted into groups whose rows are tried together."""
+STRETCHES, NEAR = 8, 2.5
+"""Parts of a network whose rows are tried together while all is int8, and how many times more than it may such a plan
+loses at most for that."""
+FINER = (4, 12, 20, 40, 56, 88, 120, 160)
+"""The same for the plan that failed on fresh samples."""
+WORTHWHILE_GROUP = 0.98
+"""The same for such a group, whose trials are on all searched samples."""
 WORTHWHILE = 0.9
 """A group's rows are changed where its loss falls below this share: less is within what 4 samples tell."""
-LOOKS = 3
+FEW = 0.8
+"""Where the loudest samples carry this share of the loss, the loudest layers are measured with every method's rows."""
+QUIET = {"cast": 0.001, "pass": 0.001}
+"""Sources that are estimated to lose less than this share of what a plan may lose are not measured."""
+LOOKS = 6
 """How often the casts of a proposed plan are measured, so that the ledger may propose another, before its trial."""
 
 
@@ -126,6 +146,8 @@ class _Run:
         self.checks: list[Check] = []
         self.samples, self.measuring = setting.samples, setting.measuring
         self.bounded: set[Source] = set()
+        self.placed = self.concentrated = False
+        self.partitions = ["finer"]
         self.allowed = 2 * (1 - self.objective.target)
         everything = frozenset(layer.name for layer in setting.graph.layers)
         self.counter = Forwards(setting.graph, everything, setting.total)
@@ -192,11 +214,12 @@ class _Run:
 
     def search(self) -> Steps:
         met = yield from self._choose_start()
-        if not met:
-            self.ledger = yield from self._measured()
         for _ in range(ROUNDS):
+            if not met and self.ledger is None:
+                self.ledger = yield from self._measured()
+                met = self.ledger is None
             if not met:
-                met = yield from self._cross()
+                met = (yield from self._refined()) or (yield from self._climb()) or (yield from self._cross())
                 if met:
                     yield from self._give_back()
             if not met:
@@ -205,8 +228,6 @@ class _Run:
                 self.reason = StopReason.CONFIRMED
                 return
             met = False
-            if self.ledger is None:
-                self.ledger = yield from self._measured()
 
     def _choose_start(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
         """All int8 with each set of thresholds, on few samples; the best one is the start, and is tried on all."""
@@ -237,7 +258,8 @@ class _Run:
                 [
                     Trial(
                         self.plan.with_thresholds(item).with_modes(floats),
-                        samples=self.measuring.first,
+                        samples=JOINED,
+                        only=self.measuring.only[:JOINED],
                         judges=(group[0], "joined"),
                     )
                     for item in rows
@@ -248,9 +270,17 @@ class _Run:
             if 1 - figures[winner] < WORTHWHILE * (1 - figures[0]):
                 self.plan = self.plan.with_thresholds(rows[winner])
 
-    def _measured(self) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
+    def _measured(self) -> Generator[Sequence[Trial], Sequence[Result], Ledger | None]:
+        """The ledger; None where all int8 with joined rows meets the target."""
+        if self.plan.digest not in self.points:
+            yield from self.score([self.plan])
+        self._choose_samples()
+        if self.setting.methods and (yield from self._rows_alone()):
+            return None
         if self.setting.join:
             yield from self._joined()
+            if self.plan.digest not in self.points and (yield from self.score([self.plan])) == [True]:
+                return None
         gen = measure(self.setting.graph, self.plan, mode=self.setting.mode, measuring=self.measuring)
         try:
             trials = next(gen)
@@ -260,11 +290,31 @@ class _Run:
             ledger: Ledger = stop.value
         if not self.measuring.casts:
             self.bounded = {source for source in ledger.map.sources if not is_base(ledger.map, source)}
-        if self.setting.methods:
+        if self.setting.methods and self.concentrated:
             ledger = yield from self._by_method(ledger)
         if self.plan.digest not in self.points:
             yield from self.score([self.plan])  # the chosen rows alone may do
         return self._with_scores(ledger)
+
+    def _rows_alone(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
+        """Whether all int8 meets the target with other rows, where it is not far from it."""
+        if 2 * (1 - self.points[self.plan.digest].cos) > NEAR * self.allowed:
+            return False
+        yield from self._rows_in_place(self.plan, self._parts(self.plan, "stretches"))
+        return self._meets(self.plan)
+
+    def _choose_samples(self) -> None:
+        """Where few samples carry the loss of the plan, the sources are measured on those."""
+        score = self.scores.get(self.plan.digest)
+        if score is None:
+            return
+        losses = [1 - value for value in sample_values(score[1], self.objective)]
+        order = sorted(range(len(losses)), key=lambda index: (-losses[index], index))
+        loudest = tuple(sorted(order[: self.measuring.first]))
+        known = sum(losses[: len(loudest)])
+        if all(map(math.isfinite, losses)) and sum(losses[index] for index in loudest) > UNLIKE * known:
+            self.measuring = replace(self.measuring, only=loudest)
+            self.concentrated = sum(losses[index] for index in loudest) > FEW * sum(losses)
 
     def _by_method(self, ledger: Ledger) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
         """The loudest layers get the method's row with which their own noise at the outputs is least."""
@@ -284,6 +334,7 @@ class _Run:
                     self.plan.with_thresholds({name: row}),
                     samples=self.measuring.first,
                     source=Source("layer", name),
+                    only=self.measuring.only,
                     judges=(name, row.method),
                 )
                 for name, row in wanted
@@ -307,17 +358,123 @@ class _Run:
             ledger = self._taught(ledger, plan, score)
         return ledger
 
+    def _rows_in_place(self, plan: Plan, parts: Sequence[Sequence[str]]) -> Steps:
+        """Try other rows in a mixed plan by real trials: those of whole methods first, then part by part.
+
+        What is best when all is int8 need not be so here.
+        """
+        best, plans = plan, [plan]
+        for rows in self.setting.methods.values():
+            tried = plan.with_thresholds(rows)
+            if tried not in plans:
+                plans.append(tried)
+        best = yield from self._better(plans, WORTHWHILE)
+        best = yield from self._swapped(best, parts)
+        self._take_rows(best)
+
+    def _swapped(
+        self, best: Plan, parts: Sequence[Sequence[str]]
+    ) -> Generator[Sequence[Trial], Sequence[Result], Plan]:
+        """A plan after each part's rows of each method were tried in it."""
+        for names in parts:
+            plans = [best]
+            for rows in self.setting.methods.values():
+                tried = best.with_thresholds({name: rows[name] for name in names if name in rows})
+                if tried not in plans:
+                    plans.append(tried)
+            best = yield from self._better(plans, WORTHWHILE_GROUP)
+        return best
+
+    def _take_rows(self, plan: Plan) -> None:
+        rows = replace(plan, modes={})
+        if rows != self.plan:
+            self.plan = rows
+            if self.ledger is not None:
+                self.ledger = self._with_scores(remeasured(self.ledger, self.plan, {}))
+
+    def _refined(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
+        """Better rows for the best plan that nearly meets the target, in other parts each time."""
+        while self.setting.methods and self.partitions:
+            point = self._nearest()
+            if self._meets(point.plan) and not self._is_checked(point):
+                return True
+            if 2 * (1 - point.cos) > CLOSE * self.allowed:
+                return False
+            best = yield from self._swapped(point.plan, self._parts(point.plan, self.partitions.pop(0)))
+            self._take_rows(best)
+        point = self._nearest()
+        return self._meets(point.plan) and not self._is_checked(point)
+
+    def _nearest(self) -> Point:
+        """The plan with the present rows that loses least for its price."""
+        known = [point for point in self.points.values() if replace(point.plan, modes={}) == self.plan]
+        return max(known, key=lambda item: (item.cos, -item.float_layers, item.plan.digest))
+
+    def _is_checked(self, point: Point) -> bool:
+        return point.plan.digest in {item.point.plan.digest for item in self.checks}
+
+    def _parts(self, plan: Plan, kind: str) -> list[list[str]]:
+        """The int8 layers of a plan in groups: stretches of the model, the loudest ones first, or every eighth."""
+        names = [layer.name for layer in self.setting.graph.layers if layer.name not in plan.modes]
+        if kind == "stretches":
+            edges = [len(names) * index // STRETCHES for index in range(1, STRETCHES)]
+        else:
+            assert self.ledger is not None
+            losses, index = self.ledger.losses(self.objective.weights), self.ledger.map.index
+            own = {name: float(losses[index[Source("layer", name)]]) for name in self.ledger.map.names}
+            names = sorted((name for name in names if name in own), key=lambda name: -own[name])
+            if kind == "turns":
+                return [names[first::STRETCHES] for first in range(STRETCHES)]
+            edges = [edge for edge in (FINER if kind == "finer" else GROUPS) if edge < len(names)]
+        return [
+            names[first:last] for first, last in itertools.pairwise([0, *edges, len(names)]) if last > first
+        ]
+
+    def _better(
+        self, plans: Sequence[Plan], share: float
+    ) -> Generator[Sequence[Trial], Sequence[Result], Plan]:
+        """The best of some plans; the first, whose score is known, unless another has less than *share* of its loss."""
+        yield from self.score(plans[1:])
+        figures = [self.points[item.digest].cos for item in plans]
+        winner = max(range(len(plans)), key=lambda index: (figures[index], -index))
+        return plans[winner if 1 - figures[winner] < share * (1 - figures[0]) else 0]
+
+    def _climb(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
+        """From a plan that nearly meets the target, float layers one by one, each the best of a few real trials."""
+        assert self.ledger is not None
+        point = self._nearest()
+        for _ in range(CLIMBS):
+            if 2 * (1 - point.cos) > CLOSE * self.allowed:
+                return False
+            floats = frozenset(point.plan.modes)
+            space = self._field(self.ledger)[0]
+            plans = [self._floated(floats | {name}) for name in _gains(space, floats)[:CLIMBERS]]
+            if any((yield from self.score(plans))):
+                return True
+            point = max(
+                (self.points[item.digest] for item in plans), key=lambda item: item.cos, default=point
+            )
+        return False
+
     def _measure_casts(self, plans: Sequence[Floats]) -> Generator[Sequence[Trial], Sequence[Result], bool]:
         """Measure the casts of plans that are only bounded so far; whether there were any."""
         assert self.ledger is not None
         sources = self.ledger.map.sources
         active = {index for floats in plans for index in self.ledger.map.active(floats)}
-        wanted = [sources[index] for index in sorted(active) if sources[index] in self.bounded]
+        losses = self.ledger.losses(self.objective.weights)
+        wanted = [
+            sources[index]
+            for index in sorted(active)
+            if sources[index] in self.bounded and losses[index] > QUIET[sources[index].kind] * self.allowed
+        ]
         if not wanted:
             return False
-        first = self.measuring.first
+        first, only = self.measuring.first, self.measuring.only
         results = yield from self.ask(
-            [Trial(self.plan, samples=first, source=source, judges=("", source.kind)) for source in wanted]
+            [
+                Trial(self.plan, samples=first, source=source, only=only, judges=("", source.kind))
+                for source in wanted
+            ]
         )
         self.bounded.difference_update(wanted)
         found = dict(zip(wanted, results, strict=True))
@@ -345,6 +502,14 @@ class _Run:
                 (met,) = yield from self.score([plan])
             else:
                 met = plan.digest in self.valid and self._meets(plan)
+            if not self.placed:
+                self.placed = True
+                if self.setting.methods:
+                    far = 2 * (1 - self.points[plan.digest].cos) > HOPE * self.allowed
+                    yield from self._rows_in_place(plan, self._parts(plan, "loudest") if far else ())
+                    plan = self._floated(floats)
+                    met = plan.digest in self.valid and self._meets(plan)
+                    space = self._field(self.ledger)[0]
             tried[floats] = met
             if not met and len(floats) == len(space.ledger.map.names):
                 return False
@@ -421,6 +586,7 @@ class _Run:
 
     def _give_back(self) -> Steps:
         """Layers that the others made needless go back to int8, while some set of real trials has one that passes."""
+        yield from self._give_back_many()
         while True:
             hopeful = self._hopeful(self._current())
             if (yield from self._measure_casts(hopeful)):
@@ -433,6 +599,20 @@ class _Run:
                 start += size
             else:
                 return
+
+    def _give_back_many(self) -> Steps:
+        """Several layers at a time, those that the sum misses least, fewer after each plan that fails."""
+        assert self.ledger is not None
+        count = len(self._current().plan.modes)
+        many = count // AT_ONCE if count > AT_ONCE**2 else 0
+        while many > 1:
+            floats = frozenset(self._current().plan.modes)
+            space = Field.of(self.ledger, self.setting.cost, dict(self.objective.weights))
+            for _ in range(min(many, len(floats))):
+                floats -= {min(sorted(floats), key=lambda name: space.sums.change(floats, (name,)))}
+            plan = self._floated(floats)
+            if plan.digest in self.points or not any((yield from self.score([plan]))):
+                many //= 2
 
     def _hopeful(self, best: Point) -> list[Floats]:
         """Plans a layer cheaper than the best one, by the ledger's sum; those that it has no hope for are left out."""
@@ -478,7 +658,7 @@ class _Run:
         """Aim higher by as much as the fresh samples showed more loss than those that were searched on.
 
         Where they show a multiple of it, those that were searched on do not know the hard cases: from then on all
-        samples are searched on, none is left to confirm, and the ledger is measured up to the hardest one.
+        samples are searched on, none is left to confirm, and the ledger is measured anew.
         """
         missed = 2 * (1 - failed.fresh.value) if failed.fresh is not None else math.inf
         gap = max(missed / max(2 * (1 - failed.point.cos), 1e-12), 1.0)
@@ -488,7 +668,6 @@ class _Run:
             for known in (self.points, self.scores, self.valid, self.checks):
                 known.clear()
             self.best = self.ledger = None
-            self.measuring = replace(self.measuring, first=failed.hardest + 1, then=0)
             return
         wanted = 2 * (1 - self.objective.target) / gap
         self.allowed = min(self.allowed * 0.98, max(wanted, self.allowed / 2))

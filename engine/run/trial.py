@@ -28,15 +28,16 @@ class Trial:
     """A plan to be scored.
 
     ``at`` names the tensors that are compared; () means the graph's outputs. ``samples``: only the first n
-    samples, 0 for all. ``source``: not the plan is run but this one source of its noise alone, injected into
-    the float pass. ``judges``: the layer, and the method of its threshold, that the trial is about, where its
-    plan is no proposal to take; it says nothing about the result.
+    samples, 0 for all. ``only``: these samples instead, by position. ``source``: not the plan is run but this one
+    source of its noise alone, injected into the float pass. ``judges``: the layer, and the method of its threshold,
+    that the trial is about, where its plan is no proposal to take; it says nothing about the result.
     """
 
     plan: Plan
     at: tuple[str, ...] = ()
     samples: int = 0
     source: Source | None = None
+    only: tuple[int, ...] = ()
     judges: tuple[str, str] = field(default=("", ""), compare=False)
 
 

@@ -66,6 +66,8 @@ class World:
 
     def _score(self, trial: Trial) -> Score:
         loudness = self.loudness[: trial.samples or len(self.loudness)]
+        if trial.only:
+            loudness = tuple(self.loudness[position] for position in trial.only)
         if trial.source is not None:
             return score([self.energies[trial.source] * value for value in loudness])
         floats = frozenset(trial.plan.modes)

@@ -190,7 +190,7 @@ def test_hard_cases_among_the_fresh_samples_are_searched_on_from_then_on():
     assert outcome.fresh is None
     assert outcome.cos >= 0.998
     assert 0 < len(outcome.plan.modes) < len(KINDS)
-    assert {trial.samples for trial in world.trials if trial.source == own("l0")} == {4}
+    assert {trial.only for trial in world.trials if trial.source == own("l0")} == {(3,)}
     assert any("not confirmed on others" in line for line in outcome.lines)
 
 

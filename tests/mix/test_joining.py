@@ -1,4 +1,6 @@
-"""Additions under one threshold, casts that are bounded before they are measured."""
+"""Additions under one threshold, casts that are estimated before they are measured."""
+
+import math
 
 import numpy as np
 import pytest
@@ -7,10 +9,10 @@ from quantdeck.engine.graph.model import Graph, Layer, Output, Tensor
 from quantdeck.engine.graph.vocabulary import Add, AvgPool, Sigmoid
 from quantdeck.engine.hw.chip import get_chip
 from quantdeck.engine.mix.joining import groups, variants
-from quantdeck.engine.mix.ledger_bounds import Bounds
+from quantdeck.engine.mix.ledger_estimates import Estimates
 from quantdeck.engine.mix.ledger_measure import Measuring, measure
 from quantdeck.engine.mix.pareto import Setting, pareto
-from quantdeck.engine.mix.trial import Objective, StopReason, Trial, run_search
+from quantdeck.engine.mix.trial import Objective, Source, StopReason, Trial, run_search
 from quantdeck.engine.plan import Mode, Plan, Threshold
 from quantdeck.engine.run.trials import TrialEvaluator
 
@@ -103,14 +105,18 @@ def test_one_threshold_for_a_stream_is_less_noise_in_the_chips_own_integers():
 KINDS = ("pool", "leaky", "pool", "add", "pool")
 
 
-def test_a_cast_is_bounded_by_its_layer_and_by_those_before_an_exact_one():
+def test_a_cast_is_estimated_by_its_layer_and_by_those_before_an_exact_one():
     found = map_of(network(KINDS))
     layers = {f"l{index}": np.full((1, 2), 10.0**index) for index in range(5)}
-    bounds = Bounds(found, layers, {"x": np.full((1, 2), 0.5)})
-    assert bounds.of(cast("l2", "l3")) == pytest.approx(np.full((1, 2), 100.0))
-    assert bounds.of(cast("l1"))[0, 0] == pytest.approx(10 + 1)  # l1 passes single values of l0
-    assert bounds.of(cast("l3", "l4"))[0, 0] == pytest.approx(1000 + 100 + 1)  # l3 adds l2 and l0
-    assert bounds.of(cast("l0", "l3"))[0, 0] == pytest.approx(1 / 2)  # one of two readers
+    inputs = {"x": np.full((1, 2), 0.5)}
+    estimates = Estimates(found, layers, inputs)
+    assert estimates.of(cast("l2", "l3")) == pytest.approx(np.full((1, 2), 50.0))
+    assert estimates.of(cast("l1"))[0, 0] == pytest.approx(10 / 2)  # louder than what it passes
+    assert estimates.of(Source("pass", "l1"))[0, 0] == pytest.approx(10 / 20)
+    assert estimates.of(cast("l0", "l3"))[0, 0] == pytest.approx(1 / 4)  # one of two readers
+    exact = Estimates(found, {**layers, "l1": np.zeros((1, 2)), "l3": np.full((1, 2), 1.0)}, inputs)
+    assert exact.of(cast("l1"))[0, 0] == pytest.approx(math.sqrt(1e-3) / 2)  # may be as loud as l0, or silent
+    assert exact.of(cast("l3", "l4"))[0, 0] == pytest.approx(10 / 2)  # between its own 1 and the 100 of l2
 
 
 def test_without_casts_only_layers_and_inputs_are_measured():

@@ -121,7 +121,13 @@ def test_a_source_that_fails_makes_its_plans_hopeless_and_others_stay():
 
 def test_a_network_that_fails_in_float_is_one_sentence():
     with pytest.raises(QuantdeckError, match="all layers in F32: it broke"):
-        measured(world_of(broken=lambda trial: trial.source is None))
+        measured(world_of(broken=lambda _: True))
+
+
+def test_where_the_float_plan_alone_fails_it_counts_as_without_noise():
+    ledger = measured(world_of(broken=lambda trial: trial.source is None and trial.judges[1] == "floor"))
+    assert (ledger.floor == 0).all()
+    assert (ledger.signal == 1).all()
 
 
 def test_an_anchor_moves_its_neighbours_and_narrows_the_interval():

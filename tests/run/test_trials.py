@@ -12,7 +12,7 @@ from quantdeck.engine.plan import Mode
 from quantdeck.engine.run.conformance import read_case
 from quantdeck.engine.run.excess import excess_notes
 from quantdeck.engine.run.score import Excess, Score
-from quantdeck.engine.run.trial import Failure, Trial
+from quantdeck.engine.run.trial import Failure, Source, Trial
 from quantdeck.engine.run.trials import TrialEvaluator
 from trial_cases import Held, calibrated, network, plain_score, random_feeds, random_plans
 
@@ -119,6 +119,24 @@ def test_a_sample_that_cannot_be_read_fails_its_trials_only() -> None:
     assert isinstance(whole, Failure)
     assert "input x: the data has shape (1, 4, 5, 5)" in whole.message
     assert short == plain_score(graph, feeds, Trial(plan, samples=2))
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["plan", "source"])
+def test_chosen_samples_have_the_values_that_they_have_among_all(alone: bool) -> None:
+    graph = network(7, 5)
+    feeds = random_feeds(graph, 5)
+    plan = calibrated(graph, feeds)
+    source = Source("layer", graph.layers[1].name) if alone else None
+    with TrialEvaluator(graph, Held(feeds)) as evaluator:
+        every, chosen, missing = evaluator(
+            [Trial(plan, source=source), Trial(plan, source=source, only=(4, 1)), Trial(plan, only=(5,))]
+        )
+        assert evaluator([Trial(plan, source=source, samples=2)]) != [chosen]
+    assert isinstance(every, Score)
+    assert isinstance(chosen, Score)
+    whole, part = every.outputs[0].similarity, chosen.outputs[0].similarity
+    assert (part.noise, part.cosine) == ((whole.noise[4], whole.noise[1]), (whole.cosine[4], whole.cosine[1]))
+    assert missing == Failure("a trial wants sample 5 of 5; give positions that there are")
 
 
 def test_a_nan_never_passes() -> None:

@@ -319,7 +319,6 @@ def failing(monkeypatch: pytest.MonkeyPatch, judges: tuple[str, str]) -> None:
     monkeypatch.setattr(TrialEvaluator, "__call__", evaluate)
 
 
-@pytest.mark.xfail(strict=True, reason="ledger_measure.py raises where the all-float trial fails")
 def test_pareto_goes_on_where_the_float_floor_fails(desk, tmp_path, monkeypatch):
     failing(monkeypatch, ("", "floor"))
     path = desk.session("one")

@@ -338,9 +338,10 @@ def test_a_worker_that_sees_other_bytes_refuses(shown, tmp_path, change, sentenc
     at=st.lists(st.text()).map(tuple),
     samples=st.integers(0, 9),
     source=st.none() | st.builds(Source, st.text(), st.text(), st.text()),
+    only=st.lists(st.integers(0, 9)).map(tuple),
 )
-def test_trials_travel_whole(modes, rows, at, samples, source):
-    trial = Trial(Plan("bm1684x", "F16", rows, modes), at, samples, source)
+def test_trials_travel_whole(modes, rows, at, samples, source, only):
+    trial = Trial(Plan("bm1684x", "F16", rows, modes), at, samples, source, only)
     back = trial_from(trial_text(trial))
     assert (back, back.plan.to_json()) == (trial, trial.plan.to_json())
 

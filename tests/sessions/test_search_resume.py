@@ -51,7 +51,7 @@ def wished(desk: Desk, kind: str, out: Path, **changes: object):
 
 @pytest.mark.parametrize(
     ("kind", "at", "inside"),
-    [("search_qtable", 1, "0"), ("search_qtable", 9, "1"), ("pareto", 30, "0"), ("bias", 3, "1")],
+    [("search_qtable", 1, "0"), ("search_qtable", 9, "1"), ("pareto", 12, "0"), ("bias", 3, "1")],
 )
 def test_a_killed_search_ends_in_the_same_bytes(desk, unbroken, tmp_path, kind, at, inside):
     path, number = start(desk, tmp_path, kind)

@@ -51,7 +51,7 @@ class _Job:
 
     key: Key
     names: tuple[str, ...]
-    count: int
+    samples: Sequence[int]
     network: Network
     reference: Network | None
     source: Source | None
@@ -60,7 +60,7 @@ class _Job:
     score: Result | None = field(default=None)
 
 
-Unit = tuple[_Job, range]
+Unit = tuple[_Job, Sequence[int]]
 
 
 class TrialEvaluator:
@@ -165,17 +165,26 @@ class TrialEvaluator:
                 raise QuantdeckError(
                     f"tensor {visible(name)}: the lowered network has no such tensor; name another one"
                 )
-        count = min(trial.samples, self._count) if trial.samples > 0 else self._count
+        samples = self._chosen(trial)
+        which = trial.only or len(samples)
         if trial.source is not None:
             self._sources.hold()
             content: Key = (trial.plan.digest, trial.source)
-            return _Job((content, trial.at, count), names, count, network, None, trial.source)
+            return _Job((content, trial.at, which), names, samples, network, None, trial.source)
         reference = self._reference(trial.plan.chip) if self._by_chip else None
         self._hold(trial.plan, network)
         digests: tuple[Digest, ...] = tuple(network.digests[name] for name in names)
         chip = trial.plan.chip if self._by_chip else ""
         scales = tuple(network.program.types[name] for name in names)
-        return _Job((digests, scales, chip, trial.at, count), names, count, network, reference, None)
+        return _Job((digests, scales, chip, trial.at, which), names, samples, network, reference, None)
+
+    def _chosen(self, trial: Trial) -> Sequence[int]:
+        """Positions of the samples that a trial wants."""
+        if not all(0 <= position < self._count for position in trial.only):
+            raise QuantdeckError(
+                f"a trial wants sample {max(trial.only)} of {self._count}; give positions that there are"
+            )
+        return trial.only or range(min(trial.samples, self._count) if trial.samples > 0 else self._count)
 
     def _network(self, plan: Plan) -> Network:
         found = self._networks.get(plan.digest)
@@ -211,7 +220,7 @@ class TrialEvaluator:
     # ---------------------------------------------------------------- running
 
     def _run(self, jobs: Sequence[_Job]) -> None:
-        units = [(job, samples) for job in jobs for samples in self._groups(job.count)]
+        units = [(job, samples) for job in jobs for samples in self._groups(job.samples)]
         for (job, _), rows in zip(units, self._map(units), strict=True):
             for values in rows:
                 if job.error is None:
@@ -221,7 +230,7 @@ class TrialEvaluator:
                 job.score = Failure(_sentence(job.error))
                 continue
             comparison = job.comparison or Comparison(self._labels(job))
-            job.score = score = replace(comparison.result(job.count), excesses=self._excesses(job))
+            job.score = score = replace(comparison.result(len(job.samples)), excesses=self._excesses(job))
             self._scores[job.key] = score
             if len(self._scores) > SCORES:
                 self._scores.popitem(last=False)
@@ -230,17 +239,18 @@ class TrialEvaluator:
         if job.source is not None:
             return ()
         counts, names = self._states.excess, job.names
-        found = counts.result(job.network, names, job.count)
+        found = counts.result(job.network, names, job.samples)
         if job.reference is not None:
-            found += counts.result(job.reference, names, job.count, reference=True)
+            found += counts.result(job.reference, names, job.samples, reference=True)
         return found
 
-    def _groups(self, count: int) -> list[range]:
+    def _groups(self, samples: Sequence[int]) -> list[Sequence[int]]:
         """The samples in groups that run together, about as many for each thread."""
+        count = len(samples)
         groups = -(-count // self._group)
         groups = min(count, -(-groups // self._threads) * self._threads)
         edges = [count * index // groups for index in range(groups + 1)] if groups else [0]
-        return [range(first, last) for first, last in pairwise(edges)]
+        return [samples[first:last] for first, last in pairwise(edges)]
 
     def _map(self, units: Iterable[Unit]) -> Iterator[Rows]:
         """The values of each unit, in order; a few are ahead of the one that is asked for."""
@@ -256,7 +266,7 @@ class TrialEvaluator:
         while waiting:
             yield waiting.popleft().result()
 
-    def _values(self, job: _Job, samples: range) -> Rows:
+    def _values(self, job: _Job, samples: Sequence[int]) -> Rows:
         """The reference's and the trial's values of each sample; none when the trial has failed."""
         if job.error is not None:
             return []
@@ -270,7 +280,7 @@ class TrialEvaluator:
             job.error = error
             return []
 
-    def _original(self, job: _Job, samples: range) -> Sequence[Values]:
+    def _original(self, job: _Job, samples: Sequence[int]) -> Sequence[Values]:
         if job.reference is None:
             return [self._states.floats(sample, job.names) for sample in samples]
         return self._states.reference(job.reference, samples, job.names)

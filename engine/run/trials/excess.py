@@ -52,15 +52,15 @@ class SharedCounts:
         return self._counters[key]
 
     def result(
-        self, network: Network, names: Iterable[Key], samples: int, *, reference: bool = False
+        self, network: Network, names: Iterable[Key], samples: Sequence[int], *, reference: bool = False
     ) -> tuple[Excess, ...]:
-        """What the steps exceed that lead to *names*, over the first *samples* samples."""
+        """What the steps exceed that lead to *names*, over these samples."""
         if not self._found:
             return ()
         found: Counter[tuple[int, str]] = Counter()
         for index in network.steps_to(names):
             digest = network.digests[network.program.steps[index].outputs[0]]
-            for sample in range(samples):
+            for sample in samples:
                 for kind, number in self._found.get((digest, sample), ()):
                     found[index, kind] += number
         return gathered(network.program, found, reference=reference)
