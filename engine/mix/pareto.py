@@ -509,6 +509,7 @@ class _Run:
                     yield from self._rows_in_place(plan, self._parts(plan, "loudest") if far else ())
                     plan = self._floated(floats)
                     met = plan.digest in self.valid and self._meets(plan)
+                    assert self.ledger is not None
                     space = self._field(self.ledger)[0]
             tried[floats] = met
             if not met and len(floats) == len(space.ledger.map.names):
