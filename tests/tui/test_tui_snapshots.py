@@ -43,7 +43,8 @@ async def test_layers(look_at: Looking, folder: Path, size: Size) -> None:
         await eye.look("help", "question_mark")
         await eye.look("palette", "escape", "colon", *"sort")
         await eye.look("detail", "escape", "down", "enter")
-        await eye.press("escape")
+        if size[0] < 100:  # else the detail stands beside the table, and escape would leave the layers
+            await eye.press("escape")
         await eye.look("worst", "w", "down", "down")
         await eye.look("filter", "slash", *"depth")
 
