@@ -146,8 +146,7 @@ class _Run:
         self.checks: list[Check] = []
         self.samples, self.measuring = setting.samples, setting.measuring
         self.bounded: set[Source] = set()
-        self.placed = self.concentrated = False
-        self.partitions = ["finer"]
+        self.placed = self.refined = self.concentrated = False
         self.allowed = 2 * (1 - self.objective.target)
         everything = frozenset(layer.name for layer in setting.graph.layers)
         self.counter = Forwards(setting.graph, everything, setting.total)
@@ -231,11 +230,7 @@ class _Run:
 
     def _choose_start(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
         """All int8 with each set of thresholds, on few samples; the best one is the start, and is tried on all."""
-        plans = [self.plan]
-        for rows in self.setting.methods.values():
-            plan = self.plan.with_thresholds(rows)
-            if plan not in plans:
-                plans.append(plan)
+        plans = self._variants(self.plan)
         if len(plans) > 1:
             first = min(self.measuring.first, self.setting.samples)
             results = yield from self.ask([Trial(plan, samples=first) for plan in plans])
@@ -318,8 +313,7 @@ class _Run:
 
     def _by_method(self, ledger: Ledger) -> Generator[Sequence[Trial], Sequence[Result], Ledger]:
         """The loudest layers get the method's row with which their own noise at the outputs is least."""
-        losses = ledger.losses(self.objective.weights)
-        own = {name: float(losses[ledger.map.index[Source("layer", name)]]) for name in ledger.map.names}
+        own = self._own(ledger)
         loudest = sorted(own, key=lambda name: -own[name])[: math.ceil(LOUD * len(own))]
         wanted = [
             (name, row)
@@ -363,12 +357,7 @@ class _Run:
 
         What is best when all is int8 need not be so here.
         """
-        best, plans = plan, [plan]
-        for rows in self.setting.methods.values():
-            tried = plan.with_thresholds(rows)
-            if tried not in plans:
-                plans.append(tried)
-        best = yield from self._better(plans, WORTHWHILE)
+        best = yield from self._better(self._variants(plan), WORTHWHILE)
         best = yield from self._swapped(best, parts)
         self._take_rows(best)
 
@@ -377,13 +366,18 @@ class _Run:
     ) -> Generator[Sequence[Trial], Sequence[Result], Plan]:
         """A plan after each part's rows of each method were tried in it."""
         for names in parts:
-            plans = [best]
-            for rows in self.setting.methods.values():
-                tried = best.with_thresholds({name: rows[name] for name in names if name in rows})
-                if tried not in plans:
-                    plans.append(tried)
-            best = yield from self._better(plans, WORTHWHILE_GROUP)
+            best = yield from self._better(self._variants(best, names), WORTHWHILE_GROUP)
         return best
+
+    def _variants(self, plan: Plan, names: Sequence[str] | None = None) -> list[Plan]:
+        """The plan, then what it is with each method's rows, of some tensors or of all."""
+        found = [plan]
+        for rows in self.setting.methods.values():
+            taken = rows if names is None else {name: rows[name] for name in names if name in rows}
+            tried = plan.with_thresholds(taken)
+            if tried not in found:
+                found.append(tried)
+        return found
 
     def _take_rows(self, plan: Plan) -> None:
         rows = replace(plan, modes={})
@@ -393,14 +387,15 @@ class _Run:
                 self.ledger = self._with_scores(remeasured(self.ledger, self.plan, {}))
 
     def _refined(self) -> Generator[Sequence[Trial], Sequence[Result], bool]:
-        """Better rows for the best plan that nearly meets the target, in other parts each time."""
-        while self.setting.methods and self.partitions:
+        """Better rows for the best plan that nearly meets the target, in smaller groups, once."""
+        if self.setting.methods and not self.refined:
             point = self._nearest()
             if self._meets(point.plan) and not self._is_checked(point):
                 return True
             if 2 * (1 - point.cos) > CLOSE * self.allowed:
                 return False
-            best = yield from self._swapped(point.plan, self._parts(point.plan, self.partitions.pop(0)))
+            self.refined = True
+            best = yield from self._swapped(point.plan, self._parts(point.plan, "finer"))
             self._take_rows(best)
         point = self._nearest()
         return self._meets(point.plan) and not self._is_checked(point)
@@ -414,21 +409,23 @@ class _Run:
         return point.plan.digest in {item.point.plan.digest for item in self.checks}
 
     def _parts(self, plan: Plan, kind: str) -> list[list[str]]:
-        """The int8 layers of a plan in groups: stretches of the model, the loudest ones first, or every eighth."""
+        """The int8 layers of a plan in groups: stretches of the model, or the loudest ones first."""
         names = [layer.name for layer in self.setting.graph.layers if layer.name not in plan.modes]
         if kind == "stretches":
             edges = [len(names) * index // STRETCHES for index in range(1, STRETCHES)]
         else:
             assert self.ledger is not None
-            losses, index = self.ledger.losses(self.objective.weights), self.ledger.map.index
-            own = {name: float(losses[index[Source("layer", name)]]) for name in self.ledger.map.names}
+            own = self._own(self.ledger)
             names = sorted((name for name in names if name in own), key=lambda name: -own[name])
-            if kind == "turns":
-                return [names[first::STRETCHES] for first in range(STRETCHES)]
             edges = [edge for edge in (FINER if kind == "finer" else GROUPS) if edge < len(names)]
         return [
             names[first:last] for first, last in itertools.pairwise([0, *edges, len(names)]) if last > first
         ]
+
+    def _own(self, ledger: Ledger) -> dict[str, float]:
+        """What each layer adds by itself to the loss."""
+        losses = ledger.losses(self.objective.weights)
+        return {name: float(losses[ledger.map.index[Source("layer", name)]]) for name in ledger.map.names}
 
     def _better(
         self, plans: Sequence[Plan], share: float
