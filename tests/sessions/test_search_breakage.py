@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import search_jobs
-from onnx import TensorProto, helper, numpy_helper
+from nan_network import quotient
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.mix.confirming import check
 from quantdeck.engine.mix.trial import Failure, Objective, Outcome, Point, Ranked, StopReason
@@ -40,29 +39,20 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "desk")
 
 
-def quotient(path: Path) -> Path:
-    """x over itself, beside x: in eight bits a small x is 0, and the quotient NaN."""
-    nodes = [
-        helper.make_node("Conv", ["x", "w"], ["c"]),
-        helper.make_node("Relu", ["c"], ["r"]),
-        helper.make_node("Div", ["c", "r"], ["q"]),
-    ]
-    ends = [
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in side]
-        for side in ([("x", [1, 3, 8, 8])], [("c", [1, 2, 8, 8]), ("q", [1, 2, 8, 8])])
-    ]
-    weights = [numpy_helper.from_array(np.full((2, 3, 1, 1), 0.3, np.float32), "w")]
-    graph = helper.make_graph(nodes, "quotient", *ends, weights)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
-
-
 def small_and_large(folder: Path) -> Path:
     folder.mkdir()
     for index in range(6):
         value = np.random.default_rng(index).uniform(0.5, 1, (1, 3, 8, 8)) * (1e-4 if index == 4 else 1)
         np.savez(folder / f"s{index}.npz", value.astype(np.float32))
     return folder
+
+
+def nan_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk whose network gives NaN in int8 for one sample."""
+    monkeypatch.setattr(search_jobs, "network", quotient)
+    monkeypatch.setattr(search_jobs, "sample_folder", small_and_large)
+    (tmp_path / "desk").mkdir()
+    return Desk(tmp_path / "desk")
 
 
 def rest(desk: Desk, path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,10 +93,7 @@ def test_a_plan_with_nan_on_a_fresh_sample_is_not_confirmed():
 
 @pytest.mark.parametrize("strategy", ["chapter", "pareto"])
 def test_a_plan_that_gives_nan_is_never_taken_for_a_low_target(tmp_path, monkeypatch, strategy):
-    monkeypatch.setattr(search_jobs, "network", quotient)
-    monkeypatch.setattr(search_jobs, "sample_folder", small_and_large)
-    (tmp_path / "desk").mkdir()
-    desk = Desk(tmp_path / "desk")
+    desk = nan_desk(tmp_path, monkeypatch)
     path, out = desk.session("one"), tmp_path / "out"
     spec = desk.spec("run_qtable", out, expected_cos=0.6, input_num=0, strategy=strategy, confirm_num=3)
     job = desk.run(path, desk.add(path, spec))
@@ -121,10 +108,7 @@ def test_a_plan_that_gives_nan_is_never_taken_for_a_low_target(tmp_path, monkeyp
 @pytest.mark.parametrize("kind", ["run_qtable", "run_sensitive_layer", "search_qtable", "search_threshold"])
 def test_what_has_no_figure_is_told_with_the_number_of_samples(tmp_path, monkeypatch, kind):
     """No inf or -inf stands in lines, logs and loss tables in place of a figure; and NaN is no success."""
-    monkeypatch.setattr(search_jobs, "network", quotient)
-    monkeypatch.setattr(search_jobs, "sample_folder", small_and_large)
-    (tmp_path / "desk").mkdir()
-    desk = Desk(tmp_path / "desk")
+    desk = nan_desk(tmp_path, monkeypatch)
     path, out = desk.session("one"), tmp_path / "out"
     spec = desk.spec(
         kind, out, expected_cos=None if kind == "search_threshold" else 0.6, input_num=0, inference_num=6, tune_num=0
