@@ -1,16 +1,17 @@
 """npz and npy files: headers first, values only where the header fits, and nothing is ever unpickled."""
 
+import contextlib
 import io
 import math
 import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -20,9 +21,11 @@ from ..text import visible
 from .files import BadFileError
 
 Array = np.ndarray
+T = TypeVar("T")
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 NPY_MAGIC = b"\x93NUMPY"
 CHUNK = 1 << 20
+PARSER_TRIES = 20
 LARGEST_ARRAY = 1 << 32
 """Bytes of one array of an npz file: what is packed small may be more than any memory."""
 _LIMIT = f"more than the {LARGEST_ARRAY >> 20} that one array may have; split it into several files"
@@ -34,6 +37,18 @@ class ArrayHeader:
 
     shape: tuple[int, ...]
     dtype: np.dtype
+
+
+def again_where_parser_trips(read: Callable[[], T]) -> T:
+    """What *read* gives; it is called again where CPython 3.11 gives up on a header that is in order.
+
+    numpy parses headers as Python text. In several threads at once, with a callback of the garbage collector
+    (dask and hypothesis set one), the parser mixes up its depths and raises SystemError (gh-106905).
+    """
+    for _ in range(PARSER_TRIES - 1):
+        with contextlib.suppress(SystemError):
+            return read()
+    return read()
 
 
 def npz_headers(data: bytes) -> dict[str, ArrayHeader]:
@@ -81,12 +96,16 @@ def npy_header(data: bytes) -> ArrayHeader:
 
 
 def _header(stream: IO[bytes], size: int) -> ArrayHeader:
+    def parsed() -> tuple[tuple[int, ...], bool, np.dtype]:
+        stream.seek(0)
+        version = npy_format.read_magic(stream)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        return read(stream)
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # headers that Python 2 wrote
-            version = npy_format.read_magic(stream)
-            read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-            shape, _, dtype = read(stream)
+            shape, _, dtype = again_where_parser_trips(parsed)
     except (zipfile.BadZipFile, zlib.error):
         raise BadFileError("is damaged: the checksum of an array is wrong") from None
     except Exception:  # a header is parsed as Python text: any kind of error may come of it
@@ -126,13 +145,16 @@ def _load(path: str, kind: str, stamp: tuple[int, int, int]) -> Mapping[str, Arr
 
 
 def _read(path: str, kind: str) -> dict[str, Array]:
+    def loaded() -> dict[str, Array]:
+        if kind == "npy":
+            return {"": np.load(path, allow_pickle=False)}
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if kind == "npy":
-                return {"": np.load(path, allow_pickle=False)}
-            with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
+            return again_where_parser_trips(loaded)
     except Exception as error:
         raise QuantdeckError(
             f"{visible(path)} was changed after it had been checked ({type(error).__name__}); "

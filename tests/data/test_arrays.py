@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from data_files import graph_of, npy_bytes, pictures, rows
+from numpy.lib import format as npy_format
 from quantdeck.engine.data import arrays
 from quantdeck.engine.data.arrays import check_npz_values
 from quantdeck.engine.data.files import BadFileError
@@ -414,3 +415,21 @@ def test_more_than_memory_is_refused_before_it_is_unpacked(monkeypatch: pytest.M
     monkeypatch.setattr(arrays, "LARGEST_ARRAY", 1 << 20)
     with pytest.raises(BadFileError, match=r"unpacks to 12 MiB"):
         check_npz_values(stream.getvalue())
+
+
+@pytest.mark.parametrize("trips", [1, 3])
+def test_a_parser_that_trips_in_threads_does_not_make_a_good_sample_bad(tmp_path, monkeypatch, trips):
+    """What CPython 3.11 does now and then where dask watches the garbage collector."""
+    for name in "ab":
+        saved(tmp_path, f"{name}.npz", x=GOOD)
+    real, left = npy_format.read_array_header_1_0, iter(range(trips))
+
+    def tripping(stream, *rest, **options):
+        found = real(stream, *rest, **options)
+        if next(left, None) is not None:
+            raise SystemError("AST constructor recursion depth mismatch (before=24, after=22)")
+        return found
+
+    monkeypatch.setattr(npy_format, "read_array_header_1_0", tripping)
+    for sample in fed(select_samples(NET, dataset=tmp_path)):
+        np.testing.assert_array_equal(sample["x"], GOOD)
