@@ -4,18 +4,20 @@ Textual decodes what is typed strictly: one accented letter of a Latin-1 termina
 with it the application. Its driver is given a decoder that puts U+FFFD in their place. Numbers in escape
 sequences are taken as they come: a key code that is no character ends the thread too; such a sequence is no key.
 A terminal that is gone reads as empty for ever, which the thread would do for ever: it is taken as the hang-up that
-not everybody hears of (a terminal that controls no process).
+not everybody hears of (a terminal that controls no process). What ends takes its time, and is not read meanwhile.
 """
 
 import codecs
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
 Found = TypeVar("Found")
+PAUSE = 0.05  # seconds between looks at a terminal that is gone
 
 
 def accept_any_bytes() -> None:
@@ -43,9 +45,11 @@ class Typed:
 
     def decode(self, data: bytes, final: bool = False) -> str:
         """The text of *data*."""
-        if not data and not final and not self._gone:
-            self._gone = True
-            os.kill(os.getpid(), signal.SIGHUP)  # which ends the workbench as it always does
+        if not data and not final:
+            if not self._gone:
+                self._gone = True
+                os.kill(os.getpid(), signal.SIGHUP)  # which ends the workbench as it always does
+            time.sleep(PAUSE)
         return self._decoder.decode(data, final)
 
 

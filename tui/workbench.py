@@ -25,6 +25,7 @@ from textual.timer import Timer
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .config import Config
+from .continuing import hear_stop_and_continue
 from .feed import Feed
 from .frames import CompositorUpdate, Frame, FrameUpdate, SliceUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
@@ -175,6 +176,7 @@ class Workbench(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
             loop.add_signal_handler(number, self.exit)
+        hear_stop_and_continue(self._driver, loop)
         self.app_resume_signal.subscribe(self, self._resumed)  # pyright: ignore[reportUnknownMemberType]
         self._begin()
         if self.warning:

@@ -21,27 +21,55 @@ def test_a_signal_restores_the_terminal(stored: Path, number: signal.Signals) ->
         assert b"Traceback" not in terminal.output
 
 
-def test_a_terminal_that_vanishes_ends_it(stored: Path) -> None:
-    terminal = Terminal(stored)
-    terminal.read_until("1 of 64")
-    os.close(terminal.fd)
+def ended(pid: int) -> int:
+    """The exit status of a process whose terminal is gone."""
     for _ in range(2400):
-        done, raw = os.waitpid(terminal.pid, os.WNOHANG)
+        done, raw = os.waitpid(pid, os.WNOHANG)
         if done:
-            assert os.waitstatus_to_exitcode(raw) in (0, -signal.SIGHUP)
-            return
+            return os.waitstatus_to_exitcode(raw)
         signal.sigtimedwait((), 0.05)
-    os.kill(terminal.pid, signal.SIGKILL)
-    os.waitpid(terminal.pid, 0)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
     pytest.fail("it went on without a terminal")
 
 
-def test_stop_and_continue_paint_the_screen_again(stored: Path) -> None:
-    with Terminal(stored) as terminal:
-        terminal.read_until("1 of 64")
+@pytest.mark.parametrize("before", ["", "q", "?", "\x1a"])
+def test_a_terminal_that_vanishes_ends_it(stored: Path, before: str) -> None:
+    """At work, while it quits, in Help, and while it is stopped."""
+    terminal = Terminal(stored)
+    terminal.read_until("1 of 64")
+    if before == "\x1a":
         terminal.signal(signal.SIGTSTP)
         terminal.read(quiet=0.4)
-        assert terminal.left_alternate_screen
+    elif before:
+        terminal.send(before)
+    os.close(terminal.fd)
+    assert ended(terminal.pid) in (0, -signal.SIGHUP)
+
+
+@pytest.mark.parametrize("keys", ["", "q"])
+def test_what_goes_on_twice_reads_its_terminal_once(stored: Path, keys: str) -> None:
+    """The kernel sends SIGCONT beside SIGHUP, and debuggers do, whether anything was stopped or not."""
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        terminal.send(keys)
+        for _ in range(20):
+            terminal.signal(signal.SIGCONT)
+            terminal.read(quiet=0.02, limit=0.1)
+        if not keys:
+            terminal.read(quiet=0.4)  # what is typed while the terminal changes its modes is lost
+            terminal.send("q")
+        assert terminal.wait() == 0
+        assert b"Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTSTP, signal.SIGSTOP])
+def test_stop_and_continue_paint_the_screen_again(stored: Path, number: signal.Signals) -> None:
+    with Terminal(stored) as terminal:
+        terminal.read_until("1 of 64")
+        terminal.signal(number)
+        terminal.read(quiet=0.4)
+        assert terminal.left_alternate_screen is (number == signal.SIGTSTP)
         terminal.screen.reset()
         terminal.signal(signal.SIGCONT)
         terminal.read_until("1 of 64")
