@@ -157,18 +157,37 @@ class SessionReader:
         found = [new[0].get(tensor) for tensor in tensors]
         columns["threshold"] = [row[0] if row else None for row in found]
         columns["method"] = [row[1] if row else None for row in found]
-        fixed = frozenset(
-            name
+        unset = {
+            str(name)
             for name, mode in zip(columns["name"], columns["mode"], strict=True)
             if mode not in (None, "INT8") and name not in old[1]
-        )
+        }
+        carried = self._int8_elsewhere(unset)
+        changed = changed_layers(old, new, wiring) if old is not new else set[str]()
         if old is not new:
-            mark_stale(columns, wiring, changed_layers(old, new, wiring))
+            mark_stale(columns, wiring, changed)
+        freed = carried & wiring.touched(changed)
         columns["mode"] = [
-            new[1].get(name) or (mode if name in fixed or mode is None else "INT8")
+            _mode_now(mode, old[1].get(name), new[1].get(name), freed=name in freed)
             for mode, name in zip(columns["mode"], columns["name"], strict=True)
         ]
-        return LayerColumns(columns, tensors, wiring, fixed)
+        still = frozenset(
+            name
+            for name, mode in zip(columns["name"], columns["mode"], strict=True)
+            if name in carried and mode != "INT8" and name not in new[1]
+        )
+        return LayerColumns(columns, tensors, wiring, frozenset(unset - carried), still)
+
+    def _int8_elsewhere(self, layers: set[str]) -> set[str]:
+        """Which of these layers ran in int8 under some plan: the chip can, so that a neighbour made them float."""
+        if not layers:
+            return set()
+        rows = self._connection.execute(
+            "SELECT DISTINCT layer FROM layer_score WHERE mode = 'INT8'"
+            " AND layer IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(layers)),),
+        )
+        return {str(row[0]) for row in rows}
 
     def plan_rows(self, plan: int | None) -> PlanRows:
         """Threshold and method by tensor, and mode by layer, of a plan."""
@@ -267,6 +286,17 @@ def job_view(row: tuple[Any, ...]) -> JobView:
 def _first(outputs: object) -> str:
     names = json.loads(str(outputs))
     return str(names[0]) if names else ""
+
+
+def _mode_now(lowered: str | None, old: str | None, new: str | None, *, freed: bool) -> str | None:
+    """A layer's mode under the plan *new*, of which *lowered* is known for the plan *old*.
+
+    Where both plans say the same it is what the chip made of it, which may be wider than what the plan says. *freed*:
+    only a neighbour made the layer float, and that may have changed.
+    """
+    if old == new and lowered is not None and not freed:
+        return lowered
+    return new or ("INT8" if lowered is not None else None)
 
 
 def changed_layers(old: PlanRows, new: PlanRows, wiring: Wiring) -> set[str]:

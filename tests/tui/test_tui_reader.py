@@ -1,5 +1,6 @@
 """Reading a session: figures, neighbours, changes since a revision, files that are none."""
 
+import json
 import shutil
 import sqlite3
 import time
@@ -134,3 +135,46 @@ def test_the_header_says_that_a_session_is_read_only() -> None:
     )  # fmt: skip
     first = "".join(text for text, _ in header_lines(view, "", GLYPHS["braille"], 80)[0])
     assert "read-only" in first
+
+
+def test_a_layer_is_shown_as_the_chip_runs_it_also_after_it_was_read_again(session: Path) -> None:
+    """The chip may widen what a plan sets (AvgPool in F16 runs in F32); a later plan may set it otherwise."""
+    names = layer_names(session)
+    _two_plans(session, {names[3]: "F16"}, {names[3]: "F32"})
+    with SessionReader(session) as reader:
+        assert reader.layers(2).columns["mode"][3] == "F32"
+        assert (
+            reader.layers(3).columns["mode"][3] == "INT8"
+        )  # its plan takes it back, nothing is measured yet
+
+
+def test_a_layer_that_only_follows_a_float_one_is_not_called_float_only(session: Path) -> None:
+    names = layer_names(session)
+    _two_plans(session, {names[3]: "F16"}, {names[3]: "F16", names[4]: "F16"})
+    with SessionReader(session) as reader:
+        known, next_one = reader.layers(2), reader.layers(3)
+    assert names[4] in known.carried
+    assert names[4] not in known.fixed
+    assert known.columns["mode"][4] == "F16"
+    assert next_one.columns["mode"][4] == "INT8"  # the layer before it is in int8 again
+    assert not next_one.carried
+
+
+def _two_plans(path: Path, modes: dict[str, str], lowered: dict[str, str]) -> None:
+    """Plan 2 sets *modes* and was measured, with what the chip made of it; plan 3 comes from it and sets nothing."""
+    connection = sqlite3.connect(path)
+    body = json.loads(connection.execute("SELECT body FROM plan WHERE id = 1").fetchone()[0])
+    with connection:
+        for number, found in ((2, modes), (3, {})):
+            connection.execute(
+                "INSERT INTO plan VALUES(?,?,?,?,?,?)",
+                (number, str(number) * 64, "edit", 0.0, number - 1, json.dumps({**body, "modes": found})),
+            )
+        connection.execute("UPDATE layer_score SET mode = 'INT8' WHERE plan = 1")
+        connection.execute(
+            "INSERT INTO layer_score SELECT 2, layer, mode, local_cos, local_sqnr, cos, sqnr, saturation, rev"
+            " FROM layer_score WHERE plan = 1"
+        )
+        for name, mode in lowered.items():
+            connection.execute("UPDATE layer_score SET mode = ? WHERE plan = 2 AND layer = ?", (mode, name))
+    connection.close()

@@ -27,6 +27,7 @@ class LayerEdits(DeckScreen):
 
     wiring: Wiring
     fixed: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
 
     @property
     def table(self) -> LineTable:
@@ -80,7 +81,8 @@ class LayerEdits(DeckScreen):
         view = self.deck.view
         layers = self.chosen
         if view is not None and layers:
-            modes = {layer: self._mode(layer) for layer in layers if layer not in self.fixed}
+            bound = self.fixed | self.carried
+            modes = {layer: self._mode(layer) for layer in layers if layer not in bound}
             self._set_modes(layers, toggled(modes, view.fp_type))
 
     def action_mode(self) -> None:
@@ -93,8 +95,12 @@ class LayerEdits(DeckScreen):
         self._ask("mode", f"mode of {self._named(layers)}", options, self._mode(layers[0]))
 
     def _set_modes(self, layers: Iterable[str], mode: str, label: str = "") -> None:
-        free = tuple(layer for layer in layers if mode != "INT8" or layer not in self.fixed)
-        if not free:
+        layers = tuple(layers)
+        bound = self.fixed | self.carried
+        free = tuple(layer for layer in layers if mode != "INT8" or layer not in bound)
+        if not free and self.carried.intersection(layers):
+            self.say("it is float because the layer beside it is: turn that one", "weak")
+        elif not free:
             self.say("the chip runs this op in float only", "weak")
         elif self.deck.edit(lambda editor: editor.set_modes(free, mode, label)):
             self.say(f"{self._named(free)} to {mode}; u undoes", "accent")

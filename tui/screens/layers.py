@@ -76,7 +76,7 @@ class LayersScreen(LayerDetail):
         table = self.table
         before, row, place, at_top = table.model, table.row, table.cursor - table.top, table.cursor == 0
         ordered = before.sorted_by
-        self.wiring, self.fixed = layers.wiring, layers.fixed
+        self.wiring, self.fixed, self.carried = layers.wiring, layers.fixed, layers.carried
         self._rows = {str(name): row for row, name in enumerate(layers.columns["name"])}
         nothing = [None] * len(self._rows)
         model = TableModel({**layers.columns, **dict.fromkeys(PREDICTED, nothing)})
