@@ -1,6 +1,7 @@
 """Where sessions and logs lie: the one module that knows paths."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..engine.errors import QuantdeckError
@@ -38,6 +39,22 @@ def default_folder() -> Path:
     Errors: QuantdeckError when there is no home folder.
     """
     return home_folder() / "sessions"
+
+
+def find_session(path: Path, folder: Path | None = None) -> Path:
+    """The session that a *path* without folders names: itself, or where nothing is there, the stored one.
+
+    The ending may be left out; *folder* is where sessions are stored, None the default one. What is found
+    nowhere comes back as it was, for whoever opens it to say so.
+    """
+    if os.path.lexists(path):
+        return path
+    with suppress(QuantdeckError):  # without a home folder nothing is stored
+        for place in (path.absolute().parent, folder or default_folder()):
+            for name in (path.name, path.name + SUFFIX):
+                if (place / name).is_file():
+                    return place / name
+    return path
 
 
 def log_folder() -> Path:

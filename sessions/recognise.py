@@ -41,7 +41,10 @@ def read_header(path: Path) -> Header:
         head = HANDLES.read_start(path, 100)
         size = path.stat().st_size
     except OSError as error:
-        raise QuantdeckError(f"{visible(str(path))} cannot be opened ({error.strerror})") from error
+        lost = (
+            "; quantdeck sessions lists those that are stored" if isinstance(error, FileNotFoundError) else ""
+        )
+        raise QuantdeckError(f"{visible(str(path))} cannot be opened ({error.strerror}){lost}") from error
     if not head:
         raise QuantdeckError(f"{visible(str(path))} is empty and so no session; give another file")
     if len(head) < 100 or not head.startswith(_MAGIC):

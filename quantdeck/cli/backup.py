@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from ..engine.text import visible
-from .options import FILE
+from .options import FILE, SESSION
 
 
 @click.command("backup")
-@click.argument("session", type=FILE)
+@click.argument("session", type=SESSION)
 @click.argument("target", type=FILE)
 def backup(session: Path, target: Path) -> None:
     """Copy SESSION to TARGET, at any moment: a job may be running.

@@ -9,14 +9,14 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .console import console
 from .follow import attached, follow
-from .options import FILE, option
+from .options import SESSION, option
 
 if TYPE_CHECKING:
     from ..sessions.jobs import Job
 
 
 @click.command("attach")
-@click.argument("session", type=FILE)
+@click.argument("session", type=SESSION)
 @click.argument("job", type=int, required=False)
 def attach(session: Path, job: int | None) -> int:
     """Stay with JOB of SESSION: progress, and at its end its lines and its exit status.
@@ -27,7 +27,7 @@ def attach(session: Path, job: int | None) -> int:
 
 
 @click.command("pause")
-@click.argument("session", type=FILE)
+@click.argument("session", type=SESSION)
 @click.argument("job", type=int, required=False)
 def pause(session: Path, job: int | None) -> None:
     """Let JOB of SESSION rest at its next step; quantdeck resume goes on with it."""
@@ -39,7 +39,7 @@ def pause(session: Path, job: int | None) -> None:
 
 
 @click.command("resume")
-@click.argument("session", type=FILE)
+@click.argument("session", type=SESSION)
 @click.argument("job", type=int, required=False)
 @option("--detach", is_flag=True, help="Return at once.")
 def resume(session: Path, job: int | None, detach: bool) -> int:
@@ -58,7 +58,7 @@ def resume(session: Path, job: int | None, detach: bool) -> int:
 
 
 @click.command("cancel")
-@click.argument("session", type=FILE)
+@click.argument("session", type=SESSION)
 @click.argument("job", type=int, required=False)
 def cancel(session: Path, job: int | None) -> None:
     """Let JOB of SESSION stop at its next step for good; a search writes the best plan so far."""

@@ -9,7 +9,7 @@ from ..engine.text import counted, visible
 from .console import Console, console
 from .diagnostics import DONE, MISSED
 from .given import given_thresholds
-from .options import FILE, Between, Command, option, preprocessing, samples, source_of, target
+from .options import FILE, SESSION, Between, Command, option, preprocessing, samples, source_of, target
 from .tables import figure, plain, render, shorten
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @option("--we", is_flag=True, help="Equalize weights first, as run_calibration --we did for the table.")
 @option("--bc", is_flag=True, help="Use the biases that run_calibration --bc corrected and kept in --session; layers "
         "that the quantize table keeps in float have their own.")  # fmt: skip
-@option("--session", type=FILE, help="Session of that run_calibration.")
+@option("--session", type=SESSION, help="Session of that run_calibration.")
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII; an infinite SQNR is the text inf.")
 @target
 @preprocessing

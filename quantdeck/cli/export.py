@@ -6,11 +6,11 @@ import click
 
 from ..engine.errors import QuantdeckError
 from .console import console
-from .options import FILE, option
+from .options import FILE, SESSION, option
 
 
 @click.command("export")
-@click.argument("session", type=FILE)
+@click.argument("session", type=SESSION)
 @option("--calibration_table", type=FILE, help="Thresholds, as run_calibration writes them.")
 @option("--quantize_table", type=FILE, help="Float layers, as the searches write them.")
 @option("--json", "json_", type=FILE, help="Model, plan, score and layers as JSON.")

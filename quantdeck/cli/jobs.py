@@ -10,7 +10,7 @@ import click
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
-from .options import FILE, option
+from .options import FILE, SESSION, option
 
 if TYPE_CHECKING:
     from ..sessions.jobs import Job
@@ -25,13 +25,18 @@ class Found(NamedTuple):
 
 
 @click.command("jobs")
-@click.argument("session", type=FILE, required=False)
+@click.argument("session", type=SESSION, required=False)
 @option(
     "--cancel",
     type=int,
     help="Number of a job of SESSION that shall stop at its next step, as quantdeck cancel does.",
 )
-@option("--sessions_folder", type=FILE, help="Where to look. [the default folder; QUANTDECK_HOME sets it]")
+@option(
+    "--sessions_folder",
+    type=FILE,
+    is_eager=True,
+    help="Where to look. [the default folder; QUANTDECK_HOME sets it]",
+)
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII.")
 def jobs(session: Path | None, cancel: int | None, sessions_folder: Path | None, as_json: bool) -> None:
     """List the jobs of SESSION, newest first, or of all sessions of a folder; or ask one to stop."""
@@ -102,7 +107,7 @@ def _table(found: list[Found], *, with_session: bool) -> str:
     right = (True, False, False, False, True, True, True, False, False)
     if with_session:
         heads, right = ("session", *heads), (False, *right)
-        cells = [(visible(str(one.path)), *row) for one, row in zip(found, cells, strict=True)]
+        cells = [(shorten(one.path.name), *row) for one, row in zip(found, cells, strict=True)]
     return render(heads, cells, right)
 
 

@@ -10,7 +10,7 @@ import click
 from ..engine.errors import QuantdeckError
 from ..engine.text import counted, visible
 from .console import console
-from .options import FILE, Shapes, option
+from .options import SESSION, Shapes, option
 from .tables import LONGEST, figure, plain, render, short, shorten
 
 _STATIC = ("position", "name", "op", "shape", "macs", "params")
@@ -21,7 +21,7 @@ _DIGITS = {"local_cos": 6, "local_sqnr": 2, "cos": 6, "sqnr": 2, "saturation": 5
 
 
 @click.command("layers")
-@click.argument("source", type=FILE, metavar="MODEL|SESSION")
+@click.argument("source", type=SESSION, metavar="MODEL|SESSION")
 @option("--sort", type=click.Choice([*_STATIC, *_SCORED]), default="position",
         help="Order: figures with the worst first, MACs, parameters and thresholds with the largest.")  # fmt: skip
 @option("--reverse", is_flag=True, help="The other way round.")

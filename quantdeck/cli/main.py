@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import click
@@ -47,6 +48,23 @@ def command_name(word: str) -> str:
     return word.removesuffix(".py").replace("-", "_")
 
 
+def refuse_misspelled(word: str) -> None:
+    """Say which command *word* nearly is: as one to open, its options would be refused for what they are not.
+
+    Errors: click.UsageError.
+    """
+    name = command_name(word)
+    if not name.isidentifier() or name == OPEN.module:
+        return
+    from difflib import get_close_matches
+
+    from ..sessions.locations import find_session
+
+    near = get_close_matches(name, COMMANDS, n=1, cutoff=0.75)
+    if near and not find_session(Path(word)).exists():
+        raise click.UsageError(f"there is no command {word}; the nearest is {near[0]}")
+
+
 class Deck(click.Group):
     """Anything that is no command is a session or a model to open in the workbench."""
 
@@ -70,6 +88,7 @@ class Deck(click.Group):
         """Open the workbench unless the first word is a command or asks for help."""
         first = args[0] if args else ""
         if command_name(first) not in COMMANDS and first not in ("-h", "--help", "--version"):
+            refuse_misspelled(first)
             args = [OPEN.module, *args]
         return super().parse_args(ctx, args)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from .options import FILE, option
+from .options import FILE, SESSION, option
 
 
 @click.command("open")
-@click.argument("path", required=False, type=FILE, metavar="[SESSION|MODEL]")
+@click.argument("path", required=False, type=SESSION, metavar="[SESSION|MODEL]")
 @option(
     "--mouse",
     is_flag=True,
@@ -19,7 +19,10 @@ from .options import FILE, option
 @option("--glyphs", type=click.Choice(["auto", "braille", "block", "ascii"]), default="auto",
         help="Signs that curves and bars are drawn with. [auto: by the locale]")  # fmt: skip
 @option(
-    "--sessions_folder", type=FILE, help="Where sessions lie. [the default folder; QUANTDECK_HOME sets it]"
+    "--sessions_folder",
+    type=FILE,
+    is_eager=True,
+    help="Where sessions lie. [the default folder; QUANTDECK_HOME sets it]",
 )
 def open(path: Path | None, mouse: bool, colors: str, glyphs: str, sessions_folder: Path | None) -> int:
     """Open the workbench on a SESSION, on a MODEL (a new session), or on the list of sessions."""

@@ -25,6 +25,31 @@ CHIP_HELP = "Target chip; simulated are bm1684x, bm1688, cv186x and bm1690."
 FP_TYPES = ("auto", "F16", "F32", "BF16")
 
 
+class Stored(click.Path):
+    """A session file; a word without folders that is no file here means the stored session of that name.
+
+    A command's --sessions_folder, which has to be eager, says where sessions are stored.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Its path."""
+        from ..sessions.locations import find_session
+
+        path = Path(super().convert(value, param, ctx))
+        if os.fsdecode(value) != path.name:  # ./layers is a file here
+            return path
+        folder = ctx.params.get("sessions_folder") if ctx else None
+        return find_session(
+            path, folder if isinstance(folder, Path) else None
+        )  # click has a sign for "not given"
+
+
+SESSION = Stored()
+
+
 class Option(click.Option):
     """An option that the help lists under a heading."""
 
