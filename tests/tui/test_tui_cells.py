@@ -1,5 +1,7 @@
 """Text in cells: widths hold for every name, wide characters are never cut in half."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,19 @@ def test_the_cut_falls_between_wide_characters() -> None:
     assert cut(name, 6) == "\u5c42\u540d\u2026"
     assert [cell_len(cut(name, width)) <= width for width in range(1, 11)] == [True] * 10
     assert cut_middle("features.0/depthwise/Clip", 15) == "feat\u2026hwise/Clip"
+
+
+@given(st.text(st.sampled_from("ab\u5c42\x1b\u200d\U0001f468\xe9"), max_size=12), widths)
+def test_no_escape_is_cut_in_its_midst(name: str, width: int) -> None:
+    r"""Half of ``\u5c42`` would be read as another name."""
+    escape = re.compile(r"\\(u\{[0-9a-f]+\}|u[0-9a-f]{4}|U[0-9a-f]{8}|x[0-9a-f]{2})")
+    for kind in ("ascii", "braille"):
+        glyphs = GLYPHS[kind]
+        shown = glyphs.show(name)
+        for text in (cut(shown, width, glyphs.cut), cut_middle(shown, width, glyphs.cut)):
+            rest = escape.sub("", text)
+            assert "\\" not in rest
+            assert set(rest) <= set("ab $\u2026\u5c42\u241b\U0001f468\xe9")
 
 
 @given(st.lists(st.tuples(names, st.sampled_from(["plain", "bad"])), max_size=4), widths)

@@ -8,7 +8,7 @@ from textual.timer import Timer
 from ...engine.errors import QuantdeckError
 from ...sessions.faults import explained
 from ..columns import layer_columns, noise_parts, ranks
-from ..editor import Editor
+from ..editor import Editor, counted
 from ..insight import Insight, Repair
 from ..messages import LayerStep
 from ..outlook import Outlook
@@ -188,7 +188,7 @@ class LayerDetail(LayerEdits):
             self._repair(insight.repairs[int(place)])
 
     def _repair(self, repair: Repair) -> None:
-        label = f"{repair.title}: {self._named(repair.layers)}"
+        label = f"{repair.title}: {counted(repair.layers)}"
         if repair.kind == "stage":
             self.deck.show_stage(repair.value)
             return
@@ -199,4 +199,7 @@ class LayerDetail(LayerEdits):
             return editor.set_modes(repair.layers, repair.value, label)
 
         if self.deck.edit(step):
-            self.say(f"{label}; predicted {gain_text(repair)}; u undoes", "accent")
+            self.say(
+                f"{repair.title}: {self._named(repair.layers)}; predicted {gain_text(repair)}; u undoes",
+                "accent",
+            )

@@ -9,6 +9,7 @@ from ..editor import CHIP_MODES, Editor, counted, toggled
 from ..figures import real
 from ..messages import ChoiceDone
 from ..reach import Wiring
+from ..widgets.cells import cut_middle
 from ..widgets.choice_line import ChoiceLine, Option
 from ..widgets.histogram import LETTERS, letter
 from ..widgets.line_table import LineTable
@@ -187,5 +188,5 @@ class LayerEdits(DeckScreen):
         self.query_one(ChoiceLine).ask(purpose, label, tuple(options), value)
 
     def _named(self, layers: tuple[str, ...]) -> str:
-        text = counted(layers)
-        return text if len(text) <= 24 else f"{text[:8]}…{text[-15:]}"
+        glyphs = self.deck.glyphs
+        return cut_middle(glyphs.show(counted(layers)), 24, glyphs.cut)

@@ -1,5 +1,6 @@
 """Text in terminal cells: cut on cell borders, padded, measured (style 2.4, rule 6)."""
 
+import re
 import textwrap
 from functools import lru_cache
 
@@ -9,11 +10,15 @@ Part = tuple[str, str]
 """A stretch of text and the name of its tone."""
 
 
+_ESCAPE = re.compile(r"\\(?:u\{[0-9a-f]+\}|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+"""What glyphs.show writes for a character that may not stand there: cut within, it would be another name."""
+
+
 def cut(text: str, width: int, sign: str = "…") -> str:
     """*text* in at most *width* cells, the end replaced by *sign* where it does not fit."""
     if cell_len(text) <= width:
         return text
-    return set_cell_size(text, width - 1).rstrip() + sign if width > 0 else ""
+    return _head(text, width - 1).rstrip() + sign if width > 0 else ""
 
 
 def cut_middle(text: str, width: int, sign: str = "…") -> str:
@@ -23,7 +28,21 @@ def cut_middle(text: str, width: int, sign: str = "…") -> str:
     if width <= 4:
         return cut(text, width, sign)
     head = (width - 1) // 3
-    return set_cell_size(text, head) + sign + _tail(text, width - 1 - head)
+    return _head(text, head) + sign + _tail(text, width - 1 - head)
+
+
+def _head(text: str, width: int) -> str:
+    """The beginning of *text* in *width* cells, or fewer where an escape would be cut."""
+    head = set_cell_size(text, width)
+    inside = _escape_at(text, len(head)) if text.startswith(head) else None
+    return text[: inside.start()] if inside else head
+
+
+def _escape_at(text: str, place: int) -> "re.Match[str] | None":
+    """The escape that a cut before *place* would halve."""
+    if "\\" not in text:
+        return None
+    return next((one for one in _ESCAPE.finditer(text) if one.start() < place < one.end()), None)
 
 
 def _tail(text: str, width: int) -> str:
@@ -37,7 +56,8 @@ def _tail(text: str, width: int) -> str:
         start -= 1
     while start < len(text) and get_character_cell_size(text[start]) == 0:
         start += 1  # a combining sign may not stand alone
-    tail = text[start:]
+    inside = _escape_at(text, start)
+    tail = text[inside.end() if inside else start :]
     return " " * max(0, width - cell_len(tail)) + tail
 
 
