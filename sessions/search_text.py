@@ -133,9 +133,9 @@ def end_line(outcome: Outcome, stop: str = "") -> str:
     raw = 2 * outcome.cos - 1
     floats = f"{counted(len(outcome.plan.modes), 'float layer')}"
     if outcome.reached:
-        return f"target reached: cos {outcome.cos:.6f} (raw cosine {raw:.6f}) with {floats}; {reason}"
+        return f"target reached: cos {outcome.cos:.6f} (cosine {raw:.6f}) with {floats}; {reason}"
     return (
-        f"target not reached: best cos {outcome.cos:.6f} (raw cosine {raw:.6f}) with {floats}, "
+        f"target not reached: best cos {outcome.cos:.6f} (cosine {raw:.6f}) with {floats}, "
         f"{outcome.target - outcome.cos:.3g} below {outcome.target:.10g}; {reason}"
     )
 

@@ -15,7 +15,7 @@ def bytes_typed(text: str) -> int | None:
 
 
 def target_words(target: float, *, short: bool = False) -> str:
-    """A target in the chapter's cos, in words; *short*: without saying it again.
+    """A target in the chapter's cos, in words; *short*: as the workbench says it, whose "cosine" is the raw one.
 
     1 - cosine is half of noise over signal (peers section 2).
     """
@@ -23,5 +23,5 @@ def target_words(target: float, *, short: bool = False) -> str:
     noise = 2 * (1 - raw)
     level = f"{-10 * math.log10(noise):.3g} dB" if noise > 0 else "no noise at all"
     if short:
-        return f"raw cosine {raw:.10g}, {level}"
+        return f"cosine {raw:.10g}, {level}"
     return f"raw cosine {raw:.10g}, chapter's cos {target:.10g}, {level}"

@@ -169,7 +169,7 @@ async def test_a_running_search_grows_and_its_best_plan_can_be_taken(session: Pa
     async with app.run_test(size=L) as pilot:
         await press(pilot, "3")
         assert "6 trials" in said(app, "head")
-        assert "target 0.99: raw cosine 0.98" in said(app, "head")
+        assert "target cos 0.99: cosine 0.98" in said(app, "head")
         before = len(rows(app, "cos", "points"))
         connection = sqlite3.connect(session)
         with connection:

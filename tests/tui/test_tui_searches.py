@@ -105,7 +105,7 @@ async def test_the_form_shows_what_its_search_uses_and_says_the_target_in_words(
         assert "as the original" in form.row("strategy").said
         form.set_value("expected_cos", "0.995")
         await pilot.pause()
-        assert "raw cosine 0.99" in form.row("expected_cos").said
+        assert "cosine 0.99" in form.row("expected_cos").said
         assert "17 dB" in form.row("expected_cos").said
         form.set_value("methods", "kl,best")
         form.set_value("memory", "much")

@@ -55,6 +55,8 @@ def head_lines(job: JobView | None, found: SearchView | None, glyphs: Glyphs, wi
         second.append((f"{gap}target cos {found.target:.10g}", "plain"))
     said = job.message.replace("quantdeck resume goes on", "p goes on") or found.reason or job.stage
     if found.target is not None and not job.message:
-        said = gap.join(filter(None, (said, f"target {found.target:.10g}: {target_words(found.target)}")))
+        said = gap.join(
+            filter(None, (said, f"target cos {found.target:.10g}: {target_words(found.target, short=True)}"))
+        )
     told = wrapped(glyphs.show(said), "muted", width, MOST_TOLD)
     return [first, second, *told]
