@@ -87,7 +87,7 @@ class LayerColumns:
     tensors: tuple[str, ...]  # the first output of each layer
     wiring: Wiring
     fixed: frozenset[str] = frozenset()  # layers that the chip runs in float whatever the plan says
-    carried: frozenset[str] = frozenset()  # layers in float because a neighbour is: the plan says nothing of them
+    carried: frozenset[str] = frozenset()  # layers in float because a neighbour is, not by the plan
 
     def __len__(self) -> int:
         return len(self.tensors)

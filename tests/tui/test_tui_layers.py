@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from decks import MakeDeck
+from quantdeck.tui.outlook import Outlook
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.screens.log import LogScreen
 from quantdeck.tui.screens.start import StartScreen
@@ -66,6 +67,44 @@ async def test_worst_first(stored: Path, deck: MakeDeck) -> None:
         values = [model.value(row, "sqnr") for row in model.order]
         assert values == sorted(values)  # type: ignore[type-var]
         assert table(app).cursor == 0
+
+
+def told(app: Workbench, path: Path) -> None:
+    """Noise at the outputs comes: the later in the graph the more, so that the last layer in int8 is the worst."""
+    before, found = app.outlook, layer_names(path)
+    app.outlook = Outlook(1, "scored", outputs={name: 60.0 - row / 4 for row, name in enumerate(found)})
+    app.screen.show_outlook(before)  # type: ignore[attr-defined]
+
+
+async def test_layers_are_sorted_by_their_noise_at_the_outputs(stored: Path, deck: MakeDeck) -> None:
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        assert names(app) == layer_names(stored)
+        told(app, stored)
+        await pilot.pause()
+        worst = layer_names(stored)[-2]  # the last one is float
+        assert names(app)[:2] == [worst, layer_names(stored)[-3]]
+        assert table(app).cursor == 0
+        await press(pilot, "r")
+        assert names(app)[0] == worst
+        await press(pilot, "slash", *"op:conv worst:3", "enter")
+        convs = [name for name in layer_names(stored) if "Add" not in name and "Gemm" not in name]
+        assert len(names(app)) == 3
+        assert set(names(app)) <= set(convs[-6:])
+        await press(pilot, "escape", "i")
+        assert names(app) == layer_names(stored)
+
+
+async def test_rows_stay_where_somebody_has_looked_for_one(stored: Path, deck: MakeDeck) -> None:
+    for key in ("down", "i", "m"):
+        app = deck(stored)
+        async with app.run_test(size=S) as pilot:
+            await press(pilot, key)
+            told(app, stored)
+            await pilot.pause()
+            assert names(app) == layer_names(stored)
+            await press(pilot, "w")
+            assert names(app)[0] == layer_names(stored)[-2]
 
 
 async def test_a_filter_follows_each_letter_and_escape_shows_all(stored: Path, deck: MakeDeck) -> None:

@@ -61,6 +61,7 @@ async def test_an_edit_is_predicted_then_confirmed_and_its_repairs_are_keys(
     async with app.run_test(size=L) as pilot:
         ear, screen = Ear(app, pilot), app.screen
         assert isinstance(screen, LayersScreen)
+        await press(pilot, "i")  # the layer under the cursor stays, whatever becomes known
         screen._look_at()
         await ear.until(lambda: bool(app.outlook.insight and app.outlook.insight.complete))
         first = app.outlook.insight
@@ -106,7 +107,7 @@ async def test_at_80x24_the_detail_is_a_screen_that_scrolls(example: Path, deck:
     async with app.run_test(size=S) as pilot:
         ear, screen = Ear(app, pilot), app.screen
         assert isinstance(screen, LayersScreen)
-        await press(pilot, "enter")
+        await press(pilot, "i", "enter")
         screen._look_at()
         await ear.until(lambda: bool(app.outlook.insight and app.outlook.insight.samples))
         screen._show_detail()

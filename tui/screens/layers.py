@@ -38,6 +38,8 @@ class LayersScreen(LayerDetail):
         self._op: str | None = None
         self._ranks = False  # whether the ranking was asked for and is still to come
         self._early = False  # whether the order was asked for before anything of its column was known
+        self._first: int | None = None  # the plan that stood there first
+        self._ordered = False  # whether an order was chosen, by somebody or at first
         self._told: int | None = None  # the row that the line of state speaks of
         self._said: tuple[int | None, str, str] = (None, "", "")  # at which row, sentence, tone
 
@@ -57,6 +59,7 @@ class LayersScreen(LayerDetail):
     def on_mount(self) -> None:
         """Read the table."""
         super().on_mount()
+        self._first = self.deck.view.plan if self.deck.view is not None else None
         self._load()
         self.table.focus()
 
@@ -83,15 +86,17 @@ class LayersScreen(LayerDetail):
         if keep and not resort and before.size == model.size:
             model.arrange_as(before)
             table.load(model, keep=True)
+            self._fill_predicted()
         else:
             table.load(model, keep=keep)
+            self._fill_predicted()  # before rows are chosen and sorted by it
             self._filter_rows()
             if keep and ordered:
                 table.sort(*ordered)
         if keep and row is not None:
             table.go_row(row, place)
         self._sort_late(at_top)
-        self._fill_predicted()
+        self._order_first()
         self._draw_status()
         self._show_detail_later()
 
@@ -118,6 +123,7 @@ class LayersScreen(LayerDetail):
     def show_outlook(self, before: Outlook) -> None:
         """What the assessing process has told; a ranking that was waited for."""
         super().show_outlook(before)
+        self._order_first()
         self._sort_late(self.table.cursor == 0)
         if self.deck.outlook.state == "failed" != before.state:
             self.say(f"not checked: {self.deck.outlook.said}", "bad")
@@ -135,14 +141,39 @@ class LayersScreen(LayerDetail):
             self.say("measuring each layer's noise at the outputs; the ranking comes by itself", "accent")
 
     def _rank(self) -> None:
+        self._ordered = True
         self.table.sort("gain", True)
         self.table.go(0)
         self._draw_status("by predicted gain at the outputs", "accent")
 
     def _sort(self, column: str, descending: bool | None = None) -> None:
         """Sort by a column; where nothing of it is known yet, again as soon as something is."""
+        self._ordered = True
         self.table.sort(column, descending)
         self._early = not self._known(column)
+
+    def _order_first(self) -> None:
+        """The noise at the outputs orders the layers as soon as it is known (peers section 4: nothing else tells).
+
+        Rows stay where they are once somebody has looked for something there: `w` does it then.
+        """
+        table, view = self.table, self.deck.view
+        if self._ordered or not self.deck.outlook.outputs or not len(table.model):
+            return
+        self._ordered = True
+        new_plan = view is not None and view.plan != self._first
+        if (
+            table.cursor
+            or table.marks
+            or new_plan
+            or self._filter
+            or self._op
+            or self.query_one(Prompt).display
+        ):
+            return
+        table.sort("output", False)
+        table.go(0)
+        self._draw_status()
 
     def _known(self, column: str) -> bool:
         return any(value is not None for value in self.table.model.values[column])
@@ -230,6 +261,7 @@ class LayersScreen(LayerDetail):
 
     def action_in_order(self) -> None:
         """The graph's order."""
+        self._ordered = True
         self.table.sort(None)
         self._draw_status()
 

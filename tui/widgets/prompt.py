@@ -1,5 +1,6 @@
 """A line for typing above the footer: filter and find, without a screen of their own (style 2.2)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -111,11 +112,13 @@ def matcher(text: str, values: Mapping[str, Sequence[Any]]) -> list[bool]:
     """For each row of the layer table whether it matches every word of *text*.
 
     A word stands in the name or the op; ``op:Conv`` in the op alone, ``mode:F16`` in the precision, and
-    ``worst:10`` leaves the ten rows of the lowest accumulated SQNR.
+    ``worst:10`` leaves, of the layers that the other words leave, the ten that make most noise at the outputs; until
+    that is known, the ten of the lowest accumulated SQNR.
     """
     names = [str(name).lower() for name in values["name"]]
     ops = [str(op).lower() for op in values["op"]]
     kept = [True] * len(names)
+    count: int | None = None
     for word in text.lower().split():
         head, colon, rest = word.partition(":")
         if colon and head == "op":
@@ -123,11 +126,22 @@ def matcher(text: str, values: Mapping[str, Sequence[Any]]) -> list[bool]:
         elif colon and head == "mode":
             hits = [rest in str(mode or "").lower() for mode in values["mode"]]
         elif colon and head == "worst" and (not rest or (rest.isascii() and rest.isdigit())):
-            hits = worst(values["sqnr"], int(rest or 0)) if rest else [True] * len(names)
+            count = int(rest) if rest else count
+            continue
         else:
             hits = [word in name or word in op for name, op in zip(names, ops, strict=True)]
         kept = [one and hit for one, hit in zip(kept, hits, strict=True)]
-    return kept
+    if count is None:
+        return kept
+    return worst([figure if one else None for figure, one in zip(_badness(values), kept, strict=True)], count)
+
+
+def _badness(values: Mapping[str, Sequence[Any]]) -> list[float | None]:
+    """A figure of each row, the lowest being the worst: less its part of the noise at the outputs, or its SQNR."""
+    noise = values.get("output", ())
+    if any(one is not None for one in noise):
+        return [-one[1] if one is not None and one[1] > 0 else None for one in noise]
+    return [None if value is None or math.isnan(value) else value for value in values["sqnr"]]
 
 
 def worst(figures: Sequence[float | None], count: int) -> list[bool]:
