@@ -8,15 +8,18 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..engine.calib.used import used_note
 from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
 from ..engine.text import visible
 from . import records
 from .outcomes import best_plan
 from .packing import unpack
+from .search_spec import SearchSpec
 from .session import Session
 from .store import open_session
 
@@ -71,7 +74,7 @@ def export(
             found = records.get_plan(session) if search is None else _of_search(session, search)
             if found is None:
                 raise QuantdeckError(f"the session {visible(str(path))} has no plan yet; calibrate it first")
-            texts |= {form: _WRITERS[form](session, *found) for form in wanted if form in FORMS}
+            texts |= {form: _text(session, form, *found, search) for form in wanted if form in FORMS}
     from ..engine.calib.textfile import write_text
 
     for form, target in wanted.items():
@@ -97,11 +100,72 @@ def _tensors(session: Session) -> list[str]:
     return [str(one[0]) for one in json.loads(model[0])] + [str(name) for names in made for name in names]
 
 
-def _used_note(selections: dict[str, Any]) -> list[str]:
-    """Which samples a search used, as its own tables say it; older sessions do not know it."""
-    from ..engine.calib.used import used_note
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the head of a table says: how its thresholds came about.
 
-    return used_note(*(selections.get(role, {}).get("prints", ()) for role in ("calibration", "scored")))
+    calibrated, scored: numbers of samples; None where that is not known. notes: lines of the calibration table.
+    """
+
+    bins: int
+    tune_num: int
+    calibrated: int
+    scored: int | None
+    notes: tuple[str, ...] = ()
+
+
+def _origin(session: Session, job: int | None) -> Origin:
+    """The origin of a search's plan, or of what the session stands on: its calibration, else its newest search."""
+    if job is None:
+        row = session.row("SELECT formed FROM samples WHERE role = 'calibration'")
+        if row is not None:
+            return _calibrated(records.get_settings(session), int(row["formed"]))
+    found = session.row(
+        "SELECT job.spec, search.samples FROM search JOIN job ON job.id = search.job"
+        " WHERE ? IS NULL OR job.id = ? ORDER BY job.id DESC LIMIT 1",
+        job, job,
+    )  # fmt: skip
+    if found is None:
+        return Origin(bins=2048, tune_num=0, calibrated=0, scored=None)
+    return _searched(SearchSpec.from_dict(json.loads(found["spec"])), json.loads(found["samples"]))
+
+
+def _calibrated(settings: Mapping[str, Any], samples: int) -> Origin:
+    """The origin of a calibration; older sessions do not know which samples it had."""
+    return Origin(
+        bins=int(settings.get("bins", 2048)),
+        tune_num=int(settings.get("tune_num", 0)),
+        calibrated=samples,
+        scored=samples,
+        notes=tuple(used_note(str(settings.get("prints", "")).split())),
+    )
+
+
+def _searched(spec: SearchSpec, selections: Mapping[str, Any]) -> Origin:
+    """The origin of a search's thresholds, as its own tables say it."""
+    used = {role: len(one["entries"]) for role, one in selections.items()}
+    prints = (selections.get(role, {}).get("prints", ()) for role in ("calibration", "scored"))
+    head = f"method: {spec.method}" if spec.kind == "calibrate" else f"search: {spec.kind}"
+    return Origin(
+        bins=spec.bins,
+        tune_num=spec.tune_num,
+        calibrated=used.get("calibration", 0),
+        scored=used.get("scored", 0),
+        notes=(head, f"chip: {spec.chip}", *used_note(*prints)),
+    )
+
+
+def _table_text(session: Session, model: str, plan: Plan, origin: Origin) -> str:
+    """The plan's thresholds in the order of the model's tensors (spec A.3)."""
+    from ..engine.calib.table import CalibrationTable, format_table, table_header
+    from .work import version
+
+    header = table_header(
+        model, version=version(), bins=origin.bins, samples=origin.calibrated, tune_num=origin.tune_num,
+        notes=origin.notes, dated=False,
+    )  # fmt: skip
+    rows = {name: plan.thresholds[name] for name in _tensors(session) if name in plan.thresholds}
+    return format_table(CalibrationTable(rows, header))
 
 
 def search_text(session: Session, form: str, job: int | None) -> str:
@@ -109,11 +173,8 @@ def search_text(session: Session, form: str, job: int | None) -> str:
 
     Errors: QuantdeckError when no search that has ended has it.
     """
-    from ..engine.calib.table import CalibrationTable, format_table, table_header
     from .outcomes import outcome_from, reasons_from
-    from .search_spec import SearchSpec
     from .search_text import loss_table
-    from .work import version
 
     rows = session.rows(
         "SELECT job.id, job.spec, search.outcome, search.samples FROM search JOIN job ON job.id = search.job"
@@ -129,50 +190,26 @@ def search_text(session: Session, form: str, job: int | None) -> str:
     spec = SearchSpec.from_dict(json.loads(rows[0]["spec"]))
     body = unpack(rows[0]["outcome"])
     outcome = outcome_from(body)
-    used = {role: len(one["entries"]) for role, one in json.loads(rows[0]["samples"]).items()}
+    origin = _searched(spec, json.loads(rows[0]["samples"]))
     if form == "loss_table":
-        return loss_table(spec, used.get("scored", 0), outcome.ranking, reasons_from(body))
-    notes = [f"search: {spec.kind}", f"chip: {spec.chip}", *_used_note(json.loads(rows[0]["samples"]))]
-    header = table_header(
-        spec.model_name, version=version(), bins=spec.bins, samples=used.get("calibration", 0),
-        tune_num=spec.tune_num, notes=notes, dated=False,
-    )  # fmt: skip
-    found = outcome.plan.thresholds
-    return format_table(
-        CalibrationTable({name: found[name] for name in _tensors(session) if name in found}, header)
-    )
+        return loss_table(spec, origin.scored or 0, outcome.ranking, reasons_from(body))
+    return _table_text(session, spec.model_name, outcome.plan, origin)
 
 
-def calibration_text(session: Session, _number: int, plan: Plan) -> str:
-    """The plan's thresholds in the order of the model's tensors (spec A.3)."""
-    from ..engine.calib.table import CalibrationTable, format_table, table_header
-    from .work import version
-
-    settings = records.get_settings(session)
+def calibration_text(session: Session, plan: Plan, search: int | None) -> str:
+    """A plan's thresholds; of a search that has ended the same bytes as its own table."""
     model = session.row("SELECT path FROM model WHERE id = 1")
-    samples = session.row("SELECT formed FROM samples WHERE role = 'calibration'")
-    header = table_header(
-        Path(model["path"]).name if model else "",
-        version=version(),
-        bins=int(settings.get("bins", 2048)),
-        samples=int(samples[0]) if samples else 0,
-        tune_num=int(settings.get("tune_num", 0)),
-        dated=False,
-    )
-    rows = {name: plan.thresholds[name] for name in _tensors(session) if name in plan.thresholds}
-    return format_table(CalibrationTable(rows, header))
+    return _table_text(session, Path(model["path"]).name if model else "", plan, _origin(session, search))
 
 
-def quantize_text(session: Session, _number: int, plan: Plan) -> str:
+def quantize_text(session: Session, plan: Plan, search: int | None) -> str:
     """The layers that are not int8, in model order (spec A.4)."""
     from ..engine.calib.qtable import format_qtable
 
-    samples = session.row("SELECT formed FROM samples WHERE role = 'calibration'")
     order = [row[0] for row in session.rows("SELECT name FROM layer ORDER BY position")]
     modes = {name: plan.modes[name] for name in order if name in plan.modes}
-    return format_qtable(
-        modes, chip=plan.chip, fp_type=plan.fp_type, samples=samples[0] if samples else None, dated=False
-    )
+    scored = _origin(session, search).scored
+    return format_qtable(modes, chip=plan.chip, fp_type=plan.fp_type, samples=scored, dated=False)
 
 
 def figures(session: Session, number: int, plan: Plan) -> dict[str, Any]:
@@ -241,9 +278,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
-_WRITERS: Mapping[str, Callable[[Session, int, Plan], str]] = {
+def _text(session: Session, form: str, number: int, plan: Plan, search: int | None) -> str:
+    """A form of a plan; *number* as ``_of_search`` gives it."""
+    if form in _TABLES:
+        return _TABLES[form](session, plan, search)
+    return _FIGURES[form](session, number, plan)
+
+
+_TABLES: Mapping[str, Callable[[Session, Plan, int | None], str]] = {
     "calibration_table": calibration_text,
     "quantize_table": quantize_text,
-    "json": json_text,
-    "csv": csv_text,
 }
+_FIGURES: Mapping[str, Callable[[Session, int, Plan], str]] = {"json": json_text, "csv": csv_text}

@@ -31,7 +31,7 @@ from .typed import target_words
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
-    from ..engine.plan import Plan
+    from ..engine.plan import Mode, Plan
 
 
 def search(session: Session, values: Mapping[str, Any], report: Report) -> str:
@@ -252,12 +252,20 @@ class Search:
         ordered = {name: rows[name] for name in inputs.graph.calibrated if name in rows}
         self._say(files.table("calibration_table", ordered, count, notes))
         files.table("new_table", ordered, count, notes)
-        files.qtable(outcome.plan.modes, len(inputs.scored))
+        files.qtable(self._rows_of(inputs, outcome.plan), len(inputs.scored))
         if spec.kind == "run_qtable":
             text = loss_table(spec, len(inputs.scored), outcome.ranking, reasons)
             files.text("loss_table", text, "loss table")
         files.text("log", log, f"log {LOGS[spec.kind]}")
         return files
+
+    def _rows_of(self, inputs: Inputs, plan: "Plan") -> "dict[str, Mode]":
+        """The rows of the quantize table: a search that ranks leaves them in its order, pareto chooses a set."""
+        if self._spec.strategy != "pareto":
+            return dict(plan.modes)
+        return {
+            layer.name: plan.modes[layer.name] for layer in inputs.graph.layers if layer.name in plan.modes
+        }
 
     def _take_best(self, inputs: Inputs) -> None:
         """A search that the user ends leaves the best plan so far."""

@@ -232,6 +232,8 @@ def make_session(path: Path, graph: "Graph", model: Path, settings: Settings, ti
 
 def remember_samples(session: Session, samples: "Samples", source: Source, settings: Settings) -> None:
     """The calibration samples and everything needed to calibrate again."""
+    from ..engine.calib.used import used_text
+
     records.put_samples(session, "calibration", samples, source.path)
     records.put_settings(
         session,
@@ -240,6 +242,7 @@ def remember_samples(session: Session, samples: "Samples", source: Source, setti
             "input_num": source.number,
             "listed": source.data_list is not None,
             "skip_bad": source.skip_bad,
+            "prints": used_text(samples.prints),  # what an exported table says
         },
     )
 

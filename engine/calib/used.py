@@ -11,8 +11,14 @@ _MARK = "samples used: "
 
 def used_note(*prints: Iterable[str]) -> list[str]:
     """The note of a header, or none; prints of several selections count once."""
-    found = list(dict.fromkeys(one for some in prints for one in some))
-    return [_MARK + " ".join(found)] if 0 < len(found) <= MOST else []
+    found = used_text(one for some in prints for one in some)
+    return [_MARK + found] if found else []
+
+
+def used_text(prints: Iterable[str]) -> str:
+    """Prints with blanks between, each once; nothing where there are too many to say."""
+    found = list(dict.fromkeys(prints))
+    return " ".join(found) if len(found) <= MOST else ""
 
 
 def used_prints(header: Sequence[str]) -> frozenset[str]:
