@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
 from .asked import Asked, Question
+from .expectation import expectation
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
@@ -108,7 +109,11 @@ class Assessor:
         (score,) = self._trials([Trial(plan)])
         if isinstance(score, Failure):
             raise QuantdeckError(score.message)
-        put_score(self._session, number, self._samples.digest, score)
+        known = "SELECT 1 FROM score WHERE plan = ? AND samples_digest = ?"
+        if (
+            self._session.row(known, number, self._samples.digest) is None
+        ):  # a newer one, on more samples, stays
+            put_score(self._session, number, self._samples.digest, score)
         self._learn(plan, score)
         tell(number, "scored")
         if self._session.row("SELECT 1 FROM layer_score WHERE plan = ? LIMIT 1", number) is None:
@@ -241,6 +246,7 @@ class Assessor:
                 self._waiting, self._found = list(self._measuring.send(self._found)), []
             except StopIteration as stop:
                 self._measuring, self._ledger = None, stop.value
+                self._anchor(plan)
                 self._teach()
                 self._gains(number, plan)
                 self._predict(number, plan)
@@ -278,6 +284,16 @@ class Assessor:
             self._teach()
             self._gains(*self._current)
 
+    def _anchor(self, plan: "Plan") -> None:
+        """Measure the plan that stands: the first edit is predicted from there, not from the ledger's few samples."""
+        from ..engine.mix.trial import Failure, Trial
+
+        if any(known == plan for known, _ in self._anchors):
+            return
+        (score,) = self._results([Trial(plan)])
+        if not isinstance(score, Failure):
+            self._anchors.append((plan, score))
+
     def _teach(self) -> None:
         assert self._ledger is not None
         self._found_out = True
@@ -301,12 +317,16 @@ class Assessor:
         own = self._ledger_of(plan)
         ledger = own or self._ledger or self._former
         if ledger is not None:
-            found_by = ledger.predict(plan)
+            told = expectation(ledger, plan, self._anchors)
             tell(
-                number, "predicted", sqnr=found_by.sqnr, low=found_by.low, high=found_by.high,
-                cos=found_by.cosine, cos_low=found_by.worst.cosine_low, cos_high=found_by.worst.cosine_high,
+                number,
+                "predicted",
+                sqnr=told.sqnr,
+                low=told.low,
+                high=told.high,
+                cos=told.cos,
                 old=own is None,
-            )  # fmt: skip
+            )
 
     def _gains(self, number: int, plan: "Plan") -> None:
         """What each layer alone makes of the worst output, and would gain in the other mode: dB with its error."""

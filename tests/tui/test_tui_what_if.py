@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 from decks import MakeDeck
+from quantdeck.engine.mix.trial import Trial
+from quantdeck.engine.run.score import Score
+from quantdeck.sessions.records import get_plan
+from quantdeck.sessions.store import open_session
+from quantdeck.tui import assessor
 from quantdeck.tui.asked import Asked, Question
 from quantdeck.tui.insight import Insight
 from quantdeck.tui.outlook import Outlook
@@ -208,3 +213,35 @@ async def test_a_layer_without_an_error_is_offered_no_repair(example: Path, deck
         assert app.outlook.insight is not None
         assert not app.outlook.insight.repairs
         assert app.outlook.insight.reasons == ("it makes no error of its own",)
+
+
+def test_an_edit_is_predicted_from_what_the_plan_before_was_measured_at(
+    example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger's own samples are few: without the plan that stands every prediction would be off by the same."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        assessor, "tell", lambda number, state, **values: told.append({"state": state, **values})
+    )
+    one = assessor.Assessor(example, Asked())
+    with open_session(example) as session:
+        found = get_plan(session)
+        assert found is not None
+        number = found[0]
+        rows = "SELECT samples_digest, created, sqnr FROM score WHERE plan = ? ORDER BY created DESC"
+        before = [tuple(row) for row in session.rows(rows, number)]
+        one.answer(Question(number, None, "ready"))
+        while one.idle():
+            pass
+        one.assess(number)
+        ledger = one._ledger_of(found[1])
+        assert ledger is not None
+        (result,) = one._trials([Trial(found[1])])
+        assert isinstance(result, Score)
+        predicted = [values["sqnr"] for values in told if values["state"] == "predicted"]
+        assert predicted[0] == pytest.approx(result.sqnr, abs=0.1)
+        with_more = [tuple(row) for row in session.rows(rows, number)]
+        assert with_more[-len(before) :] == before or with_more == before
+        one.assess(number)
+        assert [tuple(row) for row in session.rows(rows, number)] == with_more, "a score is not written twice"
+    one.close()
