@@ -9,10 +9,11 @@ from quantdeck.sessions.corrections import plan_corrections
 from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
 from quantdeck.sessions.worker import main as work
-from quantdeck.tui.advice import GOOD, advice, advised, equalizable
+from quantdeck.tui.advice import GOOD, Advice, advice, advised, equalizable
 from quantdeck.tui.editor import Editor
 from quantdeck.tui.reach import Wiring
 from quantdeck.tui.reader import SessionReader
+from quantdeck.tui.screens.flow import FlowScreen
 from quantdeck.tui.snapshots import ScoreView
 from quantdeck.tui.stages import NOT_USED, RUN, TARGET, TO_COME, WISHES, newest_jobs
 from real_session import current, digits
@@ -265,3 +266,23 @@ async def test_settings_result_and_time_of_a_stage_stand_there_at_every_size(
         await press(pilot, "down")
         assert "would run" in said(app, "stage")
         assert "to cos 0.995 (cosine 0.99)" in said(app, "stage").replace("\n              ", " ")
+
+
+async def test_advice_that_does_not_fit_says_so(stored: Path, deck: MakeDeck) -> None:
+    """At 80x24 the facts of a stage make room for advice; what still does not fit is counted."""
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "2")
+        screen = app.screen
+        assert isinstance(screen, FlowScreen)
+        long = "one threshold serves channels that differ widely, so that most of them use few of its steps"
+        for count, fits in ((3, True), (6, False)):
+            screen._advice = [Advice("", long)] * count
+            screen._draw()
+            await pilot.pause()
+            lines = said(app, "advice").splitlines()
+            shown = screen.query_one("#advice").size.height
+            assert len(lines) <= shown
+            assert ("more lines" in lines[-1]) is not fits
+            if not fits:
+                assert f"{1 + 2 * count - (len(lines) - 1)} more lines" in lines[-1]

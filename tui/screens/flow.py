@@ -25,7 +25,12 @@ LEFT_OUT = "left out"
 OPTIONAL = ("equalize", "bias", "search_threshold", "float", "evaluate", "start")
 MOST_ADVICE = 3  # lines of one sentence
 FACT = 14  # cells before a fact of the stage under the cursor
-STAGE_LINES = 6  # of that stage: advice below moves only where a fact needs more
+STAGE_LINES = 6  # of that stage where there is room: advice below moves only where a fact needs more
+BARS, SHORT, LONG = (
+    4,
+    9,
+    10,
+)  # lines of header, footer and state; of the table on a short and a tall screen (app.tcss)
 
 
 class FlowScreen(PlaceScreen):
@@ -41,6 +46,7 @@ class FlowScreen(PlaceScreen):
         self._advice: list[Advice] = []
         self._start_taken = False
         self._stages: dict[str, Stage] = {}
+        self._stage_lines = STAGE_LINES
 
     def body(self) -> ComposeResult:
         """Stages, advice, a line of state."""
@@ -144,7 +150,6 @@ class FlowScreen(PlaceScreen):
             ),
             keep=True,
         )
-        self._draw_advice()
         self._draw()
 
     def _stage(
@@ -175,11 +180,29 @@ class FlowScreen(PlaceScreen):
         return frozenset(layer for _, layers in self.deck.outlook.proposals or () for layer in layers)
 
     def _draw_advice(self) -> None:
-        width = self.deck.size.width
-        lines: list[list[Part]] = [[(" advice", "title")]]
-        for one in self._advice:
-            lines += wrapped(f"- {one.sentence}", "plain", width, MOST_ADVICE)
+        """The advice; where it does not fit whole, its last line says so."""
+        width, room = self.deck.size.width, self._room - self._stage_lines
+        lines: list[list[Part]] = [[(" advice", "title")], *self._advice_lines]
+        if len(lines) > room >= 2:
+            hidden = counted(len(lines) - room + 1, "more line")
+            lines = [
+                *lines[: room - 1],
+                *wrapped(f"{hidden}: a taller terminal shows them", "muted", width, 1),
+            ]
         self.query_one("#advice", Lines).set_lines(lines)
+
+    @property
+    def _advice_lines(self) -> list[list[Part]]:
+        found: list[list[Part]] = []
+        for one in self._advice:
+            first, *rest = wrapped(f"- {one.sentence}", "plain", self.deck.size.width - 2, MOST_ADVICE)
+            found += [first, *([("  ", "plain"), *line] for line in rest)]
+        return found
+
+    @property
+    def _room(self) -> int:
+        """Lines for the stage under the cursor and the advice: all but bars, table and line of state."""
+        return self.deck.size.height - BARS - (SHORT if self.has_class("-short") else LONG)
 
     # running
 
@@ -215,8 +238,11 @@ class FlowScreen(PlaceScreen):
             for place, line in enumerate(wrapped(show(text or figures.NOTHING), "plain", width - FACT, 2)):
                 lines.append([(f"   {title if place == 0 else '':<{FACT - 4}}", "muted"), *line])
         area = self.query_one("#stage", Lines)
-        area.styles.height = max(len(lines), STAGE_LINES)
+        spare = self._room - len(self._advice_lines) - 1
+        self._stage_lines = max(len(lines), min(STAGE_LINES, spare))
+        area.styles.height = self._stage_lines
         area.set_lines(lines)
+        self._draw_advice()
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Run the stage, or open its form."""
