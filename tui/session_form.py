@@ -91,7 +91,7 @@ def check_session(values: Mapping[str, str]) -> dict[str, str]:
         if values[key] and _numbers(values[key]) is None:
             errors[key] = "numbers and commas: 0.5,0.5,0.5"
     if values["pixel_format"] == "auto" and preprocess_options(values):
-        errors["pixel_format"] = "choose one; others are given"
+        errors["pixel_format"] = "bgr, rgb, gray or rgba?"
     return errors
 
 

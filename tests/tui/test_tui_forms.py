@@ -73,6 +73,29 @@ async def test_errors_stand_beside_their_fields_and_the_first_is_focused(place: 
         assert form(app).row("dataset").control.has_focus
 
 
+async def test_what_is_to_be_mended_is_said_until_it_is(place: Path, deck: MakeDeck) -> None:
+    app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
+    async with app.run_test(size=S) as pilot:
+        form(app).set_value("mean", "0,0,0")
+        await press(pilot, "f5")
+        assert "2 to mend: samples, pixel format" in said(app)
+        form(app).set_value("dataset", str(place / "images"))
+        app.screen._look()  # type: ignore[attr-defined] - the typing rests
+        assert "to mend" in said(app)
+        form(app).set_value("pixel_format", "rgb")
+        app.screen._look()  # type: ignore[attr-defined]
+        assert said(app).strip() == ""
+
+
+async def test_a_long_path_is_seen_whole_where_there_is_room(place: Path, deck: MakeDeck) -> None:
+    app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
+    async with app.run_test(size=(110, 24)):
+        assert form(app).row("model").control.size.width > 50
+    async with deck(model=place / "nets" / "net.onnx").run_test(size=S) as pilot:
+        row = form(pilot.app).row("model")  # type: ignore[arg-type]
+        assert row.control.size.width == 24
+
+
 async def test_the_pickers_fill_the_fields(
     place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +187,7 @@ def test_preprocessing_needs_a_pixel_format_and_takes_only_what_was_given() -> N
         "mean": "1,2,3",
         "resize_dims": "8,9",
     }
-    assert "choose one" in check_session(values)["pixel_format"]
+    assert "rgb" in check_session(values)["pixel_format"]
     request = session_request({**values, "pixel_format": "rgb"})
     assert request.preprocess == {
         "resize_dims": [8, 9],

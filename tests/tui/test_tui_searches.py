@@ -113,7 +113,12 @@ async def test_the_form_shows_what_its_search_uses_and_says_the_target_in_words(
         await press(pilot, "f5")
         assert "2 to mend: methods, memory" in said(app)
         form.set_value("methods", "MSE,kl")
+        await pilot.pause()
+        assert "!" not in form.row("methods").said  # as soon as it is mended
+        assert "!" in form.row("memory").said
         form.set_value("memory", "1G")
+        await pilot.pause()
+        assert said(app).strip() == ""
         form.set_value("jobs", "2")
         await press(pilot, "f5")
         await settle(pilot)

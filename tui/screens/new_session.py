@@ -65,6 +65,7 @@ class NewSessionScreen(DeckScreen):
         self._first: dict[str, str] = {}
         self._refused: dict[str, str] = {}  # what a field held that the engine refused
         self._doubted = ""  # the field that the preview's sentence names
+        self._mending = False  # whether the status says that fields are to be mended
 
     def body(self) -> ComposeResult:
         """The fields."""
@@ -117,6 +118,9 @@ class NewSessionScreen(DeckScreen):
             touched = value != self._first.get(key)
             error = errors.get(key) or self._mark(key, value)
             self.form.row(key).say(error if touched or value else "")
+        if self._mending and not errors:
+            self._mending = False
+            self.say("")
         if not asked:
             self.query_one("#preview", Lines).set_lines([])
         elif new:
@@ -180,6 +184,7 @@ class NewSessionScreen(DeckScreen):
         self.form.show_errors(errors)
         self._first = {}  # from now on every field says what is wrong with it
         self._refused = {}
+        self._mending = bool(errors)
         if errors:
             labels = ", ".join(field.label for field in self.form.fields if field.key in errors)
             self.say(f"{len(errors)} to mend: {labels}", "weak")
