@@ -54,6 +54,7 @@ class Assessor:
         self._journal = Journal(self._session, 0)
         self._current: tuple[int, Plan] | None = None
         self._looked: str | None = None  # the layer that is looked at
+        self._priced: int | None = None  # the plan whose cost was told
         self._work_on(self._original)
 
     def _work_on(self, graph: "Graph") -> None:
@@ -127,6 +128,8 @@ class Assessor:
             return
         self._looked = layer
         self._show(number, plan)
+        if self._priced != number:
+            self._predict(number, plan)
         if not self._figures:
             self._score_layers(number, plan)
             self._show(number, plan)
@@ -308,6 +311,7 @@ class Assessor:
 
     def _predict(self, number: int, plan: "Plan") -> None:
         """The plan's cost, and its figures; until its own thresholds' ledger is measured by another's, marked so."""
+        self._priced = number
         costs = self._costs
         if costs is not None:
             base, found = costs.seconds(()), costs.plan(tuple(plan.modes))

@@ -119,6 +119,29 @@ async def test_the_pickers_fill_the_fields(
         assert form(app).values()["dataset"] == str(place / "images")
 
 
+async def test_the_picker_has_help_and_names_only_the_keys_that_hold(
+    place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    app = deck(folder=place / "sessions")
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "n", "f2")
+        assert "Take folder" not in said(app, "footer")  # a file is wanted
+        for key in ("question_mark", "f1"):
+            await press(pilot, key)
+            assert isinstance(app.screen, HelpScreen)
+            titles = app.screen.query_one(LineTable).model.values["title"]
+            assert "FILE PICKER" in titles[:20]
+            await press(pilot, "escape")
+            assert isinstance(app.screen, Picker)
+        await press(pilot, "escape")
+        form(app).row("dataset").control.focus()
+        await press(pilot, "f2")
+        assert "Take folder" in said(app, "footer")
+        await pilot.resize_terminal(120, 40)
+        assert "? Help" in said(app, "footer")
+
+
 async def test_a_new_session_is_made_opened_and_calibrated(
     place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -245,3 +245,20 @@ def test_an_edit_is_predicted_from_what_the_plan_before_was_measured_at(
         one.assess(number)
         assert [tuple(row) for row in session.rows(rows, number)] == with_more, "a score is not written twice"
     one.close()
+
+
+def test_a_plan_whose_layer_is_looked_at_first_has_its_cost_told(
+    example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens the layers at once asks about a layer before anything else; the ledger may take minutes."""
+    told: list[str] = []
+    monkeypatch.setattr(assessor, "tell", lambda number, state, **values: told.append(state))
+    one = assessor.Assessor(example, Asked())
+    with open_session(example, readonly=True) as session:
+        found = get_plan(session)
+    assert found is not None
+    layers = [layer.name for layer in one._graph.layers]
+    for layer in layers[:2]:
+        one.look(found[0], layer)
+    assert told.count("cost") == 1
+    one.close()

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from ...engine.text import visible
 from ..figures import count
@@ -29,7 +30,10 @@ class Picker(DeckModal[Path | None]):
     """Returns a file, a folder, or None."""
 
     AREAS: ClassVar[tuple[str, ...]] = ("picker",)
-    BINDINGS: ClassVar[list[BindingType]] = bindings("picker")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("picker"),
+        Binding("question_mark,f1", "help", "Help", show=False),
+    ]
 
     def __init__(
         self, title: str, start: Path, *, folders: bool = False, suffixes: tuple[str, ...] = ()
@@ -55,9 +59,24 @@ class Picker(DeckModal[Path | None]):
 
     def on_mount(self) -> None:
         """Show the first folder."""
-        self.query_one("#footer", Lines).set_line(footer_line(footer(*self.AREAS), self.deck.size.width))
+        self._draw_footer()
         self._enter(self._folder)
         self.table.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The keys that fit."""
+        super().on_resize(event)
+        self._draw_footer()
+
+    def _draw_footer(self) -> None:
+        """The keys that hold here: a folder is taken only where one is wanted."""
+        keys = [
+            key
+            for key in footer("app", *self.AREAS)
+            if key.action == "help" or (key.area == "picker" and (self._wants_folder or key.action != "take"))
+        ]
+        for line in self.query("#footer").results(Lines):
+            line.set_line(footer_line(keys, self.deck.size.width))
 
     @property
     def table(self) -> LineTable:
@@ -107,6 +126,12 @@ class Picker(DeckModal[Path | None]):
         """Escape shows all again."""
         if not event.kept:
             self.table.filter(None)
+
+    def action_help(self) -> None:
+        """Every key of the picker."""
+        from .help import HelpScreen
+
+        self.deck.push_screen(HelpScreen((*self.AREAS, "table")))
 
     def action_back(self) -> None:
         """Without a choice."""
