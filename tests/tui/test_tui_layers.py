@@ -67,6 +67,10 @@ async def test_worst_first(stored: Path, deck: MakeDeck) -> None:
         values = [model.value(row, "sqnr") for row in model.order]
         assert values == sorted(values)  # type: ignore[type-var]
         assert table(app).cursor == 0
+        assert "until the noise at the outputs is known" in said(app)
+        told(app, stored)
+        await pilot.pause()
+        assert names(app)[0] == layer_names(stored)[-2]
 
 
 def told(app: Workbench, path: Path) -> None:

@@ -255,9 +255,11 @@ class LayersScreen(LayerDetail):
 
     def action_worst(self) -> None:
         """Most noise at the outputs first, where that is known; until then the worst accumulated SQNR."""
-        self._sort("output" if self.deck.outlook.outputs else "sqnr", False)
+        known = bool(self.deck.outlook.outputs)
+        self._sort("output" if known else "sqnr", False)
+        self._ordered = known  # sorted anew when it comes, unless the cursor has been moved by then
         self.table.go(0)
-        self._draw_status()
+        self._draw_status("" if known else "by the accumulated SQNR until the noise at the outputs is known")
 
     def action_in_order(self) -> None:
         """The graph's order."""
