@@ -31,6 +31,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml setup.py engine/ops_c/build.py $(wildcard engine/ops_c/src/*)
+	@echo "installing quantdeck and what it stands on into $(VENV): about a minute the first time"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
