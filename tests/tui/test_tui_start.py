@@ -98,3 +98,14 @@ async def test_a_long_line_of_a_log_is_read_whole_and_its_end_is_followed(
         assert rows(app, "line")[-1] == "the newest"
         await press(pilot, "home", "down", "down", "y")
         assert app.clipboard == f"{words} [/0/conv]"
+
+
+async def test_the_first_session_stands_in_the_list_that_was_empty(tmp_path: Path, deck: MakeDeck) -> None:
+    app = deck(folder=tmp_path)
+    async with app.run_test(size=L) as pilot:
+        assert rows(app, "title") == []
+        await press(pilot, "n")
+        make_session(tmp_path / "first.qdeck", title="first")
+        await press(pilot, "escape")
+        assert isinstance(app.screen, StartScreen)
+        assert rows(app, "title") == ["first"]

@@ -86,6 +86,7 @@ class StartScreen(DeckScreen):
         super().__init__()
         self._notice = notice  # why the list is shown; stays until the cursor moves
         self._entries: tuple[SessionEntry, ...] = ()
+        self._read = False  # whether the folder was read; mounting does that
 
     def body(self) -> ComposeResult:
         """The list and a line of state."""
@@ -100,12 +101,13 @@ class StartScreen(DeckScreen):
         """Read the folder."""
         super().on_mount()
         self.action_reload()
+        self._read = True
         self.table.focus()
 
     def on_screen_resume(self) -> None:
         """Scores may have changed meanwhile."""
         super().on_screen_resume()
-        if self._entries:
+        if self._read:
             self.action_reload()
 
     @property
