@@ -191,3 +191,35 @@ async def test_what_was_done_is_said_in_a_sorted_table_too(session: Path, deck: 
         assert table(app).row == row
         await press(pilot, "down")
         assert "undone" not in said(app)
+
+
+async def test_a_layer_that_follows_a_float_one_says_so_when_it_is_turned(
+    session: Path, deck: MakeDeck
+) -> None:
+    """What the chip made of a plan comes with its figures, while the table is shown."""
+    app, found = deck(session), layer_names(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "down", "down", "down", "space")
+        connection = sqlite3.connect(session)
+        with connection:
+            rev = connection.execute("UPDATE state SET rev = rev + 1 RETURNING rev").fetchone()[0]
+            current = connection.execute("SELECT current_plan FROM state").fetchone()[0]
+            connection.execute(
+                "INSERT INTO layer_score SELECT ?, layer, mode, local_cos, local_sqnr, cos, sqnr, saturation, ?"
+                " FROM layer_score WHERE plan = 1",
+                (current, rev),
+            )
+            for name, mode in ((found[3], "F32"), (found[4], "F32")):
+                connection.execute(
+                    "UPDATE layer_score SET mode = ? WHERE plan = ? AND layer = ?", (mode, current, name)
+                )
+        connection.close()
+        app.catch_up()
+        await pilot.pause()
+        assert shown(app, "mode")[3:5] == ["F32", "F32"]
+        steps = plan(session)
+        await press(pilot, "down", "space")
+        assert "the layer beside it" in said(app)
+        assert plan(session) == steps
+        await press(pilot, "up", "space")
+        assert "to INT8" in said(app)

@@ -111,7 +111,14 @@ class LayersScreen(LayerDetail):
             self._load(keep=True)
             return
         table = self.table
-        for layer, figures in feed.reader.figures_since(change.view.plan, change.before.rev):
+        fresh = feed.reader.figures_since(change.view.plan, change.before.rev)
+        modes = table.model.values["mode"]
+        if any(layer in self._rows and modes[self._rows[layer]] != row["mode"] for layer, row in fresh):
+            self._load(
+                keep=True
+            )  # the chip has another type for a layer than was thought: which ones are bound too
+            return
+        for layer, figures in fresh:
             row = self._rows.get(layer)
             if row is None:
                 continue
