@@ -218,8 +218,8 @@ def figures(session: Session, number: int, plan: Plan) -> dict[str, Any]:
     model = session.row("SELECT name, path, digest FROM model WHERE id = 1")
     label = session.row("SELECT label FROM plan WHERE id = ?", number)
     score = session.row(
-        "SELECT cos, sqnr, dead, top1_float, top1_int8, top5_float, top5_int8, labelled, samples_digest"
-        " FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1",
+        "SELECT cos, sqnr, dead, top1_float, top1_int8, top5_float, top5_int8, labelled, samples_digest,"
+        " json_extract(body, '$.samples') AS samples FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1",
         number,
     )
     return {

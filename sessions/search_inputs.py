@@ -17,6 +17,7 @@ from .locations import path_of
 from .report import Report, Silent
 from .search_spec import SearchSpec
 from .session import Session
+from .unlike import unlike_table
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
@@ -174,6 +175,8 @@ class Inputs:
         else:
             self._go_on(job, json.loads(row["samples"]), now)
         self._tell_overlap()
+        for sentence in unlike_table(self.scored, self._given_rows()):
+            self.report.say(sentence)
 
     def _go_on(self, job: int, before: dict[str, Any], now: dict[str, Any]) -> None:
         """See that a resumed job has its samples; before its first trial any will do, such as one fewer (NaN)."""
@@ -279,7 +282,10 @@ class Inputs:
 
     def given_plan(self) -> Plan:
         """The plan of the calibration table that was given."""
-        return self.start_plan({row[0]: Threshold(*row[1:]) for row in self.spec.start})
+        return self.start_plan(self._given_rows())
+
+    def _given_rows(self) -> dict[str, Threshold]:
+        return {row[0]: Threshold(*row[1:]) for row in self.spec.start}
 
 
 def _change(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -47,6 +47,7 @@ def evaluate(**values: Any) -> int:
 
 def _run(out: Console, values: dict[str, Any]) -> int:
     from ..sessions import work
+    from ..sessions.unlike import unlike_table
 
     with out.progress() as report:
         source = source_of(values)
@@ -68,7 +69,7 @@ def _run(out: Console, values: dict[str, Any]) -> int:
         out.say(
             f"{score.dead_slices} parts of the outputs have died: they vary in float and are constant in int8"
         )
-    for sentence in (*_overlap(values, found), *_spoilt(score, found)):
+    for sentence in (*unlike_table(found, plan.thresholds), *_overlap(values, found), *_spoilt(score, found)):
         out.say(sentence)
     return _status(out, score, values["expected_cos"])
 
