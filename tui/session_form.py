@@ -1,5 +1,6 @@
 """What the form of a new session asks, and which answers it takes; knows nothing of screens."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -173,10 +174,12 @@ def _check_number(text: str, key: str, least: int, errors: dict[str, str]) -> No
 
 
 def _numbers(text: str) -> list[float] | None:
+    """Finite numbers between commas, or None."""
     try:
-        return [float(part) for part in text.split(",")] if text else None
+        found = [float(part) for part in text.split(",")] if text else None
     except ValueError:
         return None
+    return found if found is not None and all(map(math.isfinite, found)) else None
 
 
 def _text(value: object) -> str:

@@ -73,6 +73,17 @@ async def test_errors_stand_beside_their_fields_and_the_first_is_focused(place: 
         assert form(app).row("dataset").control.has_focus
 
 
+@pytest.mark.parametrize("text", ["nan,0,0", "1,inf,1", "1,,1"])
+async def test_what_is_no_finite_number_is_marked_at_its_field(
+    place: Path, deck: MakeDeck, text: str
+) -> None:
+    app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
+    async with app.run_test(size=S) as pilot:
+        form(app).set_value("scale", text)
+        await press(pilot, "f5")
+        assert "! numbers and commas" in form(app).row("scale").said
+
+
 async def test_what_is_to_be_mended_is_said_until_it_is(place: Path, deck: MakeDeck) -> None:
     app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
     async with app.run_test(size=S) as pilot:
