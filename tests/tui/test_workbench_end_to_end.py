@@ -40,9 +40,14 @@ def fill(tmux: Tmux, values: dict[str, str]) -> None:
             tmux.type(value)
             continue
         while f"\u25c2 {value} \u25b8" not in tmux.text:  # each key shows another choice
-            before = tmux.text
+            before = line_of(tmux.text, label)
             tmux.keys("Right")
-            tmux.until(lambda text, before=before: text != before)
+            tmux.until(lambda text, label=label, before=before: line_of(text, label) != before)
+
+
+def line_of(text: str, label: str) -> str:
+    """A field's line: others change by themselves, as the preview does."""
+    return next((line for line in text.splitlines() if line[:20].strip() == label), "")
 
 
 def model_line(screen: list[str]) -> str:
