@@ -18,6 +18,7 @@ _REASONS = (
     ("malformed", "it is damaged; take a backup of it"),
     ("not a database", "it is damaged; take a backup of it"),
     ("no such table", "it is damaged (a table is missing); take a backup of it"),
+    ("could not decode", "it is damaged (a text is not UTF-8); take a backup of it"),
     ("no such column", "it is damaged (a column is missing); take a backup of it"),
 )
 

@@ -19,6 +19,7 @@ from .locations import SUFFIX, default_folder, path_of, path_text, prepare_folde
 from .migrate import migrate
 from .recognise import check_session_file, check_version, is_session, newer_bytes
 from .session import CHECKPOINT, Session, Writer, address, connect
+from .sound import wrong_column
 
 __all__ = [
     "CHECKPOINT",
@@ -204,14 +205,22 @@ def _check(session: Session) -> Session:
 
 
 def _check_content(session: Session) -> None:
-    version = session.row("PRAGMA user_version")
-    check_version(session.path, int(version[0]) if version else 0)
+    row = session.row("PRAGMA user_version")
+    version = int(row[0]) if row else 0
+    check_version(session.path, version)
     for table in _checked_tables(session):
         sound = session.row(f"PRAGMA quick_check({table})")
         if sound is None or sound[0] != "ok":
             raise QuantdeckError(f"the session {visible(str(session.path))} is damaged; take a backup of it")
     if session.row("SELECT 1 FROM state WHERE id = 1") is None:
         raise QuantdeckError(f"the session {visible(str(session.path))} was never finished; make a new one")
+    with explained(session.path):
+        wrong = wrong_column(session.connection, version)
+    if wrong:
+        raise QuantdeckError(
+            f"the session {visible(str(session.path))} is damaged ({wrong} holds what it never should); take a "
+            "backup of it, or make a new one of the model"
+        )
 
 
 def _checked_tables(session: Session) -> list[str]:

@@ -4,10 +4,11 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+from ..sessions.faults import explained
 from .config import read_config
 from .feed import Feed
 from .reader import SessionReader
@@ -67,7 +68,15 @@ def run(
     )
     app.notice, app.warning = notice, wrong
     app.run(mouse=mouse)
+    if app.fault is not None:
+        _tell(*app.fault)
     return app.return_code or 0
+
+
+def _tell(fault: Exception, session: Path) -> NoReturn:
+    """Raise what ended the workbench: damage that SQLite met in the session as the sentence that says so."""
+    with explained(session):
+        raise fault
 
 
 def _driver(page: bool) -> "type[Driver] | None":

@@ -122,6 +122,7 @@ class Workbench(App[None]):
         self.left_out: set[str] | None = None  # stages of the flow that are not to be run; None: as advised
         self.notice = ""  # why the list of sessions is shown first
         self.warning = ""  # said when the first screen stands
+        self.fault: tuple[Exception, Path] | None = None  # what ended it, and the session that was open
 
     # opening
 
@@ -165,6 +166,17 @@ class Workbench(App[None]):
     def on_unmount(self) -> None:
         """Everything that was edited goes into the main file."""
         self.close_session()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End on what nobody foresaw; Textual's own report would print names of files and models as they are."""
+        if self.fault is None:
+            self.fault = error, self.feed.reader.path if self.feed else self.folder
+        self._exit_renderables.clear()
+        self._return_code = 1
+        if self._exception is None:  # as Textual does: its pilot raises it
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
 
     @property
     def view(self) -> SessionView | None:

@@ -34,16 +34,18 @@ class Terminal:
         size: tuple[int, int] = (80, 24),
         *,
         options: str = "",
+        start: str = START,
         environment: Mapping[str, str | None] | None = None,
         arguments: Sequence[str] = (),
         answers: bool = False,
     ) -> None:
         """*size*: columns, rows; 0 counts as not known. *options*: keyword arguments of ``run`` as text.
+        *start*: another program than ``run`` alone.
 
         *environment*: None takes a variable away. *answers*: whether it says where the cursor is when it is asked.
         """
         where = str(path) if path is not None else None
-        command = [sys.executable, "-c", START.format(path=where, options=options), *arguments]
+        command = [sys.executable, "-c", start.format(path=where, options=options), *arguments]
         plain = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
         keep = {
             name: value
