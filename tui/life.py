@@ -16,7 +16,7 @@ def is_lost(job: JobView, now: float | None = None) -> bool:
     """
     now = time.time() if now is None else now
     silent = now - (job.created if job.heartbeat is None else job.heartbeat)
-    if not job.active or silent < SKIPPED:
+    if not job.active or 0 <= silent < SKIPPED:  # a beat that is to come: the clock was set back
         return False
     if job.pid is None or job.boot is None:
         return silent > SILENCE

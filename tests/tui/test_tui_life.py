@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from decks import MakeDeck
 from quantdeck.sessions.lease import boot_name, myself
@@ -29,7 +30,7 @@ def held(path: Path, job: int, *, pid: int, started: float, silent: float) -> No
 
 def test_the_process_table_decides_after_some_missed_beats(session: Path) -> None:
     job = add_search(session)
-    for pid, silent, lost in ((NO_PROCESS, 3.0, False), (NO_PROCESS, 8.0, True)):
+    for pid, silent, lost in ((NO_PROCESS, 3.0, False), (NO_PROCESS, 8.0, True), (NO_PROCESS, -3600.0, True)):
         held(session, job, pid=pid, started=1.0, silent=silent)
         with SessionReader(session) as reader:
             view = Feed(reader).view
@@ -41,6 +42,24 @@ def test_the_process_table_decides_after_some_missed_beats(session: Path) -> Non
         view = Feed(reader).view
         assert view.job is not None
         assert not view.job.lost, "a process that is there but was stopped for a while has not died"
+
+
+def test_a_clock_that_is_set_makes_no_dead_of_the_living(
+    session: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, me = add_search(session), myself()
+    before = psutil.Process().create_time()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: before - 3600)  # as Linux works it out then
+    held(session, job, pid=me.pid, started=me.started, silent=-3600.0)
+    with SessionReader(session) as reader:
+        view = Feed(reader).view
+        assert view.job is not None
+        assert not view.job.lost
+    held(session, job, pid=me.pid, started=me.started - 1, silent=-3600.0)
+    with SessionReader(session) as reader:
+        view = Feed(reader).view
+        assert view.job is not None
+        assert view.job.lost
 
 
 async def test_p_goes_on_with_a_search_whose_process_was_killed(
