@@ -68,22 +68,26 @@ class KeyOrder:
             self._watch()
 
     async def _next(self) -> None:
+        """Give the next key; where nobody is there to have it, the ones behind it too, until somebody is."""
         self._since = None
-        if not self._waiting:
-            return
-        self._number += 1
-        self._since = time.monotonic()
-        target = self._target()
-        await self._give(self._waiting.popleft())
-        await self._follow(target, self._number)
+        while self._waiting:
+            self._number += 1
+            number, self._since = self._number, time.monotonic()
+            target = self._target()
+            await self._give(self._waiting.popleft())
+            if self._behind(target, number) or number != self._number:
+                return
+            self._since = None
+
+    def _behind(self, node: DOMNode | None, number: int) -> bool:
+        """Come behind the key in the queue of who has it: what is to be done first lies before; False if gone."""
+        if node is None or not node.call_later(self._follow, node.parent, number):
+            return False
+        if number == self._number:
+            self._holder = node
+        return True
 
     async def _follow(self, node: DOMNode | None, number: int) -> None:
-        """Come behind the key from parent to parent: what each has to do first lies before in its queue."""
-        if node is None or not node.call_later(self._follow, node.parent, number):
-            await self._done(number)
-        elif number == self._number:
-            self._holder = node
-
-    async def _done(self, number: int) -> None:
-        if number == self._number and self._since is not None:
+        """Go behind the key from parent to parent; then it is done."""
+        if not self._behind(node, number) and number == self._number and self._since is not None:
             await self._next()

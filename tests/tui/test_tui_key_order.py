@@ -87,3 +87,12 @@ async def test_what_has_gone_or_hangs_with_a_key_holds_up_no_other(monkeypatch: 
     for _ in range(int(PATIENCE / STUCK)):
         await desk.tick(STUCK)
     assert desk.given == ["escape", "down", "up"]
+
+
+async def test_ever_so_many_keys_for_what_has_gone_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    await desk.press("escape", *["down"] * 2000)  # pasted while a screen opened, which then went
+    desk.node.is_running = False
+    await desk.work()
+    assert len(desk.given) == 2001
+    assert not desk.order.busy
