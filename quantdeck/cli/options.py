@@ -38,7 +38,7 @@ class Stored(click.Path):
         """Its path."""
         from ..sessions.locations import find_session
 
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if os.fsdecode(value) != path.name:  # ./layers is a file here
             return path
         folder = ctx.params.get("sessions_folder") if ctx else None
