@@ -1,5 +1,6 @@
 """What the workbench exports and what its command, run, exports: the same bytes; and a search's own files."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from decks import MakeDeck
 from quantdeck.sessions.export import ALL_FORMS, usual_name
-from quantdeck.tui.screens.export import WHAT
+from quantdeck.tui.screens.export import WHAT, shell_word
 from quantdeck.tui.widgets.line_table import LineTable
 from real_session import answers, digits, do_search
 from resting import settle
@@ -34,17 +35,18 @@ async def test_every_command_that_is_shown_writes_the_same_bytes(
         table = app.screen.query_one(LineTable)
         for place in range(len(WHAT)):
             table.go(place)
+            assert not app.screen.command().endswith("--force")  # type: ignore[attr-defined]
             await press(pilot, "enter")
             await settle(pilot)
             assert "written" in said(app)
-            commands.append(app.screen.command())  # type: ignore[attr-defined]
+            commands.append(app.screen.command())  # type: ignore[attr-defined]  # over the file that is there now
     written = {form: usual_name(example, form).read_bytes() for form in ALL_FORMS}
     assert all(written.values())
     quantdeck = str(Path(sys.executable).with_name("quantdeck"))
     for command in commands:
         words = shlex.split(command)
         assert words[0] == "quantdeck"
-        subprocess.run([quantdeck, *words[1:], "--force"], check=True, capture_output=True, cwd=tmp_path)
+        subprocess.run([quantdeck, *words[1:]], check=True, capture_output=True, cwd=tmp_path)
     assert {form: usual_name(example, form).read_bytes() for form in ALL_FORMS} == written
     assert b"No.0 " in written["loss_table"]
 
@@ -56,3 +58,16 @@ async def test_what_no_search_has_left_is_said(example: Path, deck: MakeDeck) ->
         await settle(pilot)
         assert "no run_qtable has ended" in " ".join(said(app).split())
     assert not usual_name(example, "loss_table").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["-x.qdeck", "a b'\\.qdeck", "e\x1b[31m\n.qdeck", "\u5c42.qdeck", "\udcff.qdeck"]
+)
+def test_the_command_is_safe_to_look_at_and_names_the_same_file(name: str) -> None:
+    word = shell_word(Path(name))
+    assert word.isprintable()
+    found = subprocess.run(
+        ["bash", "-c", f"printf %s {word}"], check=True, capture_output=True, text=False
+    ).stdout
+    assert os.fsdecode(found).removeprefix("./") == name
+    assert not found.startswith(b"-")

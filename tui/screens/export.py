@@ -1,5 +1,6 @@
 """What the session stands on, as files: each with the command that does the same; nothing is written over unasked."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +28,20 @@ WHAT = {
     "loss_table": ("loss table", "cos by layer of the newest run_qtable"),
 }
 ANSWERS = (Option("n", "no", "no"), Option("y", "yes, write over it", "yes"))
+
+
+def shell_word(path: Path) -> str:
+    """*path* as a shell takes it, with nothing in it that a terminal would act on, and never like an option."""
+    text = str(path)
+    if text.startswith("-"):
+        text = f"./{text}"
+    if visible(text) == text:
+        return shlex.quote(text)
+    plain = (
+        chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}"
+        for byte in os.fsencode(text)
+    )
+    return f"$'{''.join(plain)}'"  # bash and zsh, sh since POSIX.1-2024
 
 
 class ExportScreen(PlaceScreen):
@@ -88,12 +103,13 @@ class ExportScreen(PlaceScreen):
         self.table.load(TableModel(columns), keep=True)
         self._draw()
 
-    def command(self, *, force: bool = False) -> str:
-        """The command that writes the same file."""
-        view = self.deck.view
-        path, target = str(view.path) if view else "", str(self._targets.get(self.form, ""))
-        words = ["quantdeck", "export", visible(path), f"--{self.form}", visible(target)]
-        return shlex.join([*words, "--force"] if force else words)
+    def command(self) -> str:
+        """The command that writes the same file: run as it stands, so over one that is there with --force."""
+        view, target = self.deck.view, self._targets.get(self.form)
+        if view is None or target is None:
+            return ""
+        command = f"quantdeck export {shell_word(view.path)} --{self.form} {shell_word(target)}"
+        return f"{command} --force" if target.exists() else command
 
     def on_row_moved(self, event: RowMoved) -> None:
         """Another form, another command."""

@@ -24,6 +24,7 @@ class LogScreen(DeckScreen):
 
     AREAS: ClassVar[tuple[str, ...]] = ("log",)
     BINDINGS: ClassVar[list[BindingType]] = bindings("log")
+    TITLE_TEXT = "log"
 
     def __init__(self, path: Path, title: str) -> None:
         super().__init__()
