@@ -88,15 +88,25 @@ class SettingsScreen(PlaceScreen):
         """Choose a value, or type a key."""
         name = self.names[event.row]
         if name in TYPED:
-            self.query_one(Prompt).ask(name, SETTINGS[name][0], str(getattr(self.deck.config, name)))
+            self._ask(name, str(getattr(self.deck.config, name)))
         elif name in SETTINGS:
             title, values, _ = SETTINGS[name]
-            options = [Option(str(place), value, value) for place, value in enumerate(values, 1)]
+            keys = (
+                "abcdef" if values[0].isdigit() else "123456"
+            )  # a digit before a number reads like a part of it
+            options = [Option(key, value, value) for key, value in zip(keys, values, strict=False)]
             self.query_one("#status").display = False
             now = str(getattr(self.deck.config, name))
             self.query_one(ChoiceLine).ask(name, title, options, now)
         else:
-            self.query_one(Prompt).ask(name, "key, as x or ctrl+t or f5 (empty: the usual one)")
+            self._ask(name, "")
+
+    def _ask(self, name: str, text: str, wrong: str = "") -> None:
+        """Ask for what is typed, *text* to begin with; *wrong* says what is to be mended in it."""
+        label = SETTINGS[name][0] if name in TYPED else "key, as x or ctrl+t or f5 (empty: the usual one)"
+        self.query_one(Prompt).ask(name, label, text)
+        if wrong:
+            self.say(wrong, "bad")
 
     def on_choice_done(self, event: ChoiceDone) -> None:
         """Keep the value."""
@@ -115,7 +125,7 @@ class SettingsScreen(PlaceScreen):
         keys = {other: one for other, one in self.deck.config.keys.items() if other != name}
         wrong = clash(name, key, keys) if key else ""
         if wrong:
-            self.say(wrong, "bad")
+            self._ask(name, key, wrong)
             return
         self.deck.configure(replace(self.deck.config, keys={**keys, **({name: key} if key else {})}))
         self._write(f"{rebindable()[name].title}: {key or rebindable()[name].display}")
@@ -124,7 +134,7 @@ class SettingsScreen(PlaceScreen):
         """Keep what was typed, if it means something."""
         check, wanted = TYPED[name]
         if text and not check(text):
-            self.say(f"{text} is not {wanted}", "bad")
+            self._ask(name, text, f"{text} is not {wanted}")
         else:
             self._keep(name, text)
 
