@@ -30,7 +30,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A plan that was run on all samples: the figures on both parts, and whether it is confirmed."""
+    """A plan that was run on both parts of the samples: the figures, and whether it is confirmed."""
 
     point: Point
     searched: Figure | None
@@ -38,18 +38,19 @@ class Check:
     confirmed: bool
 
 
-def check(point: Point, result: Result, objective: Objective, searched: int) -> Check:
-    """Judge a run over all samples, of which the first *searched* were searched on."""
-    if not isinstance(result, Score):
-        return Check(point, None, None, False)
-    before = figure(result, objective, 0, searched)
-    fresh = figure(result, objective, searched, result.samples)
-    return Check(point, before, fresh, objective.met(fresh.value) and not result.dead_slices)
+def check(point: Point, searched: Result, fresh: Result, objective: Objective) -> Check:
+    """Judge the runs over the samples that were searched on and over the others."""
+    before = figure(searched, objective) if isinstance(searched, Score) else None
+    if not isinstance(fresh, Score):
+        return Check(point, before, None, False)
+    found = figure(fresh, objective)
+    dead = fresh.dead_slices or (isinstance(searched, Score) and searched.dead_slices)
+    return Check(point, before, found, objective.met(found.value) and not dead)
 
 
-def figure(score: Score, objective: Objective, start: int, stop: int) -> Figure:
-    """The objective over samples start to stop of a score."""
-    values = sample_values(score, objective)[start:stop]
+def figure(score: Score, objective: Objective) -> Figure:
+    """The objective over the samples of a score."""
+    values = sample_values(score, objective)
     count = len(values)
     mean = sum(values) / count if count else math.nan
     variance = sum((value - mean) ** 2 for value in values) / (count - 1) if count > 1 else math.nan

@@ -28,6 +28,8 @@ from .trial import Objective, Outcome, Point, Ranked, Result, Search, Source, St
 Steps = Generator[Sequence[Trial], Sequence[Result], None]
 Asked = Generator[Sequence[Trial], Sequence[Result], Sequence[Result]]
 
+LEAST, MEASURED = 4, 4
+"""Sources are measured on so many samples at least, and on one of so many that are searched on."""
 PROBES = 12
 """Real trials for one crossing."""
 RETURNS = (2, 3)
@@ -64,7 +66,7 @@ WORTHWHILE = 0.9
 """A group's rows are changed where its loss falls below this share: less is within what 4 samples tell."""
 FEW = 0.8
 """Where the loudest samples carry this share of the loss, the loudest layers are measured with every method's rows."""
-QUIET = {"cast": 0.001, "pass": 0.001}
+QUIET = {"cast": 0.001, "pass": 0.003}
 """Sources that are estimated to lose less than this share of what a plan may lose are not measured."""
 LOOKS = 6
 """How often the casts of a proposed plan are measured, so that the ledger may propose another, before its trial."""
@@ -87,7 +89,7 @@ class Setting:
     samples: int
     total: int
     methods: Mapping[str, Mapping[str, Threshold]] = field(default_factory=dict[str, Mapping[str, Threshold]])
-    measuring: Measuring = field(default_factory=lambda: Measuring(4, 0, 0, 0, casts=False))
+    measuring: Measuring | None = None
     join: bool = True
     cost: Cost = count_layers
     budget: Budget = field(default_factory=Budget)
@@ -144,7 +146,9 @@ class _Run:
         self.ledger: Ledger | None = None
         self.count = self.forwards = 0
         self.checks: list[Check] = []
-        self.samples, self.measuring = setting.samples, setting.measuring
+        self.samples = setting.samples
+        measured = min(max(LEAST, math.ceil(setting.samples / MEASURED)), setting.samples)
+        self.measuring = setting.measuring or Measuring(measured, 0, 0, 0, casts=False)
         self.bounded: set[Source] = set()
         self.placed = self.refined = self.concentrated = False
         self.allowed = 2 * (1 - self.objective.target)
@@ -639,11 +643,12 @@ class _Run:
         if self.setting.total == self.samples:
             self.checks.append(Check(chain[0], None, None, True))
             return True
+        fresh = tuple(range(self.samples, self.setting.total))
         low, high, middle = 0, len(chain) - 1, 0
         while low <= high:
             point = chain[middle]
-            (result,) = yield from self.ask([Trial(point.plan, samples=0)])
-            found = check(point, result, self.objective, self.setting.samples)
+            (result,) = yield from self.ask([Trial(point.plan, only=fresh)])
+            found = check(point, self.scores[point.plan.digest][1], result, self.objective)
             self.checks.append(found)
             low, high = (low, middle - 1) if found.confirmed else (middle + 1, high)
             middle = (low + high) // 2

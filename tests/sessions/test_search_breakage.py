@@ -87,8 +87,8 @@ def test_one_sample_with_nan_is_not_hidden_by_the_others():
 
 def test_a_plan_with_nan_on_a_fresh_sample_is_not_confirmed():
     objective, point = Objective(0.6, {}), Point(0, 1.0, PLAN)
-    assert check(point, score([0.0] * 8), objective, 4).confirmed
-    assert not check(point, score([0.0] * 7 + [np.inf]), objective, 4).confirmed
+    assert check(point, score([0.0] * 4), score([0.0] * 4), objective).confirmed
+    assert not check(point, score([0.0] * 4), score([0.0] * 3 + [np.inf]), objective).confirmed
 
 
 @pytest.mark.parametrize("strategy", ["chapter", "pareto"])
