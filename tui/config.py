@@ -96,18 +96,25 @@ def _checked(body: Mapping[str, Any], path: Path) -> tuple[Config, str]:
             kept[name] = text
         else:
             wrong.append(f"{name} is {said}")
-    from .keys import rebindable
-
-    keys: dict[str, str] = {}
-    given: Any = body.get("keys", {})
-    table = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
-    for name, key in table.items():
-        if name in rebindable() and isinstance(key, str) and key:
-            keys[name] = key
-        else:
-            wrong.append(f"there is no action {visible(name)}")
+    keys = _keys(body.get("keys", {}), wrong)
     said = f"{visible(str(path))}: {'; '.join(wrong)}" if wrong else ""
     return Config(**kept, keys=keys), said
+
+
+def _keys(given: Any, wrong: list[str]) -> dict[str, str]:
+    """The keys that can be used; why others cannot is added to *wrong*."""
+    from .keys import clash, rebindable
+
+    table = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    wanted = {
+        name: key for name, key in table.items() if name in rebindable() and isinstance(key, str) and key
+    }
+    wrong += [f"there is no action {visible(name)}" for name in table if name not in rebindable()]
+    while clashing := [(name, said) for name, key in wanted.items() if (said := clash(name, key, wanted))]:
+        name, said = clashing[0]  # one at a time: it has its usual key again, which another may have taken
+        wrong.append(f"{name}: {visible(said)}")
+        del wanted[name]
+    return wanted
 
 
 def write_config(config: Config, path: Path | None = None) -> Path:

@@ -1,9 +1,11 @@
 """Every key of the workbench in one table: screens, footer, help and palette are made from it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding, BindingType
+
+from .key_names import key_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,12 +369,15 @@ def together(area: str, other: str) -> bool:
 
 def clash(name: str, key: str, keys: "Mapping[str, str]") -> str:
     """Why a key cannot be given to an action, in a sentence; empty when it can. *keys*: what is changed already."""
-    if key in RESERVED or not key.isprintable() or " " in key:
+    named = set(key_names(key))
+    if not named:
+        return f"{key!a} is no key; keys are x, X, ?, f7, ctrl+t, pageup and the like"
+    if named.intersection(RESERVED):
         return f"{key!a} cannot be used: it means something to terminals or everywhere here"
     area = name.partition(".")[0]
     for other, one in rebindable().items():
-        taken = keys.get(other, one.keys).split(",")
-        if other != name and together(one.area, area) and key in taken:
+        taken = key_names(keys[other]) if other in keys else one.keys.split(",")
+        if other != name and together(one.area, area) and named.intersection(taken):
             return f"{key} is taken by {AREAS[one.area]}: {one.title}"
     return ""
 
@@ -395,6 +400,14 @@ def bindings(*areas: str) -> list[BindingType]:
     ]
 
 
+def as_set(keys: Iterable[Key], changed: Mapping[str, str]) -> list[Key]:
+    """The keys as the user's settings have them; *changed*: by action, as typed."""
+    return [
+        replace(key, shown=changed[name_of(key)], in_fields="") if name_of(key) in changed else key
+        for key in keys
+    ]
+
+
 def footer(*areas: str) -> list[Key]:
     """The keys that the footer names, in order."""
     return sorted((key for key in KEYS if key.area in areas and key.footer), key=lambda key: key.footer)
@@ -408,3 +421,11 @@ def actions(*areas: str) -> list[Key]:
         if key.area in areas and key.area != "table" and not key.priority and key.action not in SHOWN_ONLY
     ]
     return sorted(found, key=lambda key: areas.index(key.area))
+
+
+def elsewhere(*areas: str) -> list[Key]:
+    """What the palette offers besides on a session's screen with *areas*: what the other screens do."""
+    if "place" not in areas:
+        return []
+    others = [area for area in PLACED if area not in areas]
+    return [key for key in actions(*others) if key.action not in {"back", *TABLES_OWN}]

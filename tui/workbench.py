@@ -29,6 +29,7 @@ from .continuing import hear_stop_and_continue
 from .feed import Feed
 from .frames import CompositorUpdate, Frame, FrameUpdate, SliceUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
+from .key_names import key_map
 from .key_order import KeyOrder
 from .keys import bindings
 from .messages import Answered, SessionChanged
@@ -98,7 +99,7 @@ class Workbench(App[None]):
         self.config = config or Config()
         self._ansi = ansi
         self.theme = self._theme_name()
-        self.set_keymap(self.config.keys)
+        self.set_keymap(key_map(self.config.keys))
         self.set_class(self.glyphs.plain, "-plain")
         # The console's guess for a terminal of no size (80x25) must not differ from the driver's (80x24):
         # Textual would lay out for one and the other for ever.
@@ -431,12 +432,17 @@ class Workbench(App[None]):
         from .screens.palette import Palette
 
         if isinstance(self.screen, DeckScreen):
-            self.push_screen(Palette(self.areas), self._run_chosen)
+            self.push_screen(Palette(self.areas, self.config.keys), self._run_chosen)
 
     async def _run_chosen(self, action: str | None) -> None:
         if action:
             target = self if hasattr(self, f"action_{action.partition('(')[0]}") else self.screen
             await self.run_action(action, default_namespace=target)
+
+    def action_elsewhere(self, place: str, action: str) -> None:
+        """Go to another of the session's screens and do there what it can."""
+        self.go(place)
+        self.call_after_refresh(self._run_chosen, action)
 
     @property
     def areas(self) -> tuple[str, ...]:
@@ -596,7 +602,7 @@ class Workbench(App[None]):
         """Use other settings from now on; colours and signs come with the next start."""
         self.config = config
         self.theme = self._theme_name()
-        self.set_keymap(config.keys)
+        self.set_keymap(key_map(config.keys))
 
     def _theme_name(self) -> str:
         if self._ansi:

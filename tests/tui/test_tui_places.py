@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 from decks import MakeDeck
 from quantdeck.tui.config import Config, read_config, write_config
-from quantdeck.tui.keys import KEYS, RESERVED, clash, rebindable
+from quantdeck.tui.key_names import key_names
+from quantdeck.tui.keys import AREAS, KEYS, PLACED, RESERVED, clash, rebindable
 from quantdeck.tui.messages import RowChosen
 from quantdeck.tui.queries import decibels
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens import search as search_screen
 from quantdeck.tui.screens.layers import LayersScreen
+from quantdeck.tui.screens.palette import palette_rows
 from quantdeck.tui.screens.settings import SETTINGS
 from quantdeck.tui.search_view import Watched
 from quantdeck.tui.widgets.choice_line import ChoiceLine
 from quantdeck.tui.widgets.line_table import LineTable
+from quantdeck.tui.widgets.painted import Lines
 from quantdeck.tui.workbench import Workbench
 from resting import settle, until
 from sample_session import add_job, add_plans, add_search, layer_names, make_session, set_job
@@ -296,19 +299,82 @@ async def test_keys_and_theme_are_changed_and_kept(
     assert (config.jobs, config.memory) == ("3", "2G")
 
 
+async def test_a_key_that_was_changed_is_the_one_that_is_named_and_that_works(
+    session: Path, deck: MakeDeck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANTDECK_CONFIG", str(tmp_path / "workbench.toml"))
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "7")
+        table = app.screen.query_one(LineTable)
+        table.go(list(rebindable()).index("layers.undo") + len(SETTINGS))
+        await press(pilot, "enter", *"banana", "enter")
+        assert "'banana' is no key" in said(app)
+        await press(pilot, "ctrl+u", "slash", "enter")
+        assert "/ is taken by Layers: Filter" in said(app)
+        await press(pilot, "ctrl+u", "semicolon", "enter")
+        assert "Undo: ;" in said(app)
+        await press(pilot, "1", "space")
+        assert plan(session).modes
+        assert "; undoes" in said(app)
+        footer = app.screen.query_one("#footer", Lines)
+        assert "; Undo" in footer.text
+        assert "u Undo" not in footer.text
+        await press(pilot, "semicolon")
+        assert not plan(session).modes
+        await press(pilot, "question_mark")
+        values = app.screen.query_one(LineTable).model.values
+        assert (";", "Undo") in list(zip(values["key"], values["title"], strict=True))
+        await press(pilot, "escape", "colon", *"undo")
+        row = app.screen.query_one(LineTable).row
+        assert row is not None
+        assert app.screen.query_one(LineTable).model.value(row, "key") == ";"
+
+
+async def test_the_palette_does_what_another_screen_does(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "space")
+        assert plan(session).modes
+        await press(pilot, "5", "colon", *"layers undo", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, LayersScreen)
+        assert not plan(session).modes
+        await press(pilot, "colon", *"samples mark failed", "enter")
+        await pilot.pause()
+        assert type(app.screen).__name__ == "SamplesScreen"
+        assert "no sample is below" in said(app)
+        for area in PLACED:  # nothing that can be done in a session is missing anywhere
+            offered = {row[0] for row in palette_rows(("place", area), {})}
+            for key in KEYS:
+                if key.area in PLACED and key.area != area and key.action not in ("back", "choose", "none"):
+                    assert f"{AREAS[key.area]}: {key.title}" in offered
+
+
 def test_a_broken_or_wrong_config_is_named_and_the_rest_is_used(tmp_path: Path) -> None:
     path = tmp_path / "workbench.toml"
     assert read_config(path) == (Config(), "")
-    path.write_text('theme = "pink"\nrate = "1"\n[keys]\n"layers.nothing" = "x"\n"layers.undo" = "z"\n')
+    path.write_text('theme = "pink"\nrate = "1"\n[keys]\n"layers.nothing" = "x"\n"layers.undo" = "Z"\n')
     config, wrong = read_config(path)
-    assert (config.theme, config.rate, dict(config.keys)) == ("dark", "1", {"layers.undo": "z"})
+    assert (config.theme, config.rate, dict(config.keys)) == ("dark", "1", {"layers.undo": "Z"})
     assert "theme is one of" in wrong
     assert "no action layers.nothing" in wrong
+    path.write_text(
+        '[keys]\n"layers.undo" = "m"\n"layers.mark" = "ctrl+b"\n"layers.find" = "banana"\n"app.help" = "H"\n'
+    )
+    config, wrong = read_config(path)
+    assert dict(config.keys) == {"app.help": "H"}  # mark keeps m, as ctrl+b cannot be used
+    assert "m is taken by Layers: Mark" in wrong
+    assert "'ctrl+b' cannot be used" in wrong
+    assert "'banana' is no key" in wrong
     path.write_bytes(b"\xff\xfe = [")
     assert read_config(path)[0] == Config()
     assert str(path) in read_config(path)[1]
-    write_config(Config(keys={"layers.undo": '"\\'}), path)
-    assert read_config(path)[0].keys == {"layers.undo": '"\\'}
+    for key in ('"', "\\", ",", "=", "\u00e9", "shift+z", "alt+x", "F7", "ctrl+t", "pageup", "semicolon"):
+        if key not in ("=", "pageup"):  # which other actions have
+            write_config(Config(keys={"layers.undo": key}), path)
+            assert read_config(path) == (Config(keys={"layers.undo": key}), "")
+        assert key_names(key)
 
 
 def test_no_key_of_ours_belongs_to_a_multiplexer_or_clashes() -> None:

@@ -23,7 +23,7 @@ def shown(app: object) -> str:
 
 
 async def test_every_line_of_the_help_can_be_read_whole(stored: Path, deck: MakeDeck) -> None:
-    rows = help_rows(("place", "layers"))
+    rows = help_rows(("place", "layers"), {})
     assert all(len(detail) <= S[0] - 2 for _, _, detail in rows)
     app = deck(stored)
     async with app.run_test(size=S) as pilot:
@@ -49,7 +49,7 @@ async def test_settings_and_actions_say_what_they_are_about(stored: Path, deck: 
         assert said(app).strip() == SETTINGS["theme"][2]
         await press(pilot, "1", "colon", *"most to gain")
         assert said(app, "about").strip() == next(
-            row[2] for row in palette_rows(("layers",)) if row[0] == "Most to gain"
+            row[2] for row in palette_rows(("layers",), {}) if row[0] == "Most to gain"
         )
 
 

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen
 
-from ..keys import footer
+from ..keys import Key, as_set, footer, rebindable
 from ..messages import SessionChanged
 from ..snapshots import SessionView
 from ..widgets.bars import SMALLEST, SizeNotice, footer_line, header_lines
@@ -89,9 +89,17 @@ class DeckScreen(Screen[None]):
         self.query_one("#header", Lines).set_lines(
             header_lines(view, self.TITLE_TEXT, self.deck.glyphs, width, self.deck.outlook)
         )
-        self.query_one("#footer", Lines).set_line(
-            footer_line(footer("app", *self.AREAS), width, typing=self.TYPING)
-        )
+        self.query_one("#footer", Lines).set_line(footer_line(self.keys_here, width, typing=self.TYPING))
+
+    @property
+    def keys_here(self) -> list[Key]:
+        """The keys that the footer names, as they are set."""
+        return as_set(footer("app", *self.AREAS), self.deck.config.keys)
+
+    def key(self, action: str) -> str:
+        """The key of an action, such as "layers.undo", as it is set: for sentences that name it."""
+        (key,) = as_set((rebindable()[action],), self.deck.config.keys)
+        return key.display.partition(" ")[0]
 
     def patient(self) -> Region | None:
         """The part of the screen whose changes can wait until keys are answered; None when there is none."""

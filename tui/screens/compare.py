@@ -196,8 +196,10 @@ class CompareScreen(PlaceScreen):
 
     def _draw(self) -> None:
         readers = self.readers
+        steps = f"{self.key('compare.step_a')}, {self.key('compare.step_b')} step through the plans"
         if self._left is not None and self._left == self._right and self._other is None:
-            self.say("both are the same plan: a, b step through the plans; o takes A from another session")
+            other = self.key("compare.open_file")
+            self.say(f"both are the same plan: {steps}; {other} takes A from another session")
             return
         model = self.table.model
         said = [f"{counted(len(model), 'sample')}, the worst of B first"]
@@ -212,7 +214,7 @@ class CompareScreen(PlaceScreen):
             if names[0] != names[1]:
                 said.insert(0, f"A is of another model ({visible(names[0])})")
         turns = "layers" if self._by_sample else "samples"
-        said += [f"a b step through the plans, v turns to {turns}"]
+        said += [f"{steps}, {self.key('compare.view')} turns to {turns}"]
         self.say(f" {self.deck.glyphs.dot} ".join(said))
 
     # cost

@@ -214,11 +214,12 @@ class FlowScreen(PlaceScreen):
         name = self.stage
         if name is None:
             return
+        to, out = self.key("flow.run_to"), self.key("flow.leave_out")
         how = {
             "samples": "Enter shows them",
-            "start": "Enter takes it, as one step that u undoes; Space refuses it",
-            "evaluate": "Enter runs it, t everything to here",
-        }.get(name, "Enter opens its settings, t runs everything to here, Space leaves it out")
+            "start": f"Enter takes it, as one step that {self.key('layers.undo')} undoes; {out} refuses it",
+            "evaluate": f"Enter runs it, {to} everything to here",
+        }.get(name, f"Enter opens its settings, {to} runs everything to here, {out} leaves it out")
         width = self.deck.size.width
         self.set_status(wrapped(how, "muted", width, 2))
         self._draw_stage(name)
@@ -294,7 +295,7 @@ class FlowScreen(PlaceScreen):
             if self.deck.left_out is not None:
                 self.deck.left_out.discard("start")
             self._load()
-            self.say(f"{label}; u in the layers undoes", "accent")
+            self.say(f"{label}; {self.key('layers.undo')} in the layers undoes", "accent")
 
 
 def _took(stage: Stage) -> str:

@@ -1,12 +1,13 @@
 """Every key of the place where one is, then of all others, and what the signs mean."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from ..keys import AREAS as TITLES
-from ..keys import KEYS, bindings
+from ..keys import KEYS, as_set, bindings
 from ..messages import RowMoved
 from ..widgets.histogram import LETTERS
 from ..widgets.line_table import LineTable
@@ -79,7 +80,7 @@ class HelpScreen(DeckScreen):
     def on_mount(self) -> None:
         """Fill it."""
         super().on_mount()
-        rows = help_rows(self._areas)
+        rows = help_rows(self._areas, self.deck.config.keys)
         columns: dict[str, list[object]] = {
             name: [row[index] for row in rows] for index, name in enumerate(("key", "title", "detail"))
         }
@@ -92,16 +93,15 @@ class HelpScreen(DeckScreen):
         self.deck.pop_screen()
 
 
-def help_rows(areas: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """Rows of the help: keys of *areas* first, then everything else, then the signs."""
+def help_rows(areas: tuple[str, ...], changed: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Rows of the help: keys of *areas* first, then everything else, then the signs; *changed*: keys of the user's."""
+    keys = as_set((key for key in KEYS if not key.priority), changed)
     first = ["app", *areas] if "app" not in areas else list(areas)
     order = first + [area for area in TITLES if area not in first]
     rows: list[tuple[str, str, str]] = []
     for area in order:
         rows.append(("", TITLES[area].upper(), ""))
-        rows += [
-            (key.display, key.title, key.detail) for key in KEYS if key.area == area and not key.priority
-        ]
+        rows += [(key.display, key.title, key.detail) for key in keys if key.area == area]
         rows.append(("", "", ""))
     rows += [("", "SIGNS", ""), *SIGNS]
     rows += [(sign, "threshold", f"{method} in the histogram") for method, sign in LETTERS.items()]

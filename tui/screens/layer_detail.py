@@ -200,6 +200,7 @@ class LayerDetail(LayerEdits):
 
         if self.deck.edit(step):
             self.say(
-                f"{repair.title}: {self._named(repair.layers)}; predicted {gain_text(repair)}; u undoes",
+                f"{repair.title}: {self._named(repair.layers)}; predicted {gain_text(repair)}; "
+                f"{self.key('layers.undo')} undoes",
                 "accent",
             )

@@ -104,7 +104,7 @@ class LayerEdits(DeckScreen):
         elif not free:
             self.say("the chip runs this op in float only", "weak")
         elif self.deck.edit(lambda editor: editor.set_modes(free, mode, label)):
-            self.say(f"{self._named(free)} to {mode}; u undoes", "accent")
+            self.say(f"{self._named(free)} to {mode}; {self.key('layers.undo')} undoes", "accent")
 
     # thresholds
 
@@ -181,7 +181,7 @@ class LayerEdits(DeckScreen):
 
     def _edit(self, step: Callable[[Editor], Any], what: str) -> None:
         if self.deck.edit(step):
-            self.say(f"{self._named(self.chosen)}: {what}; u undoes", "accent")
+            self.say(f"{self._named(self.chosen)}: {what}; {self.key('layers.undo')} undoes", "accent")
 
     def _ask(self, purpose: str, label: str, options: Iterable[Option], value: str = "") -> None:
         self.query_one("#status").display = False

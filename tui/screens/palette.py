@@ -1,5 +1,6 @@
 """Every action by its name."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import events
@@ -10,7 +11,7 @@ from textual.widgets import Input
 
 from ..columns import layer_columns
 from ..glyphs import GLYPHS
-from ..keys import actions
+from ..keys import AREAS, actions, as_set, elsewhere
 from ..messages import RowChosen, RowMoved
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
@@ -19,9 +20,9 @@ from ..widgets.table_model import Column, TableModel
 from .base import DeckModal
 
 COLUMNS = (
-    Column("title", "action", 22),
+    Column("title", "action", 23),
     Column("key", "key", 9, tone="key", priority=1),
-    Column("detail", "what it does", 34, priority=2, tone="muted"),
+    Column("detail", "what it does", 33, priority=2, tone="muted"),
 )
 
 
@@ -34,9 +35,9 @@ class Palette(DeckModal[str | None]):
         Binding("up", "up", "Up", show=False),
     ]
 
-    def __init__(self, areas: tuple[str, ...]) -> None:
+    def __init__(self, areas: tuple[str, ...], changed: Mapping[str, str]) -> None:
         super().__init__()
-        self._rows = palette_rows(areas)
+        self._rows = palette_rows(areas, changed)
 
     def compose(self) -> ComposeResult:
         """A line to type in and the actions that match."""
@@ -101,12 +102,26 @@ class Palette(DeckModal[str | None]):
         self.dismiss(None)
 
 
-def palette_rows(areas: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
-    """Title, key, detail and action of everything that can be done here."""
-    rows = [(key.title, key.display, key.detail, key.action) for key in actions(*areas, "app")]
+def palette_rows(areas: tuple[str, ...], changed: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+    """Title, key, detail and action of everything that can be done: here first, then on the session's other screens.
+
+    *changed*: keys of the user's, by action.
+    """
+    rows = [
+        (key.title, key.display, key.detail, key.action) for key in as_set(actions(*areas, "app"), changed)
+    ]
     if "layers" in areas:
         rows += [
             (f"Sort by {column.title}", "", "Again turns the direction", f"sort_by('{column.key}')")
             for column in layer_columns(GLYPHS["ascii"])
         ]
+    rows += [
+        (
+            f"{AREAS[key.area]}: {key.title}",
+            key.display,
+            key.detail,
+            f"elsewhere({key.area!r}, {key.action!r})",
+        )
+        for key in as_set(elsewhere(*areas), changed)
+    ]
     return [row for row in rows if row[3] != "palette"]

@@ -123,7 +123,7 @@ class SamplesScreen(PlaceScreen):
         failed = sum(judged(one.cos, self._target) == "FAIL" for one in self._entries)
         parts = [self.table.position_text, f"{failed} of {scored} fail: below {needed(self._target)}"]
         if self.table.marks:
-            parts.append(f"{len(self.table.marks)} marked, n searches on them")
+            parts.append(f"{len(self.table.marks)} marked, {self.key('samples.search')} searches on them")
         self.say(f" {self.deck.glyphs.dot} ".join(parts))
 
     def action_failed(self) -> None:

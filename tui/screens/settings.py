@@ -145,6 +145,7 @@ class SettingsScreen(PlaceScreen):
 
     def _write(self, said: str) -> None:
         self._load()
+        self.draw_bars()
         try:
             path = write_config(self.deck.config)
         except QuantdeckError as error:
