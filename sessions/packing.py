@@ -4,6 +4,8 @@ import json
 import zlib
 from typing import Any
 
+from ..engine.errors import QuantdeckError
+
 
 def pack(value: Any) -> bytes:
     """Compressed JSON; numbers keep every digit, NaN and infinities are kept too."""
@@ -11,5 +13,11 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(blob: bytes) -> Any:
-    """What ``pack`` took."""
-    return json.loads(zlib.decompress(blob))
+    """What ``pack`` took. Errors: QuantdeckError where the blob is none that it made."""
+    try:
+        return json.loads(zlib.decompress(blob))
+    except (zlib.error, ValueError, TypeError) as error:
+        raise QuantdeckError(
+            f"what the session keeps of a search or calibration is damaged ({error}); take a backup of the "
+            "session and run that again"
+        ) from error

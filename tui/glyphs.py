@@ -7,6 +7,8 @@ from ..engine.text import visible
 # Terminals disagree about the width of what these join; as visible signs every one shows the same.
 _JOINERS = {code: f"\\u{{{code:x}}}" for code in (0x200D, 0xFE0E, 0xFE0F)}
 
+_HUGE = 10_000  # signs, more than any screen has room for: to look at a million takes a second, each time
+
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
@@ -31,7 +33,9 @@ class Glyphs:
         return self.kind == "ascii"
 
     def show(self, name: str) -> str:
-        """A name from a model or file as it may stand on the screen (style 2.7)."""
+        """A name from a model or file as it may stand on the screen (style 2.7); of a huge one its two ends."""
+        if len(name) > _HUGE:
+            name = name[: _HUGE // 2] + self.cut + name[-_HUGE // 2 :]
         shown = visible(name).translate(_JOINERS)
         return shown.encode("ascii", "backslashreplace").decode("ascii") if self.plain else shown
 

@@ -3,6 +3,7 @@
 import json
 from array import array
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -258,12 +259,13 @@ class SessionReader:
             return None
         shape, low, high, mean, std, zeros, warning, blob, start, end = row
         counts = array("f")
-        counts.frombytes(blob or b"")
+        counts.frombytes(blob[: len(blob) // counts.itemsize * counts.itemsize] if blob else b"")
         thresholds = self._connection.execute(
             "SELECT method, value FROM threshold WHERE tensor = ? ORDER BY value, method", (name,)
         ).fetchall()
+        bins = tuple(one if isfinite(one) else 0.0 for one in counts)
         return TensorView(
-            name, shape, low, high, mean, std, zeros, warning or "", tuple(counts), start or 0.0, end or 0.0,
+            name, shape, low, high, mean, std, zeros, warning or "", bins, start or 0.0, end or 0.0,
             tuple(thresholds),
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.errors import QuantdeckError
 from ..sessions.packing import unpack
 from ..sessions.proposals import plan_text
 from .reader import SessionReader
@@ -100,7 +101,7 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
     )
     tried = watched or Watched(job)
     tried.read(reader)
-    outcome: dict[str, Any] = unpack(row[5]) if row[5] else {}
+    outcome, damage = _unpacked(row[5])
     points = _curve(outcome)
     place = _place_of(points, row[3], row[2]) if points else tried.place(row[3], row[2])
     points, best = _with_best(points or tried.points, place, row[3], row[2], outcome, row[1])
@@ -116,8 +117,16 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
         points=points,
         best=best,
         ranking=_ranked(outcome) or tried.ranking,
-        reason=row[4] or "",
+        reason=damage or row[4] or "",
     )
+
+
+def _unpacked(blob: bytes | None) -> tuple[dict[str, Any], str]:
+    """A body, and what is wrong with it."""
+    try:
+        return (unpack(blob) if blob else {}), ""
+    except QuantdeckError as error:
+        return {}, str(error)
 
 
 def _curve(outcome: dict[str, Any]) -> Points:
@@ -147,7 +156,7 @@ def _with_best(
         return points, None
     if place is not None and points.known(place):
         return points, place
-    text = str(outcome.get("plan") or (unpack(best).get("plan", "") if best else ""))
+    text = str(outcome.get("plan") or _unpacked(best)[0].get("plan", ""))
     at = len(points) if place is None else place
     cost = points.costs[at] if place is not None else None
     return points.mended(at, SearchPoint(floats, cos, cost, plan=text)), at

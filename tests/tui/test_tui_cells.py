@@ -105,3 +105,12 @@ def test_a_whole_share_needs_no_digits() -> None:
 
 def test_what_is_cut_does_not_look_like_a_stale_figure() -> None:
     assert all(STALE not in glyphs.cut for glyphs in GLYPHS.values())
+
+
+def test_of_a_huge_name_the_two_ends_are_shown() -> None:
+    for kind in ("braille", "ascii"):
+        shown = GLYPHS[kind].show("[b]first" + "日\x1b" * 750_000 + "last\u202e")
+        assert len(shown) < 60_000, "a million signs take a second whenever they are measured"
+        assert cut_middle(shown, 40).startswith("[b]first")
+        assert shown.endswith("last\\u{202e}")
+        assert "\x1b" not in shown

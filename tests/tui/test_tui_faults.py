@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from pty_terminal import Terminal
 from quantdeck.sessions.locations import log_folder
-from sample_session import add_search
 
 pytestmark = pytest.mark.pty
 
@@ -35,14 +34,13 @@ def ended(path: Path, keys: str, home: Path) -> tuple[int, str]:
 def test_a_fault_is_one_sentence_and_a_log(
     session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = add_search(session, state="done")
-    spoil(session, "UPDATE search SET outcome = x'00', kind = ? WHERE job = ?", NAME, job)
-    status, said = ended(session, "3", tmp_path / "home")
+    spoil(session, "UPDATE score SET samples_digest = ?, body = '{'", NAME)
+    status, said = ended(session, "5", tmp_path / "home")
     monkeypatch.setenv("QUANTDECK_HOME", str(tmp_path / "home"))
     (log,) = log_folder().iterdir()
     assert status == 1
     assert "\x1b[?1049l" in said
-    assert "a fault of the program (error); the traceback is in " in said
+    assert "a fault of the program (JSONDecodeError); the traceback is in " in said
     assert "Traceback" not in said
     assert NAME not in said
     assert "Traceback" in log.read_text("utf-8")

@@ -293,13 +293,17 @@ class SearchScreen(PlaceScreen):
         if self._found is None or event.table != "points":
             return
         point, feed = self._found.points[event.row], self.deck.feed
-        text = plan_of(feed.reader, point) if feed is not None else ""
+        try:
+            text = plan_of(feed.reader, point) if feed is not None else ""
+        except QuantdeckError as error:
+            self.say(str(error), "bad")
+            return
         if not text:
             self.say("the session does not hold this plan; it is known when the search has ended", "weak")
             return
         label = f"{self._found.kind}: {counted(point.floats, 'float layer')}"
         if self.deck.edit(lambda editor: editor.take_text(text, label)):
-            self.say(f"taken: {label}; u in the layers undoes", "accent")
+            self.say(f"taken: {label}; {self.key('layers.undo')} in the layers undoes", "accent")
 
     # actions
 

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeGuard
 
 from .. import figures
 from .canvas import Grid
 
 LEFT = 9  # cells of the axis on the left
+FARTHEST = 1e6  # what lies beyond, or nowhere (NaN), has no place on an axis
 PORTION = 4000  # points that are drawn at once: a key waits for no more
 
 Place = tuple[float, float]
@@ -40,6 +42,8 @@ class Cloud:
         """Take points (cost, cos) in."""
         columns, best = self.columns, self.best
         for cost, cos in points:
+            if not (-FARTHEST < cos < FARTHEST and -FARTHEST < cost < FARTHEST):
+                continue
             if cost in columns:
                 columns[cost].append(cos)
                 best[cost] = max(best[cost], cos)
@@ -109,7 +113,7 @@ class Plot:
     def draw(self, grid: Grid, best: Mapping[float, float], target: float | None, rule: str) -> None:
         """The line of the best so far, target line, axis."""
         _joined(grid, [(self.x(cost), self.y(cos)) for cost, cos in _front(best)])
-        if target is not None:
+        if shown(target):
             self._draw_target(grid, target, rule)
         for x in range(LEFT, grid.width):
             grid.write(x, self.body, rule, "muted")
@@ -138,9 +142,14 @@ class Plot:
         _light(grid, self.x(chosen[0]), self.y(chosen[1]), self.body)
 
 
+def shown(target: float | None) -> TypeGuard[float]:
+    """Whether a target is there and has a place on the axis."""
+    return target is not None and -FARTHEST < target < FARTHEST
+
+
 def plot_of(cloud: Cloud, target: float | None, axis: Axis, grid: Grid) -> Plot:
     """The places of a cloud's points on a grid, the target among them."""
-    ends = [cloud.low, cloud.high, *([target] if target is not None else [])]
+    ends = [cloud.low, cloud.high, *([target] if shown(target) else [])]
     low, top = steps(min(ends), max(ends))
     return Plot(
         axis, low, max(top, low + 1e-9), _end(axis, cloud.most),

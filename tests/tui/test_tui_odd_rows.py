@@ -1,0 +1,56 @@
+"""Figures and bodies of a session that have no place on a screen: the rest is shown, and what is damaged is said."""
+
+import math
+import sqlite3
+from pathlib import Path
+
+import pytest
+from decks import MakeDeck
+from sample_session import add_search
+from test_tui_layers import L, press, said
+from test_tui_places import rows
+
+
+def spoil(path: Path, statement: str, *values: object) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 1e308])
+async def test_a_curve_leaves_out_what_has_no_place_on_it(
+    session: Path, deck: MakeDeck, value: float
+) -> None:
+    job = add_search(session)
+    spoil(session, "UPDATE trial SET cos = ? WHERE job = ? AND position = 3", value, job)
+    spoil(session, "UPDATE search SET target = ?, cos = ? WHERE job = ?", value, value, job)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "3", "c", "c")
+        assert len(rows(app, "cos")) >= 14
+
+
+async def test_a_search_whose_outcome_is_damaged_shows_its_trials_and_says_so(
+    session: Path, deck: MakeDeck
+) -> None:
+    job = add_search(session, state="done")
+    spoil(session, "UPDATE search SET outcome = x'00ff', best = x'01' WHERE job = ?", job)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "3")
+        assert len(rows(app, "cos")) >= 14
+        assert "damaged" in said(app, "head")
+        await press(pilot, "end", "enter")
+        assert app.is_running
+
+
+@pytest.mark.parametrize("blob", [b"\xff\x00\xfe", b"\x00\x00\x80\x7f" * 64, b"\xff" * 64, b""])
+async def test_a_histogram_that_is_none_leaves_the_detail_standing(
+    session: Path, deck: MakeDeck, blob: bytes
+) -> None:
+    spoil(session, "UPDATE tensor SET histogram = ?", blob)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "down", "up")
+        assert app.is_running
