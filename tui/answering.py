@@ -80,6 +80,22 @@ def network(path: str, role: str) -> Network:
     return Network(Path(path), role)
 
 
+def holder(path: str, entry: str, role: str) -> tuple[Network, int]:
+    """The samples of a session that hold an entry, those of *role* before the others, and its place there.
+
+    Errors: QuantdeckError when none of them has it.
+    """
+    try:
+        known = network(path, role)
+        return known, known.place(entry)
+    except QuantdeckError as error:
+        try:
+            known = network(path, "calibration" if role == "evaluation" else "evaluation")
+            return known, known.place(entry)
+        except QuantdeckError:
+            raise error from None
+
+
 @lru_cache(maxsize=KEPT)
 def known_graph(path: str) -> "Graph":
     """A session's network with its own weights, kept."""
@@ -145,16 +161,23 @@ def outputs(question: Question) -> dict[str, Any]:
     plans: Mapping[str, tuple[str, int]] = question["plans"]
     found: dict[str, Any] = {}
     figures: dict[str, list[list[float]]] = {}
+    missing: list[str] = []
     for sign, (path, plan) in plans.items():
-        known = network(path, question["role"])
-        index = known.place(question["entry"])
+        try:
+            known, index = holder(path, question["entry"], question["role"])
+        except QuantdeckError as error:
+            missing.append(f"{sign}: {error}")
+            continue
         exact, got = known.exact(index), known.run(plan, index)
         found[sign] = answer(head_of(exact, known.size), exact, {sign: got})
         both = [compare(a, b) for a, b in zip(exact, got, strict=True)]
         figures[sign] = [[one.cosine, one.signal, one.noise] for one in both]
         found["names"] = [output.name for output in known.graph.outputs]
+    if len(missing) == len(plans):
+        raise QuantdeckError("; ".join(missing))
     return {
-        "answers": {sign: found[sign] for sign in plans},
+        "missing": missing,
+        "answers": {sign: found[sign] for sign in figures},
         "names": found.get("names", []),
         "figures": figures,
     }

@@ -1,6 +1,6 @@
 """The two plans of a comparison as lines and rows: scores, cost and what differs; sqlite3 only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import figures
@@ -120,13 +120,12 @@ def layer_rows(found: Sequence[Difference]) -> list[dict[str, object]]:
 
 
 def sample_rows(
-    found: Sequence[SampleEntry], before: Sequence[tuple[float, float]]
+    found: Sequence[SampleEntry], before: Mapping[str, tuple[float, float]]
 ) -> list[dict[str, object]]:
-    """The samples of the second plan with the first's figures of the same samples; the worst first."""
+    """The samples of the second plan with the first's figures of the same samples, by entry; the worst first."""
     rows: list[dict[str, object]] = []
     for one in found:
-        known = one.number is not None and one.number < len(before)
-        cos, sqnr = before[one.number or 0] if known else (None, None)
+        cos, sqnr = before.get(one.entry, (None, None))
         rows.append(
             {
                 "name": one.entry,

@@ -1,5 +1,6 @@
 """What the screens beside the layers read of a session: plans, samples, jobs; sqlite3 only."""
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -43,38 +44,53 @@ class SampleEntry:
     note: str
 
 
-def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
-    """The evaluation samples, or else those of the calibration, with figures of each sample under *plan*."""
-    row = None
-    for role in ("evaluation", "calibration"):
-        row = row or reader.one("SELECT entries, skipped, formed FROM samples WHERE role = ?", role)
-    if row is None:
-        return ()
-    entries: list[str] = json.loads(row[0])
-    figures = sample_figures(reader, plan)
-    each = max(1, -(-len(entries) // max(1, row[2])))  # files of a batch share the figures
-    found = [
-        SampleEntry(
-            place, entry, *(figures[place // each] if place // each < len(figures) else (None, None)), ""
-        )
-        for place, entry in enumerate(entries)
-    ]
-    skipped = [SampleEntry(None, pair[0], None, None, str(pair[1])) for pair in json.loads(row[1])]
-    return (*found, *skipped)
+@dataclass(frozen=True, slots=True)
+class SampleSet:
+    """The samples of a role; *each*: entries that share the figures of a sample, as those of a batch do."""
+
+    role: str
+    digest: str
+    entries: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+    each: int
+
+    def measured(self, digest: str, count: int) -> bool:
+        """Whether a score of *count* samples is of these, or of the first of them, by the digest of its samples."""
+        return digest in (self.digest, hashlib.sha256(f"{self.digest}:{count}".encode()).hexdigest())
 
 
-def evaluated(reader: SessionReader) -> bool:
-    """Whether the samples of the session are those of an evaluation."""
-    return reader.one("SELECT 1 FROM samples WHERE role = 'evaluation'") is not None
+Figures = list[tuple[float, float]]
+"""Cosine and SQNR in dB of the worst output on each sample."""
 
 
-def sample_figures(reader: SessionReader, plan: int | None) -> list[tuple[float, float]]:
-    """Cosine and SQNR in dB of the worst output on each sample that the plan's newest score saw."""
-    row = reader.one("SELECT body FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1", plan)
-    body: dict[str, Any] = json.loads(row[0]) if row else {}
-    outputs: list[dict[str, Any]] = body.get("outputs", [])
-    columns: list[list[tuple[float, float]]] = []
-    for output in outputs:
+def sample_sets(reader: SessionReader) -> list[SampleSet]:
+    """Those that plans are scored on: of the evaluation, if there was one, then of the calibration."""
+    rows = reader.rows(
+        "SELECT role, digest, entries, skipped, formed FROM samples WHERE role IN ('evaluation', 'calibration')"
+        " ORDER BY role DESC"
+    )
+    found: list[SampleSet] = []
+    for role, digest, entries, skipped, formed in rows:
+        names = tuple(str(one) for one in json.loads(entries))
+        left = tuple((str(pair[0]), str(pair[1])) for pair in json.loads(skipped))
+        found.append(SampleSet(role, digest, names, left, max(1, -(-len(names) // max(1, formed)))))
+    return found
+
+
+def _scores(reader: SessionReader, plan: int | None) -> list[tuple[SampleSet, Figures]]:
+    """The plan's scores with the samples that each was measured on, the newest first; no others."""
+    sets = sample_sets(reader)
+    found: list[tuple[SampleSet, Figures]] = []
+    query = "SELECT samples_digest, body FROM score WHERE plan = ? ORDER BY created DESC, id DESC"
+    for digest, body in reader.rows(query, plan):
+        figures = _figures(json.loads(body))
+        found += [(one, figures) for one in sets if one.measured(digest, len(figures))][:1]
+    return found
+
+
+def _figures(body: dict[str, Any]) -> Figures:
+    columns: list[Figures] = []
+    for output in body.get("outputs", []):
         one: dict[str, list[float]] = output["similarity"]
         columns.append(
             [
@@ -83,6 +99,42 @@ def sample_figures(reader: SessionReader, plan: int | None) -> list[tuple[float,
             ]
         )
     return [min(together) for together in zip(*columns, strict=True)]
+
+
+def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
+    """The samples of *plan*'s newest score with its figures of each.
+
+    Without one those of the evaluation, or else of the calibration.
+    """
+    scores = _scores(reader, plan)
+    known = [one for one, _ in scores] or sample_sets(reader)
+    if not known:
+        return ()
+    figures = scores[0][1] if scores else []
+    found = [
+        SampleEntry(place, entry, *_of(figures, place // known[0].each), "")
+        for place, entry in enumerate(known[0].entries)
+    ]
+    return (*found, *(SampleEntry(None, entry, None, None, why) for entry, why in known[0].skipped))
+
+
+def _of(figures: Figures, place: int) -> tuple[float | None, float | None]:
+    return figures[place] if place < len(figures) else (None, None)
+
+
+def samples_role(reader: SessionReader, plan: int | None) -> str:
+    """Which samples ``samples`` gives: evaluation or calibration."""
+    known = [one for one, _ in _scores(reader, plan)] or sample_sets(reader)
+    return known[0].role if known else "calibration"
+
+
+def sample_figures(reader: SessionReader, plan: int | None) -> dict[str, tuple[float, float]]:
+    """Figures of every sample, by its entry, that a score of the plan has seen; the newest score goes first."""
+    found: dict[str, tuple[float, float]] = {}
+    for one, figures in reversed(_scores(reader, plan)):
+        seen = one.entries[: len(figures) * one.each]
+        found |= {entry: figures[place // one.each] for place, entry in enumerate(seen)}
+    return found
 
 
 def decibels(signal: float, noise: float) -> float:

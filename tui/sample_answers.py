@@ -17,12 +17,13 @@ def answer_lines(
 ) -> list[list[Part]]:
     """At most *most* lines of an answer of the process that runs plans. *names*: of the classes, where known."""
     answers: Mapping[str, Mapping[str, Any]] = answer["answers"]
+    missing: list[list[Part]] = [[("   " + glyphs.show(said), "weak")] for said in answer.get("missing", ())]
     kinds = {one["kind"] for one in answers.values()}
     if kinds == {"classes"}:
-        return _classes(answers, glyphs, width, names)
+        return missing + _classes(answers, glyphs, width, names)
     if kinds == {"boxes"}:
-        return _boxes(answers, glyphs, width, names)[:most]
-    return _plain(answer, glyphs, width)[:most]
+        return (missing + _boxes(answers, glyphs, width, names))[:most]
+    return (missing + _plain(answer, glyphs, width))[:most]
 
 
 def _classes(

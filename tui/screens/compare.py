@@ -19,7 +19,7 @@ from ..beside import Beside
 from ..columns import blank
 from ..compare_view import Side, layer_rows, sample_rows, score_lines
 from ..messages import RowMoved, SessionChanged, SortAsked
-from ..queries import PlanEntry, differences, evaluated, plans, sample_figures, samples
+from ..queries import PlanEntry, differences, plans, sample_figures, samples, samples_role
 from ..reader import SessionReader
 from ..sample_answers import answer_lines
 from ..widgets.cells import Part
@@ -156,6 +156,8 @@ class CompareScreen(PlaceScreen):
         self.table.go(0)
         self._draw()
         self._ask_cost()
+        if self._by_sample:
+            self._ask_later()
 
     @property
     def _both(self) -> tuple[PlanEntry | None, PlanEntry | None]:
@@ -259,7 +261,7 @@ class CompareScreen(PlaceScreen):
         if asked != self._asked and chosen:
             self._asked, self._answer = asked, None
             self._tell_outputs([[("   running both plans on this sample", "muted")]])
-            role = "evaluation" if evaluated(readers[1]) else "calibration"
+            role = samples_role(readers[1], self._right.id if self._right is not None else None)
             self._beside.ask({"what": "outputs", "id": asked, "entry": entry, "role": role, "plans": chosen})
 
     def _heard(self, answer: dict[str, Any]) -> None:
@@ -299,14 +301,12 @@ class CompareScreen(PlaceScreen):
         if self.readers is not None:
             self._left = self._next(self.readers[0], self._left)
             self._load()
-            self._ask_later()
 
     def action_step_b(self) -> None:
         """The next older plan as B, round the end."""
         if self.readers is not None:
             self._right = self._next(self.readers[1], self._right)
             self._load()
-            self._ask_later()
 
     @staticmethod
     def _next(reader: SessionReader, now: PlanEntry | None) -> PlanEntry | None:
@@ -320,8 +320,6 @@ class CompareScreen(PlaceScreen):
         self._asked = []
         self.query_one("#outputs").display = self._by_sample
         self._load()
-        if self._by_sample:
-            self._ask_later()
 
     def action_names(self) -> None:
         """Choose a file with a class's name on each line."""
@@ -379,8 +377,8 @@ class CompareScreen(PlaceScreen):
             return
         self._let_go()
         self._other = other
-        known = plans(other)
-        self._left = next(iter(known), None)
+        known, stands = plans(other), other.head().plan
+        self._left = next((one for one in known if one.id == stands), next(iter(known), None))
         self._load()
         if not known:
             self.say(f"{visible(str(path))} has no plan yet", "weak")
