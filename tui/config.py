@@ -72,18 +72,24 @@ def read_config(path: Path | None = None) -> tuple[Config, str]:
     """The settings, and a sentence about what of the file could not be used; without a file the defaults."""
     path = path or config_path()
     try:
-        body = tomllib.loads(path.read_text("utf-8"))
+        return _checked(tomllib.loads(path.read_text("utf-8")), path)
     except FileNotFoundError:
         return Config(), ""
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return Config(), f"{visible(str(path))} cannot be read ({visible(str(error))}); the defaults are used"
-    return _checked(body, path)
+    except OSError as error:
+        reason = str(error.strerror)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except ValueError as error:  # no UTF-8, no TOML, or a number of too many digits
+        reason = str(error)
+    return Config(), f"{visible(str(path))} cannot be read ({visible(reason)}); the defaults are used"
 
 
 def _checked(body: Mapping[str, Any], path: Path) -> tuple[Config, str]:
     choices = {"theme": THEMES, "rate": RATES, "colors": COLORS, "glyphs": GLYPHS}
     kept: dict[str, str] = {}
-    wrong: list[str] = []
+    wrong = [
+        f"there is no setting {visible(name)}" for name in body if name not in {*choices, *TYPED, "keys"}
+    ]
     for name, allowed in choices.items():
         if name in body:
             if str(body[name]) in allowed:
@@ -106,10 +112,17 @@ def _keys(given: Any, wrong: list[str]) -> dict[str, str]:
     from .keys import clash, rebindable
 
     table = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    if table is not given:
+        wrong.append("keys is a table of actions and their keys")
     wanted = {
         name: key for name, key in table.items() if name in rebindable() and isinstance(key, str) and key
     }
     wrong += [f"there is no action {visible(name)}" for name in table if name not in rebindable()]
+    wrong += [
+        f"{name}: a key is a text such as x or f7"
+        for name in table
+        if name in rebindable() and name not in wanted
+    ]
     while clashing := [(name, said) for name, key in wanted.items() if (said := clash(name, key, wanted))]:
         name, said = clashing[0]  # one at a time: it has its usual key again, which another may have taken
         wrong.append(f"{name}: {visible(said)}")
