@@ -9,6 +9,8 @@ from pathlib import Path
 from ..engine.text import visible
 
 LONGEST = 74_994  # bytes; terminals drop a longer OSC 52
+NO_CLIPBOARD = ("linux", "vt100", "vt220", "cons25")
+"""Values of TERM whose terminals have no clipboard that OSC 52 could reach, as the console of Linux."""
 
 
 def copy_out(
@@ -17,11 +19,12 @@ def copy_out(
     """Copy *text*; the way in words. *write* sends an OSC 52, which no terminal confirms.
 
     Within tmux its own buffer is certain, and it passes the text on where ``set-clipboard`` allows it. A text too
-    long for OSC 52 goes into a file in *folder*.
+    long for OSC 52 goes into a file in *folder*, and any text of a terminal that is known to have no clipboard.
     """
     if environment.get("TMUX") and _to_tmux(text):
         return "to the tmux buffer (prefix ] pastes)"
-    if len(text.encode("utf-8", "replace")) <= LONGEST:
+    reachable = environment.get("TERM", "") not in NO_CLIPBOARD
+    if reachable and len(text.encode("utf-8", "replace")) <= LONGEST:
         write(text)
         return "(OSC 52)"
     target = folder / "copied.txt"

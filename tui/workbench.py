@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shlex
 import shutil
 import signal
 import time
@@ -41,8 +40,9 @@ from .screens.base import DeckScreen
 from .screens.layers import LayersScreen
 from .screens.new_session import NewSessionScreen
 from .session_form import SessionRequest
+from .shell_word import shell_word
 from .snapshots import JobView, SessionView
-from .terminal import resumable
+from .terminal import is_page, resumable
 from .theme import ANSI, DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -550,12 +550,13 @@ class Workbench(App[None]):
         """Copy text that is visible already; returns by which way."""
         from .clipboard import copy_out
 
-        return copy_out(text, self.copy_to_clipboard, self.folder)
+        # A page's clipboard is the browser's, whatever terminal the server was started in.
+        where = {} if is_page() else os.environ
+        return copy_out(text, self.copy_to_clipboard, self.folder, where)
 
     def command_line(self, command: str) -> str:
         """The command that does the same for the open session."""
-        path = str(self.view.path) if self.view else ""
-        return f"quantdeck {command} {shlex.quote(visible(path))}"
+        return f"quantdeck {command} {shell_word(self.view.path)}" if self.view else ""
 
     @property
     def busy(self) -> bool:

@@ -87,7 +87,8 @@ class Deck(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Open the workbench unless the first word is a command or asks for help."""
         first = args[0] if args else ""
-        if command_name(first) not in COMMANDS and first not in ("-h", "--help", "--version"):
+        known = command_name(first) in COMMANDS or first == OPEN.module
+        if not known and first not in ("-h", "--help", "--version"):
             refuse_misspelled(first)
             args = [OPEN.module, *args]
         return super().parse_args(ctx, args)

@@ -60,3 +60,17 @@ def test_a_misspelled_command_is_not_taken_for_a_file_to_open(stored: Stored) ->
     done = quantdeck("evalute", "m.onnx", "--calibration_table", "t", environment=environment, cwd=here)
     assert done.returncode == 2
     assert b"no command evalute; the nearest is evaluate" in done.stderr
+
+
+def test_open_is_a_command_as_its_help_writes_it(stored: Stored) -> None:
+    here, environment = stored
+    for words in (
+        ["open", "net"],
+        ["open", "--glyphs", "ascii", "net"],
+        ["open", "net", "--colors", "16"],
+        ["open"],
+    ):
+        done = quantdeck(*words, environment=environment, cwd=here)
+        assert done.returncode == 2
+        assert b"needs a terminal" in done.stderr, done.stderr
+    assert b"[SESSION|MODEL]" in quantdeck("open", "--help", environment=environment, cwd=here).stdout

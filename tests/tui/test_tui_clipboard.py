@@ -17,6 +17,10 @@ def test_osc_52_and_a_file_for_what_is_too_long(tmp_path: Path) -> None:
     assert (tmp_path / "copied.txt").read_text() == long
     assert "nowhere" in copy_out(long, sent.append, tmp_path / "copied.txt", {})
     assert sent == ["name"]
+    assert str(tmp_path / "copied.txt") in copy_out("a", sent.append, tmp_path, {"TERM": "linux"})
+    assert (tmp_path / "copied.txt").read_text() == "a"
+    assert copy_out("b", sent.append, tmp_path, {"TERM": "xterm-256color"}) == "(OSC 52)"
+    assert sent == ["name", "b"]
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")

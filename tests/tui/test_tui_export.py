@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from decks import MakeDeck
 from quantdeck.sessions.export import ALL_FORMS, usual_name
-from quantdeck.tui.screens.export import WHAT, shell_word
+from quantdeck.tui.screens.export import WHAT
+from quantdeck.tui.shell_word import shell_word
 from quantdeck.tui.widgets.line_table import LineTable
 from real_session import answers, digits, do_search
 from resting import settle

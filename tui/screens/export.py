@@ -1,7 +1,5 @@
 """What the session stands on, as files: each with the command that does the same; nothing is written over unasked."""
 
-import os
-import shlex
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +9,7 @@ from textual.binding import BindingType
 from ...engine.errors import QuantdeckError
 from ...engine.text import visible
 from ..messages import ChoiceDone, PromptDone, RowChosen, RowMoved
+from ..shell_word import shell_word
 from ..widgets.cells import Part
 from ..widgets.choice_line import ChoiceLine, Option
 from ..widgets.line_table import LineTable
@@ -28,20 +27,6 @@ WHAT = {
     "loss_table": ("loss table", "cos by layer of the newest run_qtable"),
 }
 ANSWERS = (Option("n", "no", "no"), Option("y", "yes, write over it", "yes"))
-
-
-def shell_word(path: Path) -> str:
-    """*path* as a shell takes it, with nothing in it that a terminal would act on, and never like an option."""
-    text = str(path)
-    if text.startswith("-"):
-        text = f"./{text}"
-    if visible(text) == text:
-        return shlex.quote(text)
-    plain = (
-        chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}"
-        for byte in os.fsencode(text)
-    )
-    return f"$'{''.join(plain)}'"  # bash and zsh, sh since POSIX.1-2024
 
 
 class ExportScreen(PlaceScreen):
