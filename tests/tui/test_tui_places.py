@@ -84,6 +84,9 @@ async def test_samples_stand_worst_first_and_bad_cases_become_a_list(
         app.screen.query_one("#prompt-input").value = str(target)  # type: ignore[attr-defined]
         await press(pilot, "enter")
         assert "File exists" in said(app)
+        await press(pilot, "end", "m")
+        assert "it was skipped" in said(app)
+        assert len(app.screen.query_one(LineTable).marks) == 2
 
 
 async def test_two_plans_are_compared_by_layers_and_by_samples(session: Path, deck: MakeDeck) -> None:

@@ -156,6 +156,15 @@ async def test_bad_cases_of_the_samples_are_what_a_search_is_scored_on(
         assert listed.read_text().splitlines() == worst
         await press(pilot, "f5")
         await settle(pilot)
+        await press(pilot, "n")
+        assert (
+            Path(app.screen.query_one(Form).values()["scored_list"]) == listed
+        )  # the same samples, the same list
+        await press(pilot, "escape", "m", "n")
+        other = Path(app.screen.query_one(Form).values()["scored_list"])
+        assert other != listed  # which the search that was started may read again
+        assert len(other.read_text().splitlines()) == 3
+        assert listed.read_text().splitlines() == worst
     job = do_search(example, {**asked[0], "strategy": "chapter", "expected_cos": "0"})
     with SessionReader(example) as reader:
         used_samples = reader.one("SELECT samples FROM search WHERE job = ?", job)[0]

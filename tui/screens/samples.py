@@ -3,6 +3,7 @@
 A sample fails whose cosine lies below the target of the session's newest search, as that was written: (1 + cosine) / 2.
 """
 
+from itertools import chain, count
 from pathlib import Path
 from typing import ClassVar
 
@@ -142,14 +143,25 @@ class SamplesScreen(PlaceScreen):
         if not self.table.marks:
             self.say("mark samples first (m, or f for all that fail)", "weak")
         elif view is not None:
-            target = view.path.with_name(f"{view.path.stem}_bad_cases.txt")
-            if self._write(target, replace=True):
+            target = self._list_for(view.path)
+            if target.exists() or self._write(target):
                 self.deck.show_search_form(listed=target)
+
+    def _list_for(self, session: Path) -> Path:
+        """The file beside the session that lists the marked samples, or a new one.
+
+        One that lists others stays: an earlier search may rest and read it again.
+        """
+        ends = chain(("",), map("_{}".format, count(2)))
+        numbered = (session.with_name(f"{session.stem}_bad_cases{end}.txt") for end in ends)
+        return next(path for path in numbered if not path.exists() or _holds(path, self._listed))
 
     def action_mark(self) -> None:
         """Mark or unmark a sample."""
         table = self.table
-        if table.row is not None:
+        if table.row is not None and self._entries[table.row].number is None:
+            self.say("it was skipped, so nothing can be scored on it", "weak")
+        elif table.row is not None:
             table.mark([table.row], table.row not in table.marks)
             table.action_down()
             self._draw()
@@ -173,17 +185,30 @@ class SamplesScreen(PlaceScreen):
         if not event.kept or not event.text.strip():
             return
         target = Path(event.text.strip()).expanduser()
-        if self._write(target, replace=False):
-            count = counted(len(self.table.marks), "sample")
-            self.say(f"{count} in {visible(str(target))}: --data_list {visible(str(target))}", "good")
+        if self._write(target):
+            number = counted(len(self.table.marks), "sample")
+            self.say(f"{number} in {visible(str(target))}: --data_list {visible(str(target))}", "good")
 
-    def _write(self, target: Path, *, replace: bool) -> bool:
-        """Write the marked samples, one a line; False when that was not possible."""
+    @property
+    def _listed(self) -> bytes:
+        """The marked samples, one a line."""
         names = [self._entries[row].entry for row in sorted(self.table.marks)]
+        return "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+
+    def _write(self, target: Path) -> bool:
+        """Write the marked samples to a new file; False when that was not possible."""
         try:
-            with target.open("w" if replace else "x", encoding="utf-8", errors="surrogateescape") as file:
-                file.writelines(f"{name}\n" for name in names)
+            with target.open("xb") as file:
+                file.write(self._listed)
         except OSError as error:
             self.say(f"{visible(str(target))}: {error.strerror}", "bad")
             return False
         return True
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether a file can be read and holds nothing else."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
