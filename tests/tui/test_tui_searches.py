@@ -9,6 +9,7 @@ from quantdeck.engine.plan import Plan
 from quantdeck.sessions.search_spec import SearchSpec
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens import search_form as form_screen
+from quantdeck.tui.screens.samples import placed
 from quantdeck.tui.screens.search import SearchScreen
 from quantdeck.tui.search_form import check_search, hints, search_spec, used
 from quantdeck.tui.search_view import plan_of, search
@@ -169,6 +170,21 @@ async def test_bad_cases_of_the_samples_are_what_a_search_is_scored_on(
     with SessionReader(example) as reader:
         used_samples = reader.one("SELECT samples FROM search WHERE job = ?", job)[0]
     assert json.loads(used_samples)["scored"]["entries"] == worst
+
+
+def test_a_list_of_bad_cases_names_files_that_were_typed_from_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "pics"
+    folder.mkdir(parents=True)
+    (folder / "a.png").touch()
+    (folder / "b,c.png").touch()
+    whole = str(folder / "a.png")
+    for entry in ("a.png", "pics/a.png", "data/pics/a.png", whole):
+        assert placed(entry, folder) == whole
+    assert placed("pics/a.png", folder.parent / "list.txt") == whole
+    assert placed("pics/b,c.png", folder) == str(folder / "b,c.png")
+    assert placed("pics/a.png,pics/a.png", folder) == f"{whole},{whole}"
+    assert placed("pics/gone.png", folder) == "pics/gone.png"
+    assert placed("pics/a.png", None) == "pics/a.png"
 
 
 def test_fields_that_play_no_part_are_not_checked() -> None:

@@ -16,7 +16,7 @@ from ...sessions.faults import explained
 from .. import figures
 from ..columns import blank, sqnr_cell
 from ..messages import PromptDone, RowMoved, SessionChanged, SortAsked
-from ..queries import SampleEntry, samples
+from ..queries import SampleEntry, samples, samples_role
 from ..search_view import last_target
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
@@ -192,8 +192,21 @@ class SamplesScreen(PlaceScreen):
     @property
     def _listed(self) -> bytes:
         """The marked samples, one a line."""
-        names = [self._entries[row].entry for row in sorted(self.table.marks)]
+        base = self._base
+        names = [placed(self._entries[row].entry, base) for row in sorted(self.table.marks)]
         return "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+
+    @property
+    def _base(self) -> Path | None:
+        """The folder or list that the samples came from."""
+        from ...sessions.records import path_of
+
+        feed, view = self.deck.feed, self.deck.view
+        if feed is None or view is None:
+            return None
+        role = samples_role(feed.reader, view.score.plan if view.score else view.plan)
+        row = feed.reader.one("SELECT path FROM samples WHERE role = ?", role)
+        return path_of(row[0]) if row else None
 
     def _write(self, target: Path) -> bool:
         """Write the marked samples to a new file; False when that was not possible."""
@@ -204,6 +217,23 @@ class SamplesScreen(PlaceScreen):
             self.say(f"{visible(str(target))}: {error.strerror}", "bad")
             return False
         return True
+
+
+def placed(entry: str, base: Path | None) -> str:
+    """An entry with the whole paths of its files: a list is read from its own folder, wherever that is.
+
+    base: the folder or the list of the samples; entries may begin with it as it was typed once.
+    """
+    if base is None:
+        return entry
+    for files in ([entry], entry.split(",")):
+        found = [
+            next((one / file for one in (base, *base.parents) if (one / file).exists()), None)
+            for file in files
+        ]
+        if None not in found:
+            return ",".join(map(str, found))
+    return entry
 
 
 def _holds(path: Path, content: bytes) -> bool:
