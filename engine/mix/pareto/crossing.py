@@ -16,7 +16,7 @@ HOPE = 1.2
 CLIMBS, CLIMBERS = 3, 4
 """Where a plan loses less than CLOSE times what it may, so many layers are floated one by one, each the best of so
 many: near few dB the ledger's sums say less than a real trial."""
-QUIET = {"cast": 0.001, "pass": 0.003}
+QUIET = {"cast": 0.002, "pass": 0.002}
 """Sources that are estimated to lose less than this share of what a plan may lose are not measured."""
 LOOKS = 6
 """How often the casts of a proposed plan are measured, so that the ledger may propose another, before its trial."""
