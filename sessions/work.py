@@ -282,20 +282,24 @@ def session_source(session: Session, role: str = "calibration") -> Source:
     """Where a session's samples of a role come from."""
     from ..engine.data.preprocess import Preprocess
 
-    row = session.row("SELECT path, requested, preprocess FROM samples WHERE role = ?", role)
+    row = session.row("SELECT path, requested, preprocess, skipped FROM samples WHERE role = ?", role)
     if row is None:
         raise QuantdeckError(f"the session {visible(str(session.path))} has no samples for {role}")
-    known = records.get_settings(session)
     path = records.path_of(row["path"])
+    if role == "calibration":
+        known = records.get_settings(session)
+        listed, skip_bad = bool(known.get("listed")), bool(known.get("skip_bad"))
+    else:  # the settings are those of the calibration; a list is a file, a dataset a folder
+        listed, skip_bad = path.is_file(), bool(json.loads(row["skipped"]))
     options = {
         name: Preprocess.from_json(json.dumps(one)) for name, one in json.loads(row["preprocess"]).items()
     }
     return Source(
-        dataset=None if known.get("listed") else path,
-        data_list=path if known.get("listed") else None,
+        dataset=None if listed else path,
+        data_list=path if listed else None,
         number=row["requested"],
         preprocess=options or None,
-        skip_bad=bool(known.get("skip_bad")),
+        skip_bad=skip_bad,
     )
 
 

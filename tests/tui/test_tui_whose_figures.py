@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from decks import MakeDeck
+from quantdeck.sessions.report import Silent
+from quantdeck.sessions.store import open_session
+from quantdeck.sessions.work import evaluate
 from quantdeck.tui.answering import outputs
 from quantdeck.tui.queries import sample_figures, samples, samples_role
 from quantdeck.tui.reader import SessionReader
@@ -114,3 +117,16 @@ def test_a_plan_whose_session_lacks_the_sample_is_told_and_the_other_is_shown(
     assert found["missing"][0].startswith("A: ")
     question["entry"] = entries(example, "calibration")[0]  # in both, as samples of the other role
     assert list(outputs(question)["answers"]) == ["A", "B"]
+
+
+def test_outputs_of_samples_that_a_list_named_are_found_though_the_calibration_had_a_folder(
+    example: Path, tmp_path: Path
+) -> None:
+    chosen = entries(example, "evaluation")[3:6]
+    (tmp_path / "list.txt").write_text("\n".join(chosen))
+    with open_session(example) as session:
+        evaluate(session, {"data_list": str(tmp_path / "list.txt"), "layers": -1}, Silent())
+    assert len(entries(example, "evaluation")) == 3
+    plans = {"A": [str(example), current(example)]}
+    found = outputs({"role": "evaluation", "plans": plans, "entry": entries(example, "evaluation")[1]})
+    assert list(found["answers"]) == ["A"]
