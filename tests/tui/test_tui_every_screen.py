@@ -37,7 +37,7 @@ WALK = (  # keys, and what then stands there
     (ESC, "of 64"),
     (ESC, "sessions"),
     ("n", "new session"),
-    ("\x1bOQ", "Take folder"),  # F2: the picker
+    ("\x1bOQ", "Hidden files"),  # F2: the picker
 )
 COLOR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
 RICH = re.compile(rb"\x1b\[(?:[0-9;]*;)?[34]8;[25];")
