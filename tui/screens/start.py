@@ -86,6 +86,9 @@ class StartScreen(DeckScreen):
         super().__init__()
         self._notice = notice  # why the list is shown; stays until the cursor moves
         self._entries: tuple[SessionEntry, ...] = ()
+        self._done: tuple[str, Path | None] | None = (
+            None  # what was done, and the session under the cursor then
+        )
         self._read = False  # whether the folder was read; mounting does that
 
     def body(self) -> ComposeResult:
@@ -159,8 +162,11 @@ class StartScreen(DeckScreen):
     def on_row_moved(self) -> None:
         """Say what is wrong with a session that cannot be read."""
         self._notice = ""
-        row = self.table.row
-        entry = self._entries[row] if row is not None else None
+        entry = self.chosen
+        if self._done is not None and entry is not None and entry.path == self._done[1]:
+            self.say(self._done[0], "good")
+            return
+        self._done = None
         if entry is not None:
             self.say(entry.problem or visible(str(entry.path)), "weak" if entry.problem else "muted")
 
@@ -199,11 +205,13 @@ class StartScreen(DeckScreen):
 
     def _copied(self, copy: Path) -> None:
         self.action_reload()
-        self._say_last(f"copied to {visible(str(copy))}")
+        self._say_done(f"copied to {visible(str(copy))}")
 
-    def _say_last(self, sentence: str) -> None:
-        """Say it after what the cursor says of its new row."""
-        self.call_after_refresh(self.say, sentence, "good")
+    def _say_done(self, sentence: str) -> None:
+        """Say what was done; that the list was read again moves the cursor to its row, which says no more than this."""
+        entry = self.chosen
+        self._done = sentence, entry.path if entry is not None else None
+        self.say(sentence, "good")
 
     def action_delete(self) -> None:
         """Ask whether the session shall be deleted."""
@@ -226,7 +234,7 @@ class StartScreen(DeckScreen):
             self.say(str(error), "bad")
             return
         self.action_reload()
-        self._say_last(f"deleted {visible(entry.path.name)}")
+        self._say_done(f"deleted {visible(entry.path.name)}")
 
     def action_copy(self) -> None:
         """Copy the session's path."""
