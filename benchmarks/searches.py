@@ -41,9 +41,8 @@ class Counter:
         ]
         self.trials += len(trials)
         self.layers += sum(map(self.forwards, trials))
-        self.whole += sum(len(trial.only) or trial.samples for trial in trials) * len(
-            self.forwards.graph.layers
-        )
+        samples = sum(trial.count(self.samples) for trial in trials)
+        self.whole += samples * len(self.forwards.graph.layers)
         return self.evaluate(trials)
 
 

@@ -38,13 +38,13 @@ class Check:
     confirmed: bool
 
 
-def check(point: Point, searched: Result, fresh: Result, objective: Objective) -> Check:
+def check(point: Point, searched: Score, fresh: Result, objective: Objective) -> Check:
     """Judge the runs over the samples that were searched on and over the others."""
-    before = figure(searched, objective) if isinstance(searched, Score) else None
+    before = figure(searched, objective)
     if not isinstance(fresh, Score):
         return Check(point, before, None, False)
     found = figure(fresh, objective)
-    dead = fresh.dead_slices or (isinstance(searched, Score) and searched.dead_slices)
+    dead = searched.dead_slices or fresh.dead_slices
     return Check(point, before, found, objective.met(found.value) and not dead)
 
 

@@ -55,7 +55,7 @@ class Forwards:
 
     def __call__(self, trial: Trial) -> int:
         """Layers that the trial executes, times samples."""
-        return self._layers(trial) * (len(trial.only) or trial.samples or self.samples)
+        return self._layers(trial) * trial.count(self.samples)
 
     def _layers(self, trial: Trial) -> int:
         source = trial.source

@@ -40,6 +40,10 @@ class Trial:
     only: tuple[int, ...] = ()
     judges: tuple[str, str] = field(default=("", ""), compare=False)
 
+    def count(self, total: int) -> int:
+        """On how many samples it runs where there are *total*."""
+        return len(self.only) or self.samples or total
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

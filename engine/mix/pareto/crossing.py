@@ -24,10 +24,9 @@ LOOKS = 6
 
 def climb(run: Run) -> Steps[bool]:
     """From a plan that nearly meets the target, float layers one by one, each the best of a few real trials."""
-    assert run.ledger is not None
     point = run.nearest()
     for _ in range(CLIMBS):
-        if loss_of(point) > CLOSE * run.allowed:
+        if loss_of(point.cos) > CLOSE * run.allowed:
             return False
         floats = frozenset(point.plan.modes)
         plans = [run.floated(floats | {name}) for name in gains(run.field(), floats)[:CLIMBERS]]
@@ -80,18 +79,17 @@ def cross(run: Run) -> Steps[bool]:
         if not run.placed:
             run.placed = True
             if run.setting.methods:
-                far = loss_of(run.points[plan.digest]) > HOPE * run.allowed
+                far = loss_of(run.points[plan.digest].cos) > HOPE * run.allowed
                 yield from rows_in_place(run, plan, parts_of(run, plan, "loudest") if far else ())
                 plan = run.floated(floats)
                 met = plan.digest in run.valid and run.meets(plan)
-                assert run.ledger is not None
                 space = run.field()
         tried[floats] = met
         if not met and len(floats) == len(space.ledger.map.names):
             return False
         worked = max((space.loss(item) for item, passed in tried.items() if passed), default=0.0)
         failed = min((space.loss(item) for item, passed in tried.items() if not passed), default=math.inf)
-        real, total = loss_of(run.points[plan.digest]), space.loss(floats)
+        real, total = loss_of(run.points[plan.digest].cos), space.loss(floats)
         guess = run.allowed * total / real if real > 0 and math.isfinite(real) else total / 2
         following = _next(worked, failed, guess)
         if following is None or (known and aim is not None and following >= aim > worked > 0):

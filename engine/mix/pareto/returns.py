@@ -37,7 +37,6 @@ def give_back(run: Run) -> Steps[None]:
 
 def _give_back_many(run: Run) -> Steps[None]:
     """Several layers at a time, those that the sum misses least, fewer after each plan that fails."""
-    assert run.ledger is not None
     count = len(run.current().plan.modes)
     many = count // AT_ONCE if count > AT_ONCE**2 else 0
     while many > 1:
@@ -52,10 +51,9 @@ def _give_back_many(run: Run) -> Steps[None]:
 
 def _hopeful(run: Run, best: Point) -> list[Floats]:
     """Plans a layer cheaper than the best one, by the ledger's sum; those that it has no hope for are left out."""
-    assert run.ledger is not None
     space = run.field()
     floats = frozenset(best.plan.modes)
-    cost, real = run.price(floats), loss_of(best)
+    cost, real = run.price(floats), loss_of(best.cos)
     limit = run.allowed * HOPE * space.loss(floats) / real if real > 0 else math.inf
     tries = {floats - {name} for name in floats}
     for name in gains(space, floats)[:SWAPPED]:

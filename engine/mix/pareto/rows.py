@@ -79,7 +79,7 @@ def joined(run: Run) -> Steps[None]:
 
 def rows_alone(run: Run) -> Steps[bool]:
     """Whether all int8 meets the target with other rows, where it is not far from it."""
-    if loss_of(run.points[run.plan.digest]) > NEAR * run.allowed:
+    if loss_of(run.points[run.plan.digest].cos) > NEAR * run.allowed:
         return False
     yield from rows_in_place(run, run.plan, parts_of(run, run.plan, "stretches"))
     return run.meets(run.plan)
@@ -168,7 +168,7 @@ def refined(run: Run) -> Steps[bool]:
         point = run.nearest()
         if run.meets(point.plan) and not run.is_checked(point):
             return True
-        if loss_of(point) > CLOSE * run.allowed:
+        if loss_of(point.cos) > CLOSE * run.allowed:
             return False
         run.refined = True
         best = yield from _swapped(run, point.plan, parts_of(run, point.plan, "finer"))

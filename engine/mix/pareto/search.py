@@ -103,16 +103,16 @@ def _ask_for_more(run: Run, failed: Check) -> None:
     Where they show a multiple of it, those that were searched on do not know the hard cases: from then on all
     samples are searched on, none is left to confirm, and the ledger is measured anew.
     """
-    missed = 2 * (1 - failed.fresh.value) if failed.fresh is not None else math.inf
-    gap = max(missed / max(loss_of(failed.point), 1e-12), 1.0)
+    missed = loss_of(failed.fresh.value) if failed.fresh is not None else math.inf
+    gap = max(missed / max(loss_of(failed.point.cos), 1e-12), 1.0)
     if gap > UNLIKE and failed.fresh is not None:
         run.samples = run.setting.total
-        run.allowed = 2 * (1 - run.objective.target)
+        run.allowed = loss_of(run.objective.target)
         for known in (run.points, run.scores, run.valid, run.checks):
             known.clear()
         run.best = run.ledger = None
         return
-    wanted = 2 * (1 - run.objective.target) / gap
+    wanted = loss_of(run.objective.target) / gap
     run.allowed = min(run.allowed * 0.98, max(wanted, run.allowed / 2))
 
 

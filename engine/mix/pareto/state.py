@@ -44,7 +44,7 @@ class Run:
         self.measuring = setting.measuring or Measuring(measured, 0, 0, 0, casts=False)
         self.bounded: set[Source] = set()
         self.placed = self.refined = self.concentrated = False
-        self.allowed = 2 * (1 - self.objective.target)
+        self.allowed = loss_of(self.objective.target)
         everything = frozenset(layer.name for layer in setting.graph.layers)
         self.counter = Forwards(setting.graph, everything, setting.total)
 
@@ -78,7 +78,7 @@ class Run:
             self.scores[plan.digest] = (plan, result)
             if self.ledger is not None:
                 self.ledger = self._taught(self.ledger, plan, result)
-        met = not dead and 2 * (1 - cos) <= self.allowed
+        met = not dead and loss_of(cos) <= self.allowed
         if met:
             self.valid[plan.digest] = self.setting.cost(frozenset(plan.modes))
         self._remember(point, met)
@@ -130,17 +130,21 @@ class Run:
 
     def meets(self, plan: Plan) -> bool:
         """Whether a plan that was scored loses no more than it may now."""
-        return loss_of(self.points[plan.digest]) <= self.allowed
+        return loss_of(self.points[plan.digest].cos) <= self.allowed
 
     def best_price(self) -> float:
         """The lowest cost of a plan that meets what is now asked; infinite without one."""
-        met = [price for digest, price in self.valid.items() if self.meets(self.points[digest].plan)]
-        return min(met, default=math.inf)
+        return min((self.valid[point.plan.digest] for point in self._met()), default=math.inf)
 
     def current(self) -> Point:
         """The cheapest plan that meets what is now asked."""
-        found = [self.points[digest] for digest in self.valid if self.meets(self.points[digest].plan)]
-        return min(found, key=lambda point: (self.valid[point.plan.digest], -point.cos, point.plan.digest))
+        return min(
+            self._met(), key=lambda point: (self.valid[point.plan.digest], -point.cos, point.plan.digest)
+        )
+
+    def _met(self) -> list[Point]:
+        """Plans that meet what is now asked, no slice dead."""
+        return [self.points[digest] for digest in self.valid if self.meets(self.points[digest].plan)]
 
     def nearest(self) -> Point:
         """The plan with the present rows that loses least for its price."""
@@ -153,14 +157,13 @@ class Run:
 
     def chain(self) -> list[Point]:
         """Plans that meet what is now asked and were not checked, of each price the best one, the cheapest first."""
-        checked = {item.point.plan.digest for item in self.checks}
         found: dict[float, Point] = {}
-        for digest, price in self.valid.items():
-            point = self.points[digest]
-            if self.meets(point.plan) and digest not in checked:
-                known = found.get(price)
-                if known is None or (-point.cos, digest) < (-known.cos, known.plan.digest):
-                    found[price] = point
+        for point in self._met():
+            price, known = self.valid[point.plan.digest], found.get(self.valid[point.plan.digest])
+            if self.is_checked(point):
+                continue
+            if known is None or (-point.cos, point.plan.digest) < (-known.cos, known.plan.digest):
+                found[price] = point
         return [found[price] for price in sorted(found)]
 
     def take_rows(self, plan: Plan) -> None:
@@ -172,6 +175,6 @@ class Run:
                 self.ledger = self.with_scores(remeasured(self.ledger, self.plan, {}))
 
 
-def loss_of(point: Point) -> float:
-    """What a plan loses of the raw cosine, as the ledger counts; 0 is nothing, ``Run.allowed`` the most."""
-    return 2 * (1 - point.cos)
+def loss_of(cos: float) -> float:
+    """What a figure of the objective lacks of the raw cosine, as the ledger counts; ``Run.allowed`` is the most."""
+    return 2 * (1 - cos)
