@@ -8,7 +8,7 @@ import click
 
 from ..engine.text import visible
 from .console import Console, console
-from .options import FILE, option
+from .options import option, sessions_folder
 
 if TYPE_CHECKING:
     from ..demo import Demo
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @option("--headless", is_flag=True, help="Print tables instead of opening the workbench.")
-@option(
-    "--sessions_folder",
-    type=FILE,
-    help="Where the session goes. [the default folder; QUANTDECK_HOME sets it]",
-)
+@sessions_folder("Where the session goes.")
 def demo(headless: bool, sessions_folder: Path | None) -> int:
     """Calibrate the embedded example and open the workbench on it.
 

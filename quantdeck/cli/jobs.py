@@ -10,7 +10,7 @@ import click
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
-from .options import FILE, SESSION, option
+from .options import SESSION, option, sessions_folder
 
 if TYPE_CHECKING:
     from ..sessions.jobs import Job
@@ -31,12 +31,7 @@ class Found(NamedTuple):
     type=int,
     help="Number of a job of SESSION that shall stop at its next step, as quantdeck cancel does.",
 )
-@option(
-    "--sessions_folder",
-    type=FILE,
-    is_eager=True,
-    help="Where to look. [the default folder; QUANTDECK_HOME sets it]",
-)
+@sessions_folder("Where to look.")
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII.")
 def jobs(session: Path | None, cancel: int | None, sessions_folder: Path | None, as_json: bool) -> None:
     """List the jobs of SESSION, newest first, or of all sessions of a folder; or ask one to stop."""

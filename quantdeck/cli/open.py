@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .options import FILE, SESSION, option
+from .options import SESSION, option, sessions_folder
 
 
 @click.command("open")
@@ -18,12 +18,7 @@ from .options import FILE, SESSION, option
         help="How many colours the terminal shows. [auto: by TERM, COLORTERM and NO_COLOR]")  # fmt: skip
 @option("--glyphs", type=click.Choice(["auto", "braille", "block", "ascii"]), default="auto",
         help="Signs that curves and bars are drawn with. [auto: by the locale]")  # fmt: skip
-@option(
-    "--sessions_folder",
-    type=FILE,
-    is_eager=True,
-    help="Where sessions lie. [the default folder; QUANTDECK_HOME sets it]",
-)
+@sessions_folder("Where sessions lie.")
 def open(path: Path | None, mouse: bool, colors: str, glyphs: str, sessions_folder: Path | None) -> int:
     """Open the workbench on a SESSION, on a MODEL (a new session), or on the list of sessions."""
     from ..tui.app import run

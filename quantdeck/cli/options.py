@@ -28,7 +28,7 @@ FP_TYPES = ("auto", "F16", "F32", "BF16")
 class Stored(click.Path):
     """A session file; a word without folders that is no file here means the stored session of that name.
 
-    A command's --sessions_folder, which has to be eager, says where sessions are stored.
+    A command's --sessions_folder says where sessions are stored.
     """
 
     def __init__(self) -> None:
@@ -42,12 +42,17 @@ class Stored(click.Path):
         if os.fsdecode(value) != path.name:  # ./layers is a file here
             return path
         folder = ctx.params.get("sessions_folder") if ctx else None
-        return find_session(
-            path, folder if isinstance(folder, Path) else None
-        )  # click has a sign for "not given"
+        given = isinstance(folder, Path)  # click has a sign for what is not given
+        return find_session(path, folder if given else None)
 
 
 SESSION = Stored()
+
+
+def sessions_folder(what: str) -> Callable[[F], F]:
+    """The option --sessions_folder, read before the session that it is to be found in; *what* it says."""
+    said = f"{what} [the default folder; QUANTDECK_HOME sets it]"
+    return option("--sessions_folder", type=FILE, is_eager=True, help=said)
 
 
 class Option(click.Option):

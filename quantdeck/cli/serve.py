@@ -6,19 +6,14 @@ from pathlib import Path
 import click
 
 from ..engine.errors import QuantdeckError
-from .options import FILE, SESSION, option
+from .options import SESSION, option, sessions_folder
 
 
 @click.command("serve")
 @click.argument("path", required=False, type=SESSION, metavar="[SESSION|MODEL]")
 @option("--host", default="127.0.0.1", help="Address to listen on. [127.0.0.1: this machine only]")
 @option("--port", type=click.IntRange(1, 65535), default=8000, help="Port to listen on. [8000]")
-@option(
-    "--sessions_folder",
-    type=FILE,
-    is_eager=True,
-    help="Where sessions lie. [the default folder; QUANTDECK_HOME sets it]",
-)
+@sessions_folder("Where sessions lie.")
 def serve(path: Path | None, host: str, port: int, sessions_folder: Path | None) -> None:
     """Show the workbench in a browser, on a SESSION, on a MODEL (a new session), or on the list of sessions.
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from ..engine.text import visible
-from .options import FILE, option
+from .options import option, sessions_folder
 
 
 @click.command("sessions")
-@option("--sessions_folder", type=FILE, help="Where to look. [the default folder; QUANTDECK_HOME sets it]")
+@sessions_folder("Where to look.")
 @option("--json", "as_json", is_flag=True, help="JSON in ASCII.")
 def sessions(sessions_folder: Path | None, as_json: bool) -> None:
     """List the sessions of a folder, newest first."""
