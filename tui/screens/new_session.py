@@ -65,7 +65,6 @@ class NewSessionScreen(DeckScreen):
         self._first: dict[str, str] = {}
         self._refused: dict[str, str] = {}  # what a field held that the engine refused
         self._doubted = ""  # the field that the preview's sentence names
-        self._mending = False  # whether the status says that fields are to be mended
 
     def body(self) -> ComposeResult:
         """The fields."""
@@ -118,8 +117,7 @@ class NewSessionScreen(DeckScreen):
             touched = value != self._first.get(key)
             error = errors.get(key) or self._mark(key, value)
             self.form.row(key).say(error if touched or value else "")
-        if self._mending and not errors:
-            self._mending = False
+        if self.form.mended(errors):
             self.say("")
         if not asked:
             self.query_one("#preview", Lines).set_lines([])
@@ -180,14 +178,11 @@ class NewSessionScreen(DeckScreen):
     def action_submit(self) -> None:
         """Check the fields; make the session when all are right."""
         values = self.form.values()
-        errors = check_session(values)
-        self.form.show_errors(errors)
+        wrong = self.form.refuse(check_session(values))
         self._first = {}  # from now on every field says what is wrong with it
         self._refused = {}
-        self._mending = bool(errors)
-        if errors:
-            labels = ", ".join(field.label for field in self.form.fields if field.key in errors)
-            self.say(f"{len(errors)} to mend: {labels}", "weak")
+        if wrong:
+            self.say(wrong, "weak")
             return
         request = session_request(values)
         self.say(f"reading {visible(str(request.model))}", "accent")

@@ -30,7 +30,6 @@ class SearchFormScreen(DeckScreen):
         """*kind*: the search, "" for the last one's; *extra*: equalize or bias; *listed*: a list of bad cases."""
         super().__init__()
         self._kind, self._extra, self._listed = kind, extra, listed
-        self._mending = False  # whether the status says that fields are to be mended
 
     def body(self) -> ComposeResult:
         """The fields."""
@@ -71,16 +70,11 @@ class SearchFormScreen(DeckScreen):
         shown, said = used(values), hints(values)
         for field in self.form.fields:
             self.form.row(field.key).tell(said.get(field.key, field.hint), used=shown.get(field.key, True))
-        if self._mending:
-            self._mended(check_search(values))
-
-    def _mended(self, errors: Mapping[str, str]) -> None:
-        """What is still wrong of the fields that were refused."""
-        for field in self.form.fields:
-            self.form.row(field.key).say(errors.get(field.key, ""))
-        if not errors:
-            self._mending = False
-            self.say("")
+        if self.form.mending:
+            errors = check_search(values)
+            self.form.say_errors(errors)
+            if self.form.mended(errors):
+                self.say("")
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         """Another search has other fields."""
@@ -113,12 +107,8 @@ class SearchFormScreen(DeckScreen):
     def action_submit(self) -> None:
         """Check the fields and start the job."""
         values = self.form.values()
-        errors = check_search(values)
-        self.form.show_errors(errors)
-        self._mending = bool(errors)
-        if errors:
-            labels = ", ".join(field.label for field in self.form.fields if field.key in errors)
-            self.say(f"{len(errors)} to mend: {labels}", "weak")
+        if wrong := self.form.refuse(check_search(values)):
+            self.say(wrong, "weak")
         elif self.deck.busy:
             self.say("a job is at work on this session; pause or cancel it first", "weak")
         elif self.deck.view is not None:

@@ -1,5 +1,6 @@
 """Fields of a form: label, field and, beside it, the hint or what is wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,6 +127,7 @@ class Form(VerticalScroll, can_focus=False):
     def __init__(self, fields: tuple[Field, ...], *, id: str = "form") -> None:
         super().__init__(id=id)
         self.fields = fields
+        self.mending = False  # whether fields were refused and not all of them have been mended
 
     def compose(self) -> ComposeResult:
         """A row for each field."""
@@ -147,10 +149,27 @@ class Form(VerticalScroll, can_focus=False):
         if isinstance(control, Input):
             control.cursor_position = len(value)
 
-    def show_errors(self, errors: dict[str, str]) -> None:
-        """Say each error beside its field and go to the first; the other fields show their hints."""
+    def refuse(self, errors: Mapping[str, str]) -> str:
+        """Show the errors of what was submitted; a sentence that names their fields, "" without any."""
+        self.show_errors(errors)
+        self.mending = bool(errors)
+        labels = ", ".join(field.label for field in self.fields if field.key in errors)
+        return f"{len(errors)} to mend: {labels}" if errors else ""
+
+    def mended(self, errors: Mapping[str, str]) -> bool:
+        """Whether nothing of what was refused is left; true once."""
+        done = self.mending and not errors
+        self.mending = self.mending and not done
+        return done
+
+    def say_errors(self, errors: Mapping[str, str]) -> None:
+        """Say each error beside its field; the other fields show their hints."""
         for field in self.fields:
             self.row(field.key).say(errors.get(field.key, ""))
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        """Say each error beside its field and go to the first."""
+        self.say_errors(errors)
         for field in self.fields:
             if field.key in errors:
                 self.row(field.key).control.focus()
