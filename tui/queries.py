@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,15 +78,15 @@ def sample_sets(reader: SessionReader) -> list[SampleSet]:
     return found
 
 
-def _scores(reader: SessionReader, plan: int | None) -> list[tuple[SampleSet, Figures]]:
-    """The plan's scores with the samples that each was measured on, the newest first; no others."""
+def _scores(reader: SessionReader, plan: int | None) -> Iterator[tuple[SampleSet, Figures]]:
+    """The plan's scores with the samples that each was measured on, the newest first; read as they are asked for."""
     sets = sample_sets(reader)
-    found: list[tuple[SampleSet, Figures]] = []
     query = "SELECT samples_digest, body FROM score WHERE plan = ? ORDER BY created DESC, id DESC"
     for digest, body in reader.rows(query, plan):
         figures = _figures(json.loads(body))
-        found += [(one, figures) for one in sets if one.measured(digest, len(figures))][:1]
-    return found
+        known = next((one for one in sets if one.measured(digest, len(figures))), None)
+        if known is not None:
+            yield known, figures
 
 
 def _figures(body: dict[str, Any]) -> Figures:
@@ -106,16 +107,21 @@ def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
 
     Without one those of the evaluation, or else of the calibration.
     """
-    scores = _scores(reader, plan)
-    known = [one for one, _ in scores] or sample_sets(reader)
-    if not known:
+    shown = _shown(reader, plan)
+    if shown is None:
         return ()
-    figures = scores[0][1] if scores else []
+    known, figures = shown
     found = [
-        SampleEntry(place, entry, *_of(figures, place // known[0].each), "")
-        for place, entry in enumerate(known[0].entries)
+        SampleEntry(place, entry, *_of(figures, place // known.each), "")
+        for place, entry in enumerate(known.entries)
     ]
-    return (*found, *(SampleEntry(None, entry, None, None, why) for entry, why in known[0].skipped))
+    return (*found, *(SampleEntry(None, entry, None, None, why) for entry, why in known.skipped))
+
+
+def _shown(reader: SessionReader, plan: int | None) -> tuple[SampleSet, Figures] | None:
+    """The samples that are shown for a plan, with its figures of them; None where the session has none."""
+    newest = next(_scores(reader, plan), None)
+    return newest or next(((one, []) for one in sample_sets(reader)), None)
 
 
 def _of(figures: Figures, place: int) -> tuple[float | None, float | None]:
@@ -124,14 +130,14 @@ def _of(figures: Figures, place: int) -> tuple[float | None, float | None]:
 
 def samples_role(reader: SessionReader, plan: int | None) -> str:
     """Which samples ``samples`` gives: evaluation or calibration."""
-    known = [one for one, _ in _scores(reader, plan)] or sample_sets(reader)
-    return known[0].role if known else "calibration"
+    shown = _shown(reader, plan)
+    return shown[0].role if shown else "calibration"
 
 
 def sample_figures(reader: SessionReader, plan: int | None) -> dict[str, tuple[float, float]]:
     """Figures of every sample, by its entry, that a score of the plan has seen; the newest score goes first."""
     found: dict[str, tuple[float, float]] = {}
-    for one, figures in reversed(_scores(reader, plan)):
+    for one, figures in reversed(list(_scores(reader, plan))):
         seen = one.entries[: len(figures) * one.each]
         found |= {entry: figures[place // one.each] for place, entry in enumerate(seen)}
     return found

@@ -143,18 +143,10 @@ class SamplesScreen(PlaceScreen):
         if not self.table.marks:
             self.say("mark samples first (m, or f for all that fail)", "weak")
         elif view is not None:
-            target = self._list_for(view.path)
-            if target.exists() or self._write(target):
+            listed = self._listed()
+            target = list_for(view.path, listed)
+            if target.exists() or self._write(target, listed):
                 self.deck.show_search_form(listed=target)
-
-    def _list_for(self, session: Path) -> Path:
-        """The file beside the session that lists the marked samples, or a new one.
-
-        One that lists others stays: an earlier search may rest and read it again.
-        """
-        ends = chain(("",), map("_{}".format, count(2)))
-        numbered = (session.with_name(f"{session.stem}_bad_cases{end}.txt") for end in ends)
-        return next(path for path in numbered if not path.exists() or _holds(path, self._listed))
 
     def action_mark(self) -> None:
         """Mark or unmark a sample."""
@@ -185,11 +177,10 @@ class SamplesScreen(PlaceScreen):
         if not event.kept or not event.text.strip():
             return
         target = Path(event.text.strip()).expanduser()
-        if self._write(target):
+        if self._write(target, self._listed()):
             number = counted(len(self.table.marks), "sample")
             self.say(f"{number} in {visible(str(target))}: --data_list {visible(str(target))}", "good")
 
-    @property
     def _listed(self) -> bytes:
         """The marked samples, one a line."""
         base = self._base
@@ -208,15 +199,25 @@ class SamplesScreen(PlaceScreen):
         row = feed.reader.one("SELECT path FROM samples WHERE role = ?", role)
         return path_of(row[0]) if row else None
 
-    def _write(self, target: Path) -> bool:
-        """Write the marked samples to a new file; False when that was not possible."""
+    def _write(self, target: Path, listed: bytes) -> bool:
+        """Write a list to a new file; False when that was not possible."""
         try:
             with target.open("xb") as file:
-                file.write(self._listed)
+                file.write(listed)
         except OSError as error:
             self.say(f"{visible(str(target))}: {error.strerror}", "bad")
             return False
         return True
+
+
+def list_for(session: Path, listed: bytes) -> Path:
+    """The file beside a session that holds a list of bad cases, or a new one.
+
+    One that lists others stays: an earlier search may rest and read it again.
+    """
+    ends = chain(("",), map("_{}".format, count(2)))
+    numbered = (session.with_name(f"{session.stem}_bad_cases{end}.txt") for end in ends)
+    return next(path for path in numbered if not path.exists() or _holds(path, listed))
 
 
 def placed(entry: str, base: Path | None) -> str:
