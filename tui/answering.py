@@ -85,15 +85,14 @@ def holder(path: str, entry: str, role: str) -> tuple[Network, int]:
 
     Errors: QuantdeckError when none of them has it.
     """
-    try:
-        known = network(path, role)
-        return known, known.place(entry)
-    except QuantdeckError as error:
+    reasons: list[QuantdeckError] = []
+    for one in (role, "calibration" if role == "evaluation" else "evaluation"):
         try:
-            known = network(path, "calibration" if role == "evaluation" else "evaluation")
+            known = network(path, one)
             return known, known.place(entry)
-        except QuantdeckError:
-            raise error from None
+        except QuantdeckError as error:
+            reasons.append(error)
+    raise reasons[0]
 
 
 @lru_cache(maxsize=KEPT)

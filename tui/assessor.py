@@ -110,10 +110,9 @@ class Assessor:
         (score,) = self._trials([Trial(plan)])
         if isinstance(score, Failure):
             raise QuantdeckError(score.message)
+        # Once is enough: put again it would be newer than one on more samples.
         known = "SELECT 1 FROM score WHERE plan = ? AND samples_digest = ?"
-        if (
-            self._session.row(known, number, self._samples.digest) is None
-        ):  # a newer one, on more samples, stays
+        if self._session.row(known, number, self._samples.digest) is None:
             put_score(self._session, number, self._samples.digest, score)
         self._learn(plan, score)
         tell(number, "scored")

@@ -107,11 +107,15 @@ async def test_a_long_path_is_seen_whole_where_there_is_room(place: Path, deck: 
         assert row.control.size.width == 24
 
 
-async def test_the_pickers_fill_the_fields(
-    place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def here(place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """A workbench that was started where the inputs lie."""
     monkeypatch.chdir(place)
-    app = deck(folder=place / "sessions")
+    return deck(folder=place / "sessions")
+
+
+async def test_the_pickers_fill_the_fields(place: Path, here: Workbench) -> None:
+    app = here
     async with app.run_test(size=S) as pilot:
         await press(pilot, "n", "f2")
         assert isinstance(app.screen, Picker)
@@ -130,11 +134,8 @@ async def test_the_pickers_fill_the_fields(
         assert form(app).values()["dataset"] == str(place / "images")
 
 
-async def test_the_picker_has_help_and_names_only_the_keys_that_hold(
-    place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(place)
-    app = deck(folder=place / "sessions")
+async def test_the_picker_has_help_and_names_only_the_keys_that_hold(here: Workbench) -> None:
+    app = here
     async with app.run_test(size=S) as pilot:
         await press(pilot, "n", "f2")
         assert "Take folder" not in said(app, "footer")  # a file is wanted

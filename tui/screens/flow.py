@@ -26,11 +26,8 @@ OPTIONAL = ("equalize", "bias", "search_threshold", "float", "evaluate", "start"
 MOST_ADVICE = 3  # lines of one sentence
 FACT = 14  # cells before a fact of the stage under the cursor
 STAGE_LINES = 6  # of that stage where there is room: advice below moves only where a fact needs more
-BARS, SHORT, LONG = (
-    4,
-    9,
-    10,
-)  # lines of header, footer and state; of the table on a short and a tall screen (app.tcss)
+BARS = 4  # lines of header, footer and state
+SHORT, LONG = 9, 10  # lines of the table on a short and a tall screen (app.tcss)
 
 
 class FlowScreen(PlaceScreen):

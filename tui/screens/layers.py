@@ -116,7 +116,7 @@ class LayersScreen(LayerDetail):
         if any(layer in self._rows and modes[self._rows[layer]] != row["mode"] for layer, row in fresh):
             self._load(
                 keep=True
-            )  # the chip has another type for a layer than was thought: which ones are bound too
+            )  # the chip has another type for a layer than was thought: others are bound too
             return
         for layer, figures in fresh:
             row = self._rows.get(layer)
@@ -169,14 +169,8 @@ class LayersScreen(LayerDetail):
             return
         self._ordered = True
         new_plan = view is not None and view.plan != self._first
-        if (
-            table.cursor
-            or table.marks
-            or new_plan
-            or self._filter
-            or self._op
-            or self.query_one(Prompt).display
-        ):
+        chosen = table.cursor or table.marks or self._filter or self._op
+        if new_plan or chosen or self.query_one(Prompt).display:
             return
         table.sort("output", False)
         table.go(0)

@@ -91,9 +91,8 @@ class SettingsScreen(PlaceScreen):
             self._ask(name, str(getattr(self.deck.config, name)))
         elif name in SETTINGS:
             title, values, _ = SETTINGS[name]
-            keys = (
-                "abcdef" if values[0].isdigit() else "123456"
-            )  # a digit before a number reads like a part of it
+            # A digit before a number would read like a part of it.
+            keys = "abcdef" if values[0].isdigit() else "123456"
             options = [Option(key, value, value) for key, value in zip(keys, values, strict=False)]
             self.query_one("#status").display = False
             now = str(getattr(self.deck.config, name))

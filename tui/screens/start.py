@@ -86,9 +86,8 @@ class StartScreen(DeckScreen):
         super().__init__()
         self._notice = notice  # why the list is shown; stays until the cursor moves
         self._entries: tuple[SessionEntry, ...] = ()
-        self._done: tuple[str, Path | None] | None = (
-            None  # what was done, and the session under the cursor then
-        )
+        # What was done, and the session under the cursor then:
+        self._done: tuple[str, Path | None] | None = None
         self._read = False  # whether the folder was read; mounting does that
 
     def body(self) -> ComposeResult:
