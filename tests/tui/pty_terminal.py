@@ -21,6 +21,7 @@ LIMIT = 120.0  # seconds after which a test fails
 TICK = 0.05  # seconds between looks at whether the process works
 PIECE = 64  # bytes after which the screen is looked at
 FRAME = re.compile(rb".+?(?:\x1b\[\?2026l|\Z)", re.DOTALL)  # a frame, or what there is of it
+DRAWN = re.compile(rb"\x1b\[[0-9;]*[Hm]")  # in any first frame: it may be drawn before the answer to SYNC_ASKED is read
 ASK, CURSOR = b"\x1b[6n", b"\x1b[1;1R"
 SYNC_ASKED, SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 
@@ -166,7 +167,7 @@ class Terminal:
     def read_first(self, *, limit: float = LIMIT) -> bytes:
         """Everything until the first frames have been written and nothing more comes."""
         start, got = time.monotonic(), bytearray()
-        while b"\x1b[?2026l" not in self.output and time.monotonic() - start < limit:
+        while not DRAWN.search(self.output) and time.monotonic() - start < limit:
             got += self.read(quiet=0.1, limit=0.5)
         return bytes(got) + self.read(quiet=0.4)
 

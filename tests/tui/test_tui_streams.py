@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pty_terminal import SYNC_ANSWER, SYNC_ASKED
+from pty_terminal import DRAWN, SYNC_ANSWER, SYNC_ASKED
 
 pytestmark = pytest.mark.pty
 
@@ -40,7 +40,7 @@ def shell(line: str, session: Path, *, keys: str = "", limit: float = 120.0) -> 
             output += data
             if SYNC_ASKED in data:
                 os.write(fd, SYNC_ANSWER)
-            if keys and not typed and b"\x1b[?2026l" in output:
+            if keys and not typed and DRAWN.search(output):
                 os.write(fd, keys.encode())
                 typed = True
         else:
