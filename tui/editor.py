@@ -46,7 +46,7 @@ class Editor:
         """The session's plan. QuantdeckError when there is none yet."""
         found = get_plan(self.session)
         if found is None:
-            raise QuantdeckError("there is no plan yet; calibrate first (c)")
+            raise QuantdeckError("there is no plan yet; calibrate first")
         return found[1]
 
     def apply(self, plan: Plan, label: str) -> int:
@@ -83,7 +83,7 @@ class Editor:
         """Give tensors the thresholds that a method found; those without one stay as they are."""
         rows = self._rows(method, tuple(tensors))
         if not rows:
-            raise QuantdeckError(f"no threshold of {method} is known here; calibrate first (c)")
+            raise QuantdeckError(f"no threshold of {method} is known here; calibrate first")
         return self.apply(self.plan().with_thresholds(rows), f"{counted(tuple(layers))} by {method}")
 
     def _rows(self, method: str, tensors: tuple[str, ...]) -> dict[str, Threshold]:
@@ -104,7 +104,7 @@ class Editor:
             if tensor in plan.thresholds:
                 new = new.with_threshold(tensor, value)
         if new is plan:
-            raise QuantdeckError("this layer's output has no threshold; calibrate first (c)")
+            raise QuantdeckError("this layer's output has no threshold; calibrate first")
         return self.apply(new, f"{counted(tuple(layers))} clipped at {value:g}")
 
 

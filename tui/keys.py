@@ -1,6 +1,6 @@
 """Every key of the workbench in one table: screens, footer, help and palette are made from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from textual.binding import Binding, BindingType
@@ -26,6 +26,11 @@ class Key:
     def display(self) -> str:
         """The keys as they are written on the screen."""
         return self.shown or self.keys.replace(",", " ")
+
+    @property
+    def first(self) -> str:
+        """The one that sentences and the footer name."""
+        return self.display.partition(" ")[0]
 
 
 AREAS = {
@@ -55,9 +60,9 @@ KEYS: tuple[Key, ...] = (
         "question_mark,f1",
         "help",
         "Help",
-        "Every key, and what the signs mean; F1 too",
+        "Every key, and what the signs mean",
         90,
-        "?",
+        "? F1",
         in_fields="F1",
     ),
     Key(
@@ -65,9 +70,9 @@ KEYS: tuple[Key, ...] = (
         "colon,ctrl+p",
         "palette",
         "Actions",
-        "Find any action by its name and run it; ctrl+p too",
+        "Find any action by its name and run it",
         91,
-        ":",
+        ": ctrl+p",
         in_fields="ctrl+p",
     ),
     Key("app", "ctrl+z", "suspend", "Suspend", "Back to the shell for a while; fg returns", 0),
@@ -247,7 +252,7 @@ KEYS: tuple[Key, ...] = (
     Key("flow", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
     Key("search", "n", "new", "New search", "Choose a search and start it", 1),
     Key(
-        "search", "enter", "choose", "Take plan", "Make the point's plan the session's; u undoes", 2, "Enter"
+        "search", "enter", "choose", "Take plan", "Make the point's plan the session's, one step that can be undone", 2, "Enter"
     ),
     Key("search", "p", "pause", "Pause/resume", "Let the search rest, or go on with it", 3),
     Key("search", "x", "cancel_job", "Cancel", "Stop it; the best plan so far stays", 4),
@@ -306,8 +311,11 @@ KEYS: tuple[Key, ...] = (
     Key("help", "escape", "back", "Back", "Back", 1, "Esc"),
 )
 
-REPAIR_KEYS = ("a", "d", "v", "z")
-"""The keys of the repairs, as the detail names them."""
+REPAIRS = tuple(f"layers.repair_{place}" for place in range(4))
+"""The actions of the repairs, whose keys the detail names."""
+
+KeyName = Callable[[str], str]
+"""The key of an action, such as "layers.undo", for sentences that name it."""
 
 SHOWN_ONLY = {"none"}
 """Actions that a widget below takes itself; they stand in help only."""
@@ -403,9 +411,33 @@ def bindings(*areas: str) -> list[BindingType]:
 def as_set(keys: Iterable[Key], changed: Mapping[str, str]) -> list[Key]:
     """The keys as the user's settings have them; *changed*: by action, as typed."""
     return [
-        replace(key, shown=changed[name_of(key)], in_fields="") if name_of(key) in changed else key
+        replace(key, shown=changed[name_of(key)], in_fields="")
+        if name_of(key) in changed
+        else replace(key, shown=_places(changed))
+        if key.area == "place" and not key.keys
+        else key
         for key in keys
     ]
+
+
+def _places(changed: Mapping[str, str]) -> str:
+    """The keys of the session's screens: 1-7 as long as none has another."""
+    keys = [changed.get(f"place.go_{place}", usual) for usual, place in enumerate(PLACED, 1)]
+    return "1-7" if keys == [*range(1, 8)] else " ".join(map(str, keys))
+
+
+def names_of(changed: Mapping[str, str]) -> KeyName:
+    """What names the key of an action as the user's settings have it; *changed*: by action, as typed."""
+
+    def name(action: str) -> str:
+        (key,) = as_set((rebindable()[action],), changed)
+        return key.first
+
+    return name
+
+
+USUAL = names_of({})
+"""Keys as they are without any settings."""
 
 
 def footer(*areas: str) -> list[Key]:

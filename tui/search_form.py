@@ -72,12 +72,12 @@ def search_fields(
         Field("methods", "methods", methods, "of thresholds, commas between"),
         Field("benchmark", "figure", said("benchmark", "cos"), "that the best method has", BENCHMARKS),
         Field("inference_num", "scored on", said("inference_num", 30), "samples; 0: all"),
-        Field("scored_list", "only samples of", preset.listed, "a list of bad cases; F2", pick="file"),
+        Field("scored_list", "only samples of", preset.listed, f"a list of bad cases; {pick}", pick="file"),
         Field("confirm_num", "confirmed on", "", "more samples; empty: as many"),
         Field("compared", "compare at", _compared(last), "a,b or a:0.3,b:0.7; else outputs"),
         Field("start_rules", "rules", said("start_rules", "show"), "float by rule: named, kept, none", RULES),
         Field("transformer", "transformer", said("transformer", "False"), "leave movers out", TRANSFORMER),
-        Field("post_process", "post process", "", "Python file; F2", pick="file"),
+        Field("post_process", "post process", "", f"Python file; {pick}", pick="file"),
         Field("budget_trials", "trials", said("budget_trials", 0), "at most; 0: any number"),
         Field("budget_minutes", "minutes", _real(last.get("budget_minutes"), "0"), "at most; 0: any time"),
         Field("equalize", "equalize first", "yes" if preset.extra == "equalize" else "no", "weights", NO_YES),
@@ -196,7 +196,7 @@ def search_spec(path: Path, values: Mapping[str, str]) -> tuple[dict[str, Any], 
     with open_session(path, readonly=True) as session:
         if records.get_plan(session) is None:
             raise QuantdeckError(
-                f"the session {visible(str(path))} is not calibrated yet; calibrate first (c)"
+                f"the session {visible(str(path))} is not calibrated yet; calibrate it first"
             )
         layers = [row[0] for row in session.rows("SELECT name FROM layer ORDER BY position")]
         spec = session_search(session, _chosen(values, layers, scored))

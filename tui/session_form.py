@@ -43,11 +43,11 @@ class SessionRequest:
     preprocess: Mapping[str, object]
 
 
-def session_fields(model: Path | None) -> tuple[Field, ...]:
-    """The form: what, on what, how; preprocessing as the command line names it."""
+def session_fields(model: Path | None, pick: str) -> tuple[Field, ...]:
+    """The form: what, on what, how; preprocessing as the command line names it. *pick*: the key that chooses a file."""
     return (
-        Field("model", "model", str(model or ""), "an ONNX file; F2 chooses", pick="file"),
-        Field("dataset", "samples", "", "folder of images or arrays; F2", pick="folder"),
+        Field("model", "model", str(model or ""), f"an ONNX file; {pick} chooses", pick="file"),
+        Field("dataset", "samples", "", f"folder of images or arrays; {pick}", pick="folder"),
         Field("title", "name", model.stem if model else "", "empty: the model's"),
         Field("chip", "chip", "bm1684x", "whose arithmetic is simulated", CHIPS),
         Field("method", "method", "kl", "of the thresholds", METHODS),
@@ -75,11 +75,11 @@ def calibration_fields(settings: Mapping[str, object]) -> tuple[Field, ...]:
     )
 
 
-def check_session(values: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong, by field, in a few words that fit beside it."""
+def check_session(values: Mapping[str, str], pick: str) -> dict[str, str]:
+    """What is wrong, by field, in a few words that fit beside it. *pick*: the key that chooses a file."""
     errors: dict[str, str] = {}
-    _check_path(values["model"], "model", errors, folder=False)
-    _check_path(values["dataset"], "dataset", errors, folder=True)
+    _check_path(values["model"], "model", errors, pick, folder=False)
+    _check_path(values["dataset"], "dataset", errors, pick, folder=True)
     for key, least in (("input_num", 0), ("tune_num", 0)):
         _check_number(values[key], key, least, errors)
     sizes = _numbers(values["resize_dims"])
@@ -153,10 +153,10 @@ def calibration_spec(values: Mapping[str, str]) -> dict[str, object]:
     return {"method": values["method"], **numbers}
 
 
-def _check_path(text: str, key: str, errors: dict[str, str], *, folder: bool) -> None:
+def _check_path(text: str, key: str, errors: dict[str, str], pick: str, *, folder: bool) -> None:
     path = Path(text).expanduser()
     if not text:
-        errors[key] = "which folder? F2 chooses" if folder else "which file? F2 chooses"
+        errors[key] = f"which {'folder' if folder else 'file'}? {pick} chooses"
     elif not path.exists():
         errors[key] = "there is no such folder" if folder else "there is no such file"
     elif folder != path.is_dir():

@@ -30,7 +30,7 @@ from .frames import CompositorUpdate, Frame, FrameUpdate, SliceUpdate, comparabl
 from .glyphs import GLYPHS, to_ascii
 from .key_names import key_map
 from .key_order import KeyOrder
-from .keys import bindings
+from .keys import KeyName, bindings, names_of
 from .messages import Answered, SessionChanged
 from .outlook import Outlook
 from .pacing import Pacer, may_ask
@@ -598,6 +598,11 @@ class Workbench(App[None]):
                 self.call_from_thread(self.tell, str(error), "bad")
 
         self.run_worker(work, thread=True, group="jobs", exclusive=True)
+
+    @property
+    def key(self) -> KeyName:
+        """Names the key of an action, such as "layers.undo", as it is set."""
+        return names_of(self.config.keys)
 
     def configure(self, config: Config) -> None:
         """Use other settings from now on; colours and signs come with the next start."""

@@ -31,7 +31,7 @@ class Measuring:
     ``then`` of 0 leaves it at the first round. ``anchors``: plans that are run besides, at most 8, from all int8 over
     halves to layers in turn, to learn what sources do together. ``casts``: whether casts and passes are measured;
     else they are estimated by what the layers before them add (ledger_estimates.py). ``only``: these samples alone are
-    measured on, by position, as many as ``first``, with ``then`` 0.
+    measured on, by position, as many as the larger of ``first`` and ``then``, ``first`` of them at first.
     """
 
     first: int = 4
@@ -70,7 +70,13 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     found = SourceMap.of(graph, program)
     floats = base.with_modes(dict.fromkeys(found.names, mode))
     trials = [
-        Trial(base, samples=setting.first, source=source, only=setting.only, judges=_about(source))
+        Trial(
+            base,
+            samples=setting.first,
+            source=source,
+            only=setting.only[: setting.first],
+            judges=_about(source),
+        )
         for source in found.sources
     ]
     now = [index for index, item in enumerate(found.sources) if setting.casts or is_base(found, item)]
@@ -90,8 +96,8 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     first = [known[index] for index in range(len(trials))]
     loud: list[int] = []
     if setting.then > setting.first and setting.loud > 0:
-        loud = _loudest(first, floor, setting.loud)
-        again = yield [replace(trials[index], samples=setting.then) for index in loud]
+        loud = _loudest({index: known[index] for index in now}, floor, setting.loud)
+        again = yield [replace(trials[index], samples=setting.then, only=setting.only) for index in loud]
         for index, result in zip(loud, again, strict=True):
             first[index] = _figures(result, outputs, min(setting.then, floor.samples))
     ledger = replace(_ledger(found, start, floor, first, loud), samples=setting.only)
@@ -194,11 +200,14 @@ def _angles(score: Score) -> Array:
     return 1 / cosine**2 - 1
 
 
-def _loudest(figures: Sequence[_Figures], floor: Score, share: float) -> list[int]:
+def _loudest(figures: Mapping[int, _Figures], floor: Score, share: float) -> list[int]:
     """The loudest sources by their largest share of an output's signal, in their own order."""
     signal = np.array([sum(output.similarity.signal) for output in floor.outputs], np.float64)
-    level = [float((item.noise.sum(axis=1) / np.maximum(signal, 1e-300)).max()) for item in figures]
-    order = sorted(range(len(level)), key=lambda index: -level[index])
+    level = {
+        index: float((item.noise.sum(axis=1) / np.maximum(signal, 1e-300)).max())
+        for index, item in figures.items()
+    }
+    order = sorted(level, key=lambda index: -level[index])
     return sorted(order[: math.ceil(share * len(order))])
 
 

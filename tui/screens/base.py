@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen
 
-from ..keys import Key, as_set, footer, rebindable
+from ..keys import Key, as_set, footer
 from ..messages import SessionChanged
 from ..snapshots import SessionView
 from ..widgets.bars import SMALLEST, SizeNotice, footer_line, header_lines
@@ -87,7 +87,9 @@ class DeckScreen(Screen[None]):
         width = self.deck.size.width
         view = self.session_view()
         self.query_one("#header", Lines).set_lines(
-            header_lines(view, self.TITLE_TEXT, self.deck.glyphs, width, self.deck.outlook)
+            header_lines(
+                view, self.TITLE_TEXT, self.deck.glyphs, width, self.deck.outlook, self.deck.key
+            )
         )
         self.query_one("#footer", Lines).set_line(footer_line(self.keys_here, width, typing=self.TYPING))
 
@@ -98,8 +100,7 @@ class DeckScreen(Screen[None]):
 
     def key(self, action: str) -> str:
         """The key of an action, such as "layers.undo", as it is set: for sentences that name it."""
-        (key,) = as_set((rebindable()[action],), self.deck.config.keys)
-        return key.display.partition(" ")[0]
+        return self.deck.key(action)
 
     def patient(self) -> Region | None:
         """The part of the screen whose changes can wait until keys are answered; None when there is none."""

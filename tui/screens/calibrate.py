@@ -7,7 +7,7 @@ from textual.binding import BindingType
 
 from .. import figures
 from ..glyphs import Glyphs
-from ..keys import bindings
+from ..keys import KeyName, bindings
 from ..messages import SessionChanged
 from ..session_form import calibration_fields, calibration_spec, check_calibration
 from ..snapshots import JobView
@@ -65,7 +65,7 @@ class CalibrateScreen(DeckScreen):
             return
         job = self.deck.view.job if self.deck.view else None
         if job is not None and job.active and not job.lost:
-            self.say("a job is at work on this session; F8 cancels it", "weak")
+            self.say(f"a job is at work on this session; {self.key('calibrate.cancel_job')} cancels it", "weak")
             return
         self.say("starting", "accent")
         self.deck.start_job("calibrate", calibration_spec(values))
@@ -88,15 +88,15 @@ class CalibrateScreen(DeckScreen):
 
     def _draw(self) -> None:
         job = self.deck.view.job if self.deck.view else None
-        self.query_one("#progress", Lines).set_lines(progress_lines(job, self.deck.glyphs))
+        self.query_one("#progress", Lines).set_lines(progress_lines(job, self.deck.glyphs, self.deck.key))
         if job is not None and self.query_one("#status", Lines).text.strip() == "starting":
             self.say("")
 
 
-def progress_lines(job: JobView | None, glyphs: Glyphs) -> list[list[Part]]:
-    """The job in a few lines: what, a bar, figures, its sentence."""
+def progress_lines(job: JobView | None, glyphs: Glyphs, key: KeyName) -> list[list[Part]]:
+    """The job in a few lines: what, a bar, figures, its sentence; *key* names the keys of actions."""
     if job is None:
-        return [[("no job yet; F5 starts one", "muted")]]
+        return [[(f"no job yet; {key('calibrate.start')} starts one", "muted")]]
     tone = {"failed": "bad", "running": "accent", "waiting": "accent", "done": "good"}.get(job.state, "weak")
     state = "its process has died" if job.lost else job.state
     if job.active and job.wanted == "cancel":
@@ -110,7 +110,8 @@ def progress_lines(job: JobView | None, glyphs: Glyphs) -> list[list[Part]]:
     if job.message:
         lines.append([(glyphs.show(job.message), tone if job.state == "failed" else "plain")])
     if job.active:
-        lines.append([("F8 cancels; leaving the workbench does not stop it", "muted")])
+        cancel = key("calibrate.cancel_job")
+        lines.append([(f"{cancel} cancels; leaving the workbench does not stop it", "muted")])
     return lines
 
 

@@ -263,7 +263,7 @@ class FlowScreen(PlaceScreen):
         last = RUN.index(name if name != "start" else "bias")
         stages = tuple(one for one in RUN[: last + 1] if one not in left_out or one == name)
         if self.deck.busy:
-            self.say("a job is at work on this session; L shows its log", "weak")
+            self.say(f"a job is at work on this session; {self.key('flow.log')} shows its log", "weak")
             return
         if "bias" in stages and "evaluate" not in stages:
             stages = (*stages, "evaluate")  # nothing beside the screen scores a plan of corrected biases

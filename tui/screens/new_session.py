@@ -69,14 +69,14 @@ class NewSessionScreen(DeckScreen):
     def body(self) -> ComposeResult:
         """The fields."""
         yield Lines(classes="heading")
-        yield Form(session_fields(self._model))
+        yield Form(session_fields(self._model, self._pick))
         yield Lines(id="preview")
         yield Lines(id="status")
 
     def on_mount(self) -> None:
         """Begin with the first field that is empty."""
         super().on_mount()
-        said = "One file holds samples, thresholds and scores; F5 makes it and calibrates."
+        said = f"One file holds samples, thresholds and scores; {self.key('form.submit')} makes it and calibrates."
         self.query_one(".heading", Lines).set_line([(said, "muted")])
         self.query_one("#preview", Lines).styles.height = 2
         self._first = self.form.values()
@@ -86,6 +86,10 @@ class NewSessionScreen(DeckScreen):
     def form(self) -> Form:
         """The fields."""
         return self.query_one(Form)
+
+    @property
+    def _pick(self) -> str:
+        return self.key("form.pick")
 
     def session_view(self) -> None:
         """No session is open yet."""
@@ -108,7 +112,7 @@ class NewSessionScreen(DeckScreen):
     def _look(self) -> None:
         """Say what is wrong beside the fields that were touched; ask for a preview when nothing is."""
         values = self.form.values()
-        errors = check_session(values)
+        errors = check_session(values, self._pick)
         asked = {} if any(key in errors for key in NEEDED) else _question(values)
         new, self._asked = asked != self._asked, asked
         if new:
@@ -158,7 +162,7 @@ class NewSessionScreen(DeckScreen):
         """Choose the file or folder of the field."""
         field = self.form.focused_field()
         if field is None or not field.pick:
-            self.say("F2 chooses files and folders, in the fields model and samples")
+            self.say(f"{self._pick} chooses files and folders, in the fields model and samples")
             return
         typed = Path(self.form.values()[field.key] or ".").expanduser()
         start = typed if typed.exists() else Path.cwd()
@@ -178,7 +182,7 @@ class NewSessionScreen(DeckScreen):
     def action_submit(self) -> None:
         """Check the fields; make the session when all are right."""
         values = self.form.values()
-        wrong = self.form.refuse(check_session(values))
+        wrong = self.form.refuse(check_session(values, self._pick))
         self._first = {}  # from now on every field says what is wrong with it
         self._refused = {}
         if wrong:

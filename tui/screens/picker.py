@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from ...engine.text import visible
 from ..figures import count
-from ..keys import bindings, footer
+from ..keys import as_set, bindings, footer
 from ..messages import PromptChanged, PromptDone, RowChosen
 from ..widgets.bars import SizeNotice, footer_line
 from ..widgets.line_table import LineTable
@@ -72,7 +72,7 @@ class Picker(DeckModal[Path | None]):
         """The keys that hold here: a folder is taken only where one is wanted."""
         keys = [
             key
-            for key in footer("app", *self.AREAS)
+            for key in as_set(footer("app", *self.AREAS), self.deck.config.keys)
             if key.action == "help" or (key.area == "picker" and (self._wants_folder or key.action != "take"))
         ]
         for line in self.query("#footer").results(Lines):
@@ -163,7 +163,7 @@ class Picker(DeckModal[Path | None]):
 
     def _say(self, text: str, tone: str) -> None:
         glyphs = self.deck.glyphs
-        take = "t takes this folder" if self._wants_folder else "Enter takes a file"
+        take = f"{self.deck.key('picker.take')} takes this folder" if self._wants_folder else "Enter takes a file"
         first = [(" quantdeck", "title"), (f"  {self._title}", "strong"), (f" {glyphs.dot} {take}", "muted")]
         self.query_one("#header", Lines).set_lines([first, [(" " + glyphs.show(text), tone)]])
 

@@ -141,12 +141,16 @@ class SamplesScreen(PlaceScreen):
         """A search whose candidates are scored on the marked samples alone."""
         view = self.deck.view
         if not self.table.marks:
-            self.say("mark samples first (m, or f for all that fail)", "weak")
+            self.say(f"{self._first}, or {self.key('samples.failed')} for all that fail)", "weak")
         elif view is not None:
             listed = self._listed()
             target = list_for(view.path, listed)
             if target.exists() or self._write(target, listed):
                 self.deck.show_search_form(listed=target)
+
+    @property
+    def _first(self) -> str:
+        return f"mark samples first ({self.key('samples.mark')}"
 
     def action_mark(self) -> None:
         """Mark or unmark a sample."""
@@ -167,7 +171,7 @@ class SamplesScreen(PlaceScreen):
     def action_write(self) -> None:
         """Ask for a file that lists the marked samples for --data_list."""
         if not self.table.marks:
-            self.say("mark samples first (m)", "weak")
+            self.say(f"{self._first})", "weak")
         elif self.deck.view is not None:
             usual = self.deck.view.path.with_name(f"{self.deck.view.path.stem}_samples.txt")
             self.query_one(Prompt).ask("list", "list for --data_list", str(usual))

@@ -82,9 +82,13 @@ class SearchScreen(PlaceScreen):
             Column("method", "best method", 16, shown, priority=3),
         )
         with Horizontal(id="tables"):
-            yield LineTable(points, id="points", empty="Nothing tried yet: n starts a search.", names=False)
+            yield LineTable(points, id="points", empty=self._nothing, names=False)
             yield LineTable(ranking, id="ranking", empty="No ranking yet.")
         yield Lines(id="status")
+
+    @property
+    def _nothing(self) -> str:
+        return f"Nothing tried yet: {self.key('search.new')} starts a search."
 
     def on_mount(self) -> None:
         """The newest search."""
@@ -185,7 +189,7 @@ class SearchScreen(PlaceScreen):
         if not self._listed or not self._stands_there(found.points if found else Points()):
             self._listed = 0
             self.query_one("#points", LineTable).empty = (
-                "Nothing tried yet: n starts a search." if found is None else "No plan has been tried yet."
+                self._nothing if found is None else "No plan has been tried yet."
             )
         self._fill()
         ranking = found.ranking if found else ()
@@ -262,9 +266,9 @@ class SearchScreen(PlaceScreen):
     def _draw_curve(self) -> None:
         """Cos against float layers or against time, the point under the cursor lit."""
         found = self._found
-        said = "no search yet: n starts one" if found is None else "nothing tried yet"
+        said = f"no search yet: {self.key('search.new')} starts one" if found is None else "nothing tried yet"
         if self._listed:
-            said = "the time of these plans is not known; c shows float layers"
+            said = f"the time of these plans is not known; {self.key('search.axis')} shows float layers"
         self.query_one(Curve).draw(found.target if found else None, said)
         self._light()
 
@@ -274,7 +278,7 @@ class SearchScreen(PlaceScreen):
         self.query_one(Curve).choose(chosen[0] if chosen else None)
 
     def _draw_head(self, job: JobView | None, found: SearchView | None) -> None:
-        lines = head_lines(job, found, self.deck.glyphs, self.deck.size.width)
+        lines = head_lines(job, found, self.deck.glyphs, self.deck.size.width, self.deck.key)
         head = self.query_one("#head", Lines)
         head.styles.height = max(3, len(lines))
         head.set_lines(lines)

@@ -34,8 +34,12 @@ class SearchFormScreen(DeckScreen):
     def body(self) -> ComposeResult:
         """The fields."""
         yield Lines(classes="heading")
-        yield Form(search_fields(preset=self._preset()))
+        yield Form(search_fields(preset=self._preset(), pick=self._pick))
         yield Lines(id="status")
+
+    @property
+    def _pick(self) -> str:
+        return self.key("search_form.pick")
 
     def _preset(self) -> Preset:
         feed, view, config = self.deck.feed, self.deck.view, self.deck.config
@@ -92,7 +96,7 @@ class SearchFormScreen(DeckScreen):
         """Choose the file of the field."""
         field = self.form.focused_field()
         if field is None or not field.pick:
-            self.say("F2 chooses files, in the fields 'only samples of' and 'post process'")
+            self.say(f"{self._pick} chooses files, in the fields 'only samples of' and 'post process'")
             return
         typed = Path(self.form.values()[field.key] or ".").expanduser()
         ends = (".py",) if field.key == "post_process" else ()

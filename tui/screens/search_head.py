@@ -3,11 +3,12 @@
 from ...sessions.typed import target_words
 from .. import figures
 from ..glyphs import Glyphs
+from ..keys import KeyName
 from ..search_view import SearchView
 from ..snapshots import JobView
 from ..widgets.cells import Part, wrapped
 
-LOST = "its process has died; p goes on, what was paid for is kept"
+LOST = "its process has died; {} goes on, what was paid for is kept"
 MOST_TOLD = 3  # lines of what the job says of itself
 
 
@@ -18,8 +19,10 @@ def close(value: object) -> str:
     return f"{min(value, 0.9999999) if value < 1 else value:.7f}"
 
 
-def head_lines(job: JobView | None, found: SearchView | None, glyphs: Glyphs, width: int) -> list[list[Part]]:
-    """The lines of the head on a screen of *width* cells."""
+def head_lines(
+    job: JobView | None, found: SearchView | None, glyphs: Glyphs, width: int, key: KeyName
+) -> list[list[Part]]:
+    """The lines of the head on a screen of *width* cells; *key* names the keys of actions."""
     gap = f" {glyphs.dot} "
     if job is None or found is None:
         return [[(" no search yet", "muted")]]
@@ -27,7 +30,7 @@ def head_lines(job: JobView | None, found: SearchView | None, glyphs: Glyphs, wi
     if job.lost:
         tone = "bad"
     state = (
-        LOST
+        LOST.format(key("search.pause"))
         if job.lost
         else (
             {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, job.state) if job.active else job.state
@@ -53,7 +56,8 @@ def head_lines(job: JobView | None, found: SearchView | None, glyphs: Glyphs, wi
         second.append((f"{gap}{best} {close(found.best_cos)} with {found.best_floats or 0} float", "accent"))
     if found.target is not None and not at_work:
         second.append((f"{gap}target cos {found.target:.10g}", "plain"))
-    said = job.message.replace("quantdeck resume goes on", "p goes on") or found.reason or job.stage
+    goes_on = f"{key('search.pause')} goes on"
+    said = job.message.replace("quantdeck resume goes on", goes_on) or found.reason or job.stage
     if found.target is not None and not job.message:
         said = gap.join(
             filter(None, (said, f"target cos {found.target:.10g}: {target_words(found.target, short=True)}"))

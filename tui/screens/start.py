@@ -93,9 +93,7 @@ class StartScreen(DeckScreen):
     def body(self) -> ComposeResult:
         """The list and a line of state."""
         columns = session_columns(self.deck.glyphs, self.deck.clock())
-        yield LineTable(
-            columns, id="sessions", empty="No session yet: n makes one of a model and its samples."
-        )
+        yield LineTable(columns, id="sessions")
         yield ChoiceLine()
         yield Lines(id="status")
 
@@ -127,6 +125,7 @@ class StartScreen(DeckScreen):
         except QuantdeckError as error:
             self.say(str(error), "bad")
             return
+        table.empty = f"No session yet: {self.key('start.new')} makes one of a model and its samples."
         rows = [row_of(entry) for entry in self._entries]
         table.load(TableModel({key: [row[key] for row in rows] for key in KEYS}), keep=True)
         if ordered:

@@ -5,7 +5,7 @@ from rich.cells import cell_len
 from ...engine.text import counted
 from ..figures import STALE, cosine, decibel, decibels, duration, milliseconds, share, verdict
 from ..glyphs import Glyphs
-from ..keys import Key
+from ..keys import USUAL, Key, KeyName
 from ..outlook import Outlook
 from ..snapshots import JobView, SessionView
 from .cells import Part, cut, cut_middle
@@ -17,9 +17,14 @@ SHORTEST_LABEL = 8
 
 
 def header_lines(
-    view: SessionView | None, title: str, glyphs: Glyphs, width: int, outlook: Outlook | None = None
+    view: SessionView | None,
+    title: str,
+    glyphs: Glyphs,
+    width: int,
+    outlook: Outlook | None = None,
+    key: KeyName = USUAL,
 ) -> list[list[Part]]:
-    """Two lines: program, session, chip and job; plan and score."""
+    """Two lines: program, session, chip and job; plan and score. *key* names the keys of actions."""
     if view is None:
         return [
             [(" quantdeck", "title"), (f"  {title}", "strong")],
@@ -33,22 +38,25 @@ def header_lines(
         first.append((f"{gap}!! file gone", "bad"))
     if view.read_only:
         first.append((f"{gap}read-only", "weak"))
-    job = job_parts(view.job, glyphs)
+    job = job_parts(view.job, glyphs, key)
     said = job or ([(title, "plain")] if title else [])
     return [
         first + ([(gap, "muted"), *said] if said else []),
-        _score_line(view, glyphs, width, outlook or Outlook()),
+        _score_line(view, glyphs, width, outlook or Outlook(), key),
     ]
 
 
-def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook) -> list[Part]:
+def _score_line(
+    view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook, key: KeyName
+) -> list[Part]:
     """Plan and score; what does not fit goes: stale figures first, then the finer ones of the prediction.
 
     That a score is stale always stands there; the plan's label takes the room that is left.
     """
     if view.plan is None:
         at_work = view.job is not None and view.job.active and not view.job.lost
-        return [(f" no plan yet: {'its job is at work' if at_work else 'calibrate (c)'}", "muted")]
+        way = "its job is at work" if at_work else f"calibrate ({key('layers.calibrate')})"
+        return [(f" no plan yet: {way}", "muted")]
     gap = f" {glyphs.dot} "
     if outlook.plan != view.plan:
         outlook = Outlook()
@@ -62,7 +70,7 @@ def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook)
         (False, False, False),
     ):
         known = _known_parts(view, gap, more=more) if old or not view.stale or outlook.sqnr is None else []
-        tail = _outlook_parts(view, gap, outlook, fine=fine) if more or view.stale else []
+        tail = _outlook_parts(view, gap, outlook, key, fine=fine) if more or view.stale else []
         figures = [*known, *tail]
         room = width - 1 - sum(cell_len(text) for text, _ in figures)
         if room >= min(cell_len(label), LABEL):
@@ -89,7 +97,9 @@ def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
     return line
 
 
-def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, *, fine: bool) -> list[Part]:
+def _outlook_parts(
+    view: SessionView, gap: str, outlook: Outlook, key: KeyName, *, fine: bool
+) -> list[Part]:
     """What is expected: cost always, the rest of a plan without a score of its own; and whether it is being checked.
 
     *fine*: with the cosine beside the dB, and with what the cost is beside int8 alone. A prediction from other
@@ -109,25 +119,25 @@ def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, *, fine: bool)
     parts: list[Part] = [(f"{gap}predicted {', '.join(told)}", "accent")] if told else []
     if not open_still:
         return parts
-    return [*parts, (gap + _stale_words(view, outlook), "weak")]
+    return [*parts, (gap + _stale_words(view, outlook, key), "weak")]
 
 
-def _stale_words(view: SessionView, outlook: Outlook) -> str:
+def _stale_words(view: SessionView, outlook: Outlook, key: KeyName) -> str:
     """Why there is no score of the plan itself yet, or what makes one."""
     if outlook.state:  # "scored" too: the session holds the score, and the next look finds it
         return "stale, not checked" if outlook.state == "failed" else "stale, checking"
     at_work = view.job is not None and view.job.active and not view.job.lost
-    return "stale until the job ends" if at_work else "stale: e scores it"
+    return "stale until the job ends" if at_work else f"stale: {key('layers.evaluate')} scores it"
 
 
-def job_parts(job: JobView | None, glyphs: Glyphs) -> list[Part]:
+def job_parts(job: JobView | None, glyphs: Glyphs, key: KeyName = USUAL) -> list[Part]:
     """The newest job in a few words; a finished one is not news."""
     if job is None or job.state in ("done", "cancelled"):
         return []
     if job.lost:
-        return [(f"!! {job.kind} has died (L log)", "bad")]
+        return [(f"!! {job.kind} has died ({key('layers.log')} log)", "bad")]
     if job.state == "failed":
-        return [(f"!! {job.kind} failed (L log)", "bad")]
+        return [(f"!! {job.kind} failed ({key('layers.log')} log)", "bad")]
     if job.state == "waiting":
         return [(f"{job.kind} waiting", "accent")]
     text = f"{job.kind} {job.done * 100 // job.total:3d} %" if job.total else f"{job.kind} {job.stage}"
@@ -142,7 +152,9 @@ def footer_line(keys: list[Key], width: int, *, typing: bool = False) -> list[Pa
     """
 
     def display(key: Key) -> str:
-        return key.in_fields or key.display if typing else key.display
+        if key.area == "place":  # one key for each screen
+            return key.display
+        return key.in_fields or key.first if typing else key.first
 
     def size(key: Key) -> int:
         return len(display(key)) + len(key.title) + 3

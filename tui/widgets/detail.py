@@ -99,7 +99,7 @@ class DetailPane(Painted, can_focus=True):
         width = self.size.width - 2 * MARGIN
         if width < 20:
             return
-        self._lines = sections(self.subject, self.glyphs, width) if self.subject is not None else []
+        self._lines = sections(self.subject, self.glyphs, width, self.key) if self.subject is not None else []
         self.top = max(0, min(self.top, len(self._lines) - self.page))
         self._paint()
 
@@ -125,7 +125,8 @@ class DetailPane(Painted, can_focus=True):
         last = min(self.top + self.page, len(self._lines))
         tail = f" {last} of {len(self._lines)} lines " if more > 0 else ""
         if tail and not self.has_focus:
-            tail = f" Tab: {len(self._lines) - last} more lines " if last < len(self._lines) else " Tab "
+            key = self.key("layers.other_part")
+            tail = f" {key}: {len(self._lines) - last} more lines " if last < len(self._lines) else f" {key} "
         line = clip(rule_line(self.subject.layer, glyphs, width - len(tail)), max(1, width - len(tail)))
         return [*line, (tail, "accent" if self.has_focus else "muted")]
 

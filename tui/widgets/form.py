@@ -19,7 +19,7 @@ from .prompt import Line
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. *choices*: fixed values; without them it is typed. *pick*: what F2 chooses."""
+    """One field. *choices*: fixed values; without them it is typed. *pick*: what can be chosen for it."""
 
     key: str
     label: str

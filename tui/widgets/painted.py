@@ -9,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..glyphs import GLYPHS, Glyphs
+from ..keys import USUAL, KeyName
 from .cells import Part, clip, difference
 
 TONES = ("muted", "strong", "title", "key", "good", "weak", "bad", "accent", "fill", "mark", "head", "column")
@@ -26,6 +27,13 @@ class Painted(Widget):
         app = cast("object", self.app)  # pyright: ignore[reportUnknownMemberType]
         found = getattr(app, "glyphs", None)
         return found if isinstance(found, Glyphs) else GLYPHS["braille"]
+
+    @property
+    def key(self) -> KeyName:
+        """Names the key of an action as it is set."""
+        app = cast("object", self.app)  # pyright: ignore[reportUnknownMemberType]
+        found: KeyName = getattr(app, "key", USUAL)
+        return found
 
     def tone(self, name: str) -> Style:
         """The style of a tone over this widget's own."""

@@ -9,7 +9,7 @@ from statistics import median
 from .. import figures
 from ..glyphs import Glyphs
 from ..insight import Insight, Repair
-from ..keys import REPAIR_KEYS
+from ..keys import REPAIRS, USUAL, KeyName
 from ..snapshots import LayerView
 from .canvas import Grid
 from .cells import Part, cut, cut_middle, fit
@@ -44,13 +44,13 @@ class Subject:
         return str(self.row.get("method") or "")
 
 
-def sections(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
-    """Everything, the most telling first."""
+def sections(subject: Subject, glyphs: Glyphs, width: int, key: KeyName = USUAL) -> Lines:
+    """Everything, the most telling first; *key* names the keys of actions."""
     parts = [
         figure_lines(subject, glyphs, width),
         reason_lines(subject, glyphs, width),
-        repair_lines(subject, glyphs, width),
-        activation_lines(subject, glyphs, width),
+        repair_lines(subject, glyphs, width, key),
+        activation_lines(subject, glyphs, width, key),
         weight_lines(subject, glyphs, width),
         sample_lines(subject, glyphs, width),
         neighbour_lines(subject.layer, glyphs, width),
@@ -145,7 +145,7 @@ def _item(text: str, glyphs: Glyphs, width: int, tone: str = "plain") -> Lines:
     return [[("- " if place == 0 else "  ", "muted"), (line, tone)] for place, line in enumerate(lines)]
 
 
-def repair_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
+def repair_lines(subject: Subject, glyphs: Glyphs, width: int, key: KeyName) -> Lines:
     """The repairs, each with its key and predicted gain."""
     insight = subject.insight
     if insight is None:
@@ -154,12 +154,14 @@ def repair_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
     lines: Lines = [[(title, "strong"), ("" if insight.complete else glyphs.cut, "muted")]]
     if not insight.repairs:
         return [*lines, [("  none is predicted to gain anything", "muted")]]
-    for key, repair in zip(REPAIR_KEYS, insight.repairs, strict=False):
+    keys = [key(action) for action in REPAIRS]
+    long = max(map(len, keys))
+    for sign, repair in zip(keys, insight.repairs, strict=False):
         gain = gain_text(repair)
-        room = max(10, width - len(gain) - 5)
+        room = max(10, width - len(gain) - 4 - long)
         words = fit(cut(glyphs.show(repair.title), room, glyphs.cut), room)
         lines.append(
-            [(f" {key} ", "key"), (words, "plain"), (f"  {gain}", "muted" if repair.rough else "good")]
+            [(f" {sign:<{long}} ", "key"), (words, "plain"), (f"  {gain}", "muted" if repair.rough else "good")]
         )
     return lines
 
@@ -175,11 +177,11 @@ def gain_text(repair: Repair) -> str:
 # -------------------------------------------------------------------- pictures
 
 
-def activation_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
+def activation_lines(subject: Subject, glyphs: Glyphs, width: int, key: KeyName) -> Lines:
     """The activation's histogram with every method's threshold on it, and their values beside or below."""
     tensor = subject.layer.tensor
     if tensor is None or not tensor.counts:
-        return [_title("activation"), [("  no histogram yet: calibrate (c)", "muted")]]
+        return [_title("activation"), [(f"  no histogram yet: calibrate ({key('layers.calibrate')})", "muted")]]
     table = threshold_lines(subject.layer, subject.method, glyphs)
     beside = width >= 2 * LEGEND
     room = width - LEGEND - 2 if beside else width

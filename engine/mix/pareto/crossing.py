@@ -49,7 +49,7 @@ def measure_casts(run: Run, plans: Sequence[Floats]) -> Steps[bool]:
     ]
     if not wanted:
         return False
-    first, only = run.measuring.first, run.measuring.only
+    first, only = run.measuring.most, run.measuring.only
     results = yield from run.ask(
         [
             Trial(run.plan, samples=first, source=source, only=only, judges=("", source.kind))

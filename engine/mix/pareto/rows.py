@@ -42,7 +42,7 @@ def choose_start(run: Run) -> Steps[bool]:
     """All int8 with each set of thresholds, on few samples; the best one is the start, and is tried on all."""
     plans = _variants(run, run.plan)
     if len(plans) > 1:
-        first = min(run.measuring.first, run.setting.samples)
+        first = min(run.measuring.most, run.setting.samples)
         results = yield from run.ask([Trial(plan, samples=first) for plan in plans])
         figures = [run.objective.value(result) for result in results]
         run.plan = plans[max(range(len(plans)), key=lambda index: (figures[index], -index))]
@@ -92,7 +92,7 @@ def choose_samples(run: Run) -> None:
         return
     losses = [1 - value for value in sample_values(score[1], run.objective)]
     order = sorted(range(len(losses)), key=lambda index: (-losses[index], index))
-    loudest = tuple(sorted(order[: run.measuring.first]))
+    loudest = tuple(sorted(order[: run.measuring.most]))
     known = sum(losses[: len(loudest)])
     if all(map(math.isfinite, losses)) and sum(losses[index] for index in loudest) > UNLIKE * known:
         run.measuring = replace(run.measuring, only=loudest)
@@ -114,7 +114,7 @@ def by_method(run: Run, ledger: Ledger) -> Steps[Ledger]:
         [
             Trial(
                 run.plan.with_thresholds({name: row}),
-                samples=run.measuring.first,
+                samples=run.measuring.most,
                 source=Source("layer", name),
                 only=run.measuring.only,
                 judges=(name, row.method),

@@ -22,7 +22,7 @@ class Setting:
     start: thresholds and chip; its modes do not matter. mode: the float type. samples: how many are searched on;
     total: how many there are, those beyond ``samples`` confirm. methods: other thresholds by method, from which the
     best whole set is taken and then, with ``join``, the best rows of each group of additions (joining.py).
-    measuring: of the ledger; None measures once, on a part of the searched samples (state.py).
+    measuring: of the ledger; None measures on a part of the searched samples (state.py).
     cost: of a plan by its float layers. watch: called with every plan that is the best so far.
     """
 

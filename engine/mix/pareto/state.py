@@ -20,7 +20,9 @@ Steps = Generator[Sequence[Trial], Sequence[Result], T]
 """A step of the search: yields trials, is sent their results."""
 
 LEAST, MEASURED = 4, 4
-"""Sources are measured on so many samples at least, and on one of so many that are searched on."""
+"""Loud sources are measured on so many samples at least, and on one of so many that are searched on."""
+LOUD = 0.25
+"""This share of the layers, the loudest ones: all were measured on half of those samples before."""
 
 
 class Run:
@@ -40,8 +42,7 @@ class Run:
         self.count = self.forwards = 0
         self.checks: list[Check] = []
         self.samples = setting.samples
-        measured = min(max(LEAST, math.ceil(setting.samples / MEASURED)), setting.samples)
-        self.measuring = setting.measuring or Measuring(measured, 0, 0, 0, casts=False)
+        self.measuring = setting.measuring or _measuring(setting.samples)
         self.bounded: set[Source] = set()
         self.placed = self.refined = self.concentrated = False
         self.allowed = loss_of(self.objective.target)
@@ -178,3 +179,9 @@ class Run:
 def loss_of(cos: float) -> float:
     """What a figure of the objective lacks of the raw cosine, as the ledger counts; ``Run.allowed`` is the most."""
     return 2 * (1 - cos)
+
+
+def _measuring(samples: int) -> Measuring:
+    """How sources are measured where so many samples are searched on: casts only where a plan has them."""
+    measured = min(max(LEAST, math.ceil(samples / MEASURED)), samples)
+    return Measuring(math.ceil(measured / 2), measured, LOUD, anchors=0, casts=False)
