@@ -152,3 +152,19 @@ def test_a_search_measures_only_the_casts_that_its_plans_have():
     active = world.map.active(frozenset(outcome.plan.modes))
     assert {world.map.sources[index] for index in active if world.map.sources[index].kind == "cast"} <= asked
     assert len(asked) < sum(source.kind == "cast" for source in world.map.sources)
+
+
+def test_a_search_measures_all_layers_on_half_of_the_samples_and_the_loudest_quarter_on_all():
+    graph = network(("pool",) * 12)
+    sources = map_of(graph).sources
+    world = World(graph, [1e-3 * (1 + (11 * index) % 7) for index in range(len(sources))], (1.0,) * 16)
+    outcome = run_search(pareto(Setting(graph, plan_of(graph), Mode.F32, Objective(0.995, {}), 8, 16)), world)
+    assert outcome.reason is StopReason.CONFIRMED
+    layers = [(trial.source, trial.samples) for trial in world.trials if trial.judges[0] and trial.source]
+    first = [source for source, samples in layers if samples == 2]
+    again = [source for source, samples in layers if samples == 4]
+    assert sorted(source.name for source in first) == sorted(f"l{index}" for index in range(12))
+    assert {samples for _, samples in layers} == {2, 4}
+    assert min(world.energies[source] for source in again) >= max(
+        world.energies[source] for source in first if source not in again
+    )

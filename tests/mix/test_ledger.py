@@ -107,6 +107,16 @@ def test_only_the_louder_part_is_measured_on_more_samples():
     assert min(world.energies[source] for source in again) >= max(others)
 
 
+def test_named_samples_are_taken_in_both_rounds_and_give_what_they_give_at_the_front():
+    loud = (9.0, 1.0, 9.0, 3.0, 2.0)
+    world = world_of(loudness=loud)
+    ledger = measured(world, measuring=Measuring(2, 3, 0.25, 0, only=(1, 3, 4)))
+    taken = [trial.only for trial in world.trials if trial.source is not None]
+    assert set(taken) == {(1, 3), (1, 3, 4)}
+    front = measured(world_of(loudness=(1.0, 3.0, 2.0)), measuring=Measuring(2, 3, 0.25, 0))
+    assert ledger.noise.tolist() == front.noise.tolist()
+
+
 def test_the_quiet_ones_follow_the_loudness_of_the_samples():
     ledger = measured(world_of(loudness=(1.0, 3.0)), measuring=Measuring(1, 2, 0.5, 0))
     assert ledger.noise[:, 0, 1] == pytest.approx(3 * ledger.noise[:, 0, 0])
