@@ -32,6 +32,7 @@ class Source:
     """Where samples come from (spec A.2, A.10).
 
     *preprocess* None: as the network's channels suggest. *option*: the one that named the list, for sentences.
+    *entries*: these files in this order, whatever folder or list hold now.
     """
 
     dataset: Path | None = None
@@ -40,6 +41,7 @@ class Source:
     preprocess: "Preprocess | Mapping[str, Preprocess] | None" = None
     skip_bad: bool = False
     option: str = "--data_list"
+    entries: tuple[tuple[str, ...], ...] | None = None
 
     @property
     def path(self) -> Path:
@@ -126,6 +128,7 @@ def load_samples(graph: "Graph", source: Source, report: Report) -> "Samples":
         skip_bad=source.skip_bad,
         progress=report.stage("checking samples"),
         list_option=source.option,
+        entries=source.entries,
     )
     for note in samples.notes:
         report.say(note)
@@ -392,6 +395,7 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     found unless given).
     """
     from .corrections import corrected_graph, plan_corrections
+    from .same_samples import session_samples
 
     found = records.get_plan(session, spec.get("plan"))
     if found is None:
@@ -400,15 +404,16 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
         )
     number, plan = found
     graph = session_graph(session)
+    others = bool(spec.get("dataset") or spec.get("data_list"))
     source = session_source(session)
-    if spec.get("dataset") or spec.get("data_list"):
+    if others:
         source = replace(
             source,
             dataset=Path(spec["dataset"]) if spec.get("dataset") else None,
             data_list=Path(spec["data_list"]) if spec.get("data_list") else None,
             number=int(spec.get("input_num", 0)),
         )
-    samples = load_samples(graph, source, report)
+    samples = load_samples(graph, source, report) if others else session_samples(session, graph, report)
     labels = sample_labels(Path(spec["labels"]), samples) if spec.get("labels") else None
     count = int(spec.get("layers", SCORED))
     we, bc = plan_corrections(session, number)
@@ -416,7 +421,7 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     corrected = corrected_graph(graph, session, equalized=we, bias=bc, floats=plan.modes)
     few = None if count < 0 else count
     done = evaluate_plan(corrected, samples, plan, report, labels=labels, layers=few, original=graph)
-    if spec.get("dataset") or spec.get("data_list"):
+    if others:
         records.put_samples(session, "evaluation", samples, source.path)
     record_evaluation(session, number, samples, done)
     return score_sentence(done.score)

@@ -36,15 +36,24 @@ class Network:
     def __init__(self, path: Path, role: str) -> None:
         from ..engine.run.float_runner import FloatRunner
         from ..sessions.report import Silent
+        from ..sessions.same_samples import sample_files, session_samples, traces
         from ..sessions.store import open_session
-        from ..sessions.work import load_samples, session_source, threads
+        from ..sessions.work import threads
 
         self.graph: Graph = known_graph(str(path))
         with open_session(path, readonly=True) as session:
-            source = session_source(session, role)
-        self.samples: Samples = load_samples(self.graph, source, Silent())
+            self.samples: Samples = session_samples(session, self.graph, Silent(), role)
+        self._files = sample_files(self.samples)
+        self._traces = traces(self._files)
         self._runner: FloatRunner = FloatRunner(self.graph, self.graph.output_tensors, threads=threads())
         self._path = path
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a sample's file is not any more what was read."""
+        from ..sessions.same_samples import traces
+
+        return traces(self._files) != self._traces
 
     def place(self, entry: str) -> int:
         """The sample that holds an entry. Errors: QuantdeckError when there is none."""
@@ -89,6 +98,9 @@ def holder(path: str, entry: str, role: str) -> tuple[Network, int]:
     for one in (role, "calibration" if role == "evaluation" else "evaluation"):
         try:
             known = network(path, one)
+            if known.outdated:
+                network.cache_clear()
+                known = network(path, one)
             return known, known.place(entry)
         except QuantdeckError as error:
             reasons.append(error)

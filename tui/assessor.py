@@ -44,13 +44,17 @@ class Assessor:
     def __init__(self, path: Path, asked: Asked) -> None:
         from ..sessions.journal import Journal
         from ..sessions.report import Silent
+        from ..sessions.same_samples import sample_files, session_samples, traces
         from ..sessions.store import open_session
-        from ..sessions.work import SCORED, load_samples, session_graph, session_source
+        from ..sessions.work import SCORED, session_graph
 
         self._asked = asked
         self._session = open_session(path)
         self._original = session_graph(self._session)
-        self._samples = load_samples(self._original, session_source(self._session), Silent()).take(SCORED)
+        self._samples = session_samples(self._session, self._original, Silent()).take(SCORED)
+        self._files = sample_files(self._samples)
+        self._traces = traces(self._files)
+        self._chosen = self._recorded()
         self._journal = Journal(self._session, 0)
         self._current: tuple[int, Plan] | None = None
         self._looked: str | None = None  # the layer that is looked at
@@ -83,6 +87,17 @@ class Assessor:
         self._figures: Mapping[str, LayerScore] = {}  # of the current plan
         self._reasons: Reasons | None = None
         self._found_out = False  # whether more is known than the reasons were made of
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a sample's file is not any more what was read, or the session has other samples now."""
+        from ..sessions.same_samples import traces
+
+        return traces(self._files) != self._traces or self._recorded() != self._chosen
+
+    def _recorded(self) -> str:
+        row = self._session.row("SELECT digest FROM samples WHERE role = 'calibration'")
+        return str(row[0]) if row is not None else ""
 
     def answer(self, question: Question) -> None:
         """Answer a question."""
@@ -371,6 +386,9 @@ def main(arguments: list[str]) -> int:
     assessor: Assessor | None = None
     while (question := asked.take()) is not None:
         try:
+            if assessor is not None and assessor.outdated:
+                assessor.close()
+                assessor = None
             assessor = assessor or Assessor(Path(arguments[0]), asked)
             assessor.answer(question)
             while not asked.waiting and assessor.idle():

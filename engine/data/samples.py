@@ -16,7 +16,7 @@ from .check import Checked, Entry, Progress, batch_of, check_entries, is_batched
 from .groups import Group, Rows, picture_groups, row_groups, tell
 from .inputs import options_of
 from .preprocess import Preprocess
-from .selection import Bad, Selection, select_dataset, select_list, shuffle
+from .selection import Bad, Selection, select_dataset, select_entries, select_list, shuffle
 
 __all__ = ["Rows", "Samples", "select_samples"]
 
@@ -131,22 +131,26 @@ def select_samples(
     skip_bad: bool = False,
     progress: Progress | None = None,
     list_option: str = "--data_list",
+    entries: Sequence[Entry] | None = None,
 ) -> Samples:
     """Select and check the samples of a graph.
 
     number: how many entries, 0 for all. preprocess: for every image input, or by input name; None as the inputs'
     channels suggest. skip_bad: leave bad files out (listed in ``skipped``) instead of refusing; the order is that
-    of a folder without them. ``data_list`` wins over ``dataset``. list_option: what sentences call it.
+    of a folder without them. ``data_list`` wins over ``dataset``. list_option: what sentences call it. entries: these
+    files in this order; wins over both.
     Errors: QuantdeckError in one sentence; every bad file is named with its reason.
     """
-    if dataset is None and data_list is None:
+    if dataset is None and data_list is None and entries is None:
         raise QuantdeckError("no samples: give a folder with --dataset or a list file with --data_list")
     if number < 0:
         raise QuantdeckError(f"--input_num must be 0 (all) or more, not {number}")
     inputs = tuple(graph.tensors[name] for name in graph.inputs)
     if not inputs:
         raise QuantdeckError(f"the model {visible(graph.name)} has no input to feed samples to")
-    if data_list is not None:
+    if entries is not None:
+        selection = select_entries(entries)
+    elif data_list is not None:
         selection = select_list(Path(data_list), list_option)
     else:
         selection = select_dataset(Path(dataset or ""))

@@ -86,6 +86,13 @@ def _others(paths: Sequence[str]) -> int:
     return sum(path.lower().endswith(OTHER_PICTURES) for path in paths)
 
 
+def select_entries(entries: Sequence[tuple[str, ...]]) -> Selection:
+    """Files that were chosen before, in their order. Errors: QuantdeckError for mixed kinds."""
+    source = "the samples"
+    kind = _single_kind([name for entry in entries for name in entry], source)
+    return Selection(tuple(entries), kind, source)
+
+
 def _walk(folder: str) -> Iterator[str]:
     """Everything below a folder; what a link leads to inside the folder is found there, not by the link."""
     root = os.path.realpath(folder)
