@@ -29,7 +29,7 @@ class Key:
 
     @property
     def first(self) -> str:
-        """The one that sentences and the footer name."""
+        """The one that sentences name."""
         return self.display.partition(" ")[0]
 
 
@@ -252,7 +252,13 @@ KEYS: tuple[Key, ...] = (
     Key("flow", "escape", "back", "Back", "Back to the layers", 8, "Esc"),
     Key("search", "n", "new", "New search", "Choose a search and start it", 1),
     Key(
-        "search", "enter", "choose", "Take plan", "Make the point's plan the session's, one step that can be undone", 2, "Enter"
+        "search",
+        "enter",
+        "choose",
+        "Take plan",
+        "Make the point's plan the session's, one step that can be undone",
+        2,
+        "Enter",
     ),
     Key("search", "p", "pause", "Pause/resume", "Let the search rest, or go on with it", 3),
     Key("search", "x", "cancel_job", "Cancel", "Stop it; the best plan so far stays", 4),
@@ -329,6 +335,9 @@ AT_ONCE = {"next_field", "previous_field"}
 TABLES_OWN = {"choose"}
 """Actions of the table that is shown on a screen; the screen binds no key of its own to them."""
 
+TYPED_IN = ("form", "search_form")
+"""Screens where no key of ours is a letter: fields take them."""
+
 RESERVED = (
     "ctrl+a",
     "ctrl+b",
@@ -383,6 +392,8 @@ def clash(name: str, key: str, keys: "Mapping[str, str]") -> str:
     if named.intersection(RESERVED):
         return f"{key!a} cannot be used: it means something to terminals or everywhere here"
     area = name.partition(".")[0]
+    if area in TYPED_IN and len(key) == 1:
+        return f"{key!a} would be typed into the fields; f7, ctrl+t and the like are free"
     for other, one in rebindable().items():
         taken = key_names(keys[other]) if other in keys else one.keys.split(",")
         if other != name and together(one.area, area) and named.intersection(taken):

@@ -52,9 +52,9 @@ class Preset:
 
 
 def search_fields(
-    kind: str = "search_qtable", extra: str = "", preset: Preset | None = None
+    kind: str = "search_qtable", extra: str = "", preset: Preset | None = None, pick: str = ""
 ) -> tuple[Field, ...]:
-    """The form; what the newest search was told is filled in."""
+    """The form; what the newest search was told is filled in. *pick*: the key that chooses a file."""
     preset = preset or Preset(kind, extra)
     last = preset.last
 

@@ -222,7 +222,7 @@ def test_preprocessing_needs_a_pixel_format_and_takes_only_what_was_given() -> N
         "mean": "1,2,3",
         "resize_dims": "8,9",
     }
-    assert "rgb" in check_session(values)["pixel_format"]
+    assert "rgb" in check_session(values, "F2")["pixel_format"]
     request = session_request({**values, "pixel_format": "rgb"})
     assert request.preprocess == {
         "resize_dims": [8, 9],

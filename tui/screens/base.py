@@ -87,9 +87,7 @@ class DeckScreen(Screen[None]):
         width = self.deck.size.width
         view = self.session_view()
         self.query_one("#header", Lines).set_lines(
-            header_lines(
-                view, self.TITLE_TEXT, self.deck.glyphs, width, self.deck.outlook, self.deck.key
-            )
+            header_lines(view, self.TITLE_TEXT, self.deck.glyphs, width, self.deck.outlook, self.deck.key)
         )
         self.query_one("#footer", Lines).set_line(footer_line(self.keys_here, width, typing=self.TYPING))
 

@@ -65,7 +65,9 @@ class CalibrateScreen(DeckScreen):
             return
         job = self.deck.view.job if self.deck.view else None
         if job is not None and job.active and not job.lost:
-            self.say(f"a job is at work on this session; {self.key('calibrate.cancel_job')} cancels it", "weak")
+            self.say(
+                f"a job is at work on this session; {self.key('calibrate.cancel_job')} cancels it", "weak"
+            )
             return
         self.say("starting", "accent")
         self.deck.start_job("calibrate", calibration_spec(values))

@@ -177,7 +177,8 @@ class CompareScreen(PlaceScreen):
         for sign, entry, reader, part in zip("AB", self._both, readers, self._parts, strict=True):
             where = "" if reader is readers[1] else f"{reader.path.stem}: "
             seconds = self._costs.get((str(reader.path), entry.id)) if entry is not None else None
-            sides.append(Side(sign, entry, where, reader.head().chip, part, seconds))
+            count = reader.sample_count(*entry.score) if entry is not None and entry.score else None
+            sides.append(Side(sign, entry, where, reader.head().chip, part, seconds, count))
         lines = score_lines(sides, self.deck.glyphs, self.deck.size.width)
         self.query_one("#scores", Lines).set_lines(lines)
 

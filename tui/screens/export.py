@@ -104,7 +104,9 @@ class ExportScreen(PlaceScreen):
         width = self.deck.size.width
         text = self.deck.glyphs.show(self.command())
         pieces = [text[start : start + width - 4] for start in range(0, len(text), width - 4)]
-        lines: list[list[Part]] = [[(f" the same on the command line ({self.key('export.copy_command')} copies it):", "muted")]]
+        lines: list[list[Part]] = [
+            [(f" the same on the command line ({self.key('export.copy_command')} copies it):", "muted")]
+        ]
         self.query_one("#command", Lines).set_lines(
             [*lines, *([(f"   {piece}", "strong")] for piece in pieces)]
         )

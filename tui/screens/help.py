@@ -42,7 +42,7 @@ SIGNS = (
     ),
     ("here", "estimate", "guessed at the layer itself, as the outputs are not measured yet"),
     ("~", "stale", "a figure of the plan before; it is replaced when this plan has been run"),
-    ("…", "cut", "a text goes on here; a wider terminal shows more, Copy name has the whole"),
+    ("…", "cut", "a text goes on here; a wider terminal shows more, Copy name takes it whole"),
     ("cosine", "similarity", "of the output with the float network's: 1 is the same"),
     ("cos", "of searches", "(1 + cosine) / 2, as searches write it: cos 0.99 is cosine 0.98"),
     ("clipped", "saturation", "share of values at the ends of the integer range"),

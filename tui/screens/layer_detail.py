@@ -85,6 +85,11 @@ class LayerDetail(LayerEdits):
 
     # the pane
 
+    def on_screen_resume(self) -> None:
+        """Keys may have other names after the settings."""
+        super().on_screen_resume()
+        self._show_detail_later()
+
     def action_detail(self) -> None:
         """Show or hide the detail."""
         self.detail.toggle_class("-open" if self.instead else "-closed")

@@ -32,7 +32,7 @@ class Picker(DeckModal[Path | None]):
     AREAS: ClassVar[tuple[str, ...]] = ("picker",)
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("picker"),
-        Binding("question_mark,f1", "help", "Help", show=False),
+        Binding("question_mark,f1", "help", "Help", show=False, id="app.help"),
     ]
 
     def __init__(
@@ -163,7 +163,11 @@ class Picker(DeckModal[Path | None]):
 
     def _say(self, text: str, tone: str) -> None:
         glyphs = self.deck.glyphs
-        take = f"{self.deck.key('picker.take')} takes this folder" if self._wants_folder else "Enter takes a file"
+        take = (
+            f"{self.deck.key('picker.take')} takes this folder"
+            if self._wants_folder
+            else "Enter takes a file"
+        )
         first = [(" quantdeck", "title"), (f"  {self._title}", "strong"), (f" {glyphs.dot} {take}", "muted")]
         self.query_one("#header", Lines).set_lines([first, [(" " + glyphs.show(text), tone)]])
 

@@ -141,7 +141,7 @@ class SamplesScreen(PlaceScreen):
         """A search whose candidates are scored on the marked samples alone."""
         view = self.deck.view
         if not self.table.marks:
-            self.say(f"{self._first}, or {self.key('samples.failed')} for all that fail)", "weak")
+            self.say(self._mark_first, "weak")
         elif view is not None:
             listed = self._listed()
             target = list_for(view.path, listed)
@@ -149,8 +149,9 @@ class SamplesScreen(PlaceScreen):
                 self.deck.show_search_form(listed=target)
 
     @property
-    def _first(self) -> str:
-        return f"mark samples first ({self.key('samples.mark')}"
+    def _mark_first(self) -> str:
+        mark, failed = self.key("samples.mark"), self.key("samples.failed")
+        return f"mark samples first ({mark}, or {failed} for all that fail)"
 
     def action_mark(self) -> None:
         """Mark or unmark a sample."""
@@ -171,7 +172,7 @@ class SamplesScreen(PlaceScreen):
     def action_write(self) -> None:
         """Ask for a file that lists the marked samples for --data_list."""
         if not self.table.marks:
-            self.say(f"{self._first})", "weak")
+            self.say(self._mark_first, "weak")
         elif self.deck.view is not None:
             usual = self.deck.view.path.with_name(f"{self.deck.view.path.stem}_samples.txt")
             self.query_one(Prompt).ask("list", "list for --data_list", str(usual))

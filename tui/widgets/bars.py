@@ -46,9 +46,7 @@ def header_lines(
     ]
 
 
-def _score_line(
-    view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook, key: KeyName
-) -> list[Part]:
+def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook, key: KeyName) -> list[Part]:
     """Plan and score; what does not fit goes: stale figures first, then the finer ones of the prediction.
 
     That a score is stale always stands there; the plan's label takes the room that is left.
@@ -97,9 +95,7 @@ def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
     return line
 
 
-def _outlook_parts(
-    view: SessionView, gap: str, outlook: Outlook, key: KeyName, *, fine: bool
-) -> list[Part]:
+def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, key: KeyName, *, fine: bool) -> list[Part]:
     """What is expected: cost always, the rest of a plan without a score of its own; and whether it is being checked.
 
     *fine*: with the cosine beside the dB, and with what the cost is beside int8 alone. A prediction from other
@@ -152,9 +148,9 @@ def footer_line(keys: list[Key], width: int, *, typing: bool = False) -> list[Pa
     """
 
     def display(key: Key) -> str:
-        if key.area == "place":  # one key for each screen
-            return key.display
-        return key.in_fields or key.first if typing else key.first
+        if typing and key.in_fields:
+            return key.in_fields
+        return key.first if key.area == "app" else key.display
 
     def size(key: Key) -> int:
         return len(display(key)) + len(key.title) + 3

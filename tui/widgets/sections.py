@@ -161,7 +161,11 @@ def repair_lines(subject: Subject, glyphs: Glyphs, width: int, key: KeyName) -> 
         room = max(10, width - len(gain) - 4 - long)
         words = fit(cut(glyphs.show(repair.title), room, glyphs.cut), room)
         lines.append(
-            [(f" {sign:<{long}} ", "key"), (words, "plain"), (f"  {gain}", "muted" if repair.rough else "good")]
+            [
+                (f" {sign:<{long}} ", "key"),
+                (words, "plain"),
+                (f"  {gain}", "muted" if repair.rough else "good"),
+            ]
         )
     return lines
 
@@ -181,7 +185,10 @@ def activation_lines(subject: Subject, glyphs: Glyphs, width: int, key: KeyName)
     """The activation's histogram with every method's threshold on it, and their values beside or below."""
     tensor = subject.layer.tensor
     if tensor is None or not tensor.counts:
-        return [_title("activation"), [(f"  no histogram yet: calibrate ({key('layers.calibrate')})", "muted")]]
+        return [
+            _title("activation"),
+            [(f"  no histogram yet: calibrate ({key('layers.calibrate')})", "muted")],
+        ]
     table = threshold_lines(subject.layer, subject.method, glyphs)
     beside = width >= 2 * LEGEND
     room = width - LEGEND - 2 if beside else width
