@@ -4,12 +4,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..engine.text import visible
 from .diagnosis import Log
 from .lease import boot_name, stored
-from .report import Advance, Cancelled, Meter, Paused
+from .report import Advance, Cancelled, Meter, Paused, Replaced
 from .session import Session
 
 BEAT = 2.0  # seconds between heartbeats
@@ -26,7 +26,9 @@ class JobReport:
         self._log = log
         self._stop = threading.Event()
         self._pause = threading.Event()
+        self._replaced = threading.Event()
         self._written = 0.0
+        self._mine = self._holder()
 
     def stage(self, name: str) -> Advance:
         """Begin a stage."""
@@ -53,7 +55,9 @@ class JobReport:
             self._log.flush()
 
     def check(self) -> None:
-        """Raise Cancelled or Paused when somebody wants the job to stop."""
+        """Raise Cancelled or Paused when somebody wants the job to stop, Replaced when it is another's."""
+        if self._replaced.is_set():
+            raise Replaced
         if self._stop.is_set():
             raise Cancelled
         if self._pause.is_set():
@@ -71,7 +75,17 @@ class JobReport:
         """One pulse: heartbeat, the wanted state, the file's place."""
         self.follow()
         self._heed()
-        self._commit()
+        with suppress(Replaced):
+            self._commit()
+
+    @property
+    def held(self) -> bool:
+        """Whether the job still is this process's; one that stood still may have been closed or given to another."""
+        return not self._replaced.is_set() and self._holder() == self._mine
+
+    def _holder(self) -> tuple[object, ...]:
+        row = self._session.row("SELECT state, pid, pid_started FROM job WHERE id = ?", self._job)
+        return tuple(row) if row is not None else ()
 
     def follow(self) -> None:
         """Go on where the session's file is, and say so."""
@@ -93,6 +107,9 @@ class JobReport:
 
     def _commit(self, **values: object) -> None:
         with self._session.write() as writer:
+            if not self.held:
+                self._replaced.set()
+                raise Replaced
             writer.update("job", self._job, {**values, "heartbeat": time.time(), "rev": writer.rev})
         self._written = time.monotonic()
 

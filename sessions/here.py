@@ -62,7 +62,8 @@ def calibrate_here(
             state, message = "cancelled", "stopped as asked"
             raise KeyboardInterrupt from error
         finally:
-            finish(session, number, state, message)
+            if pulse.held:
+                finish(session, number, state, message)
     return done
 
 

@@ -126,7 +126,8 @@ def start_job(session_path: Path, kind: str, spec: Mapping[str, Any], title: str
 
 
 def _spawn(path: Path, number: int, log: Path) -> None:
-    with log.open("wb") as output:
+    log.write_bytes(b"")
+    with log.open("ab") as output:  # a process that stood still may yet write behind what the new one writes
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "quantdeck.sessions.worker", os.fspath(path), str(number)],
             stdin=subprocess.DEVNULL,
@@ -227,7 +228,9 @@ def _close_dead(session: Session, writer: Writer) -> None:
             kept = "paused" if job.resumable else "failed"
             state = "cancelled" if job.wanted == "cancel" else kept
             message = _DIED_RESUMABLE if state == "paused" else _DIED
-            if job.copied and state != "cancelled":
+            if state == "cancelled":
+                message = stopped_text(session, job.id)
+            elif job.copied:
                 message = _COPIED_RESUMABLE if state == "paused" else _COPIED
             _set(writer, job.id, state=state, finished=now, message=message, eta=None)
 

@@ -16,6 +16,10 @@ class Paused(Cancelled):
     """The work was asked to stop so that it can go on later."""
 
 
+class Replaced(Paused):
+    """The job is not this process's any more: it stood still so long that it counted as dead."""
+
+
 class Report(Protocol):
     """What a body of work is given."""
 

@@ -69,6 +69,8 @@ def run_job(session: Session, number: int, log: Log, listener: Report | None = N
             status = 1
             log.write(fault_text(error) + chatter.text())
     report.follow()  # nothing of the end goes into a file that was removed
+    if not report.held:
+        return False  # row and log are those of the process that goes on with it
     log.write(f"{state}: {visible(message)}\n")
     finish(session, get_job(session, number).id, state, message, status)
     return state == "done"

@@ -180,6 +180,36 @@ def test_a_job_is_done_by_one_worker_only(tmp_path: Path) -> None:
         assert [job.state for job in list_jobs(session)] == ["done"]
 
 
+def test_a_worker_whose_job_was_taken_over_ends_and_writes_nothing(tmp_path: Path, told: Path) -> None:
+    """One that stood still, on another machine, counts as dead by its silence; then it goes on."""
+    path = make(tmp_path / "a.qdeck")
+    number = new_job(path)
+    process = worker(path, number)
+    told.read_text()
+    with open_session(path) as session:
+        finish(session, number, "failed", "silent for long")
+        other = add_job(session, "evaluate", {})
+        claim(session, other)
+        assert process.communicate(timeout=60)[0] == b""
+        assert process.returncode == 1
+        left = get_job(session, number)
+        assert (left.state, left.message) == ("failed", "silent for long")
+        assert get_job(session, other).state == "running"
+
+
+def test_a_dead_job_that_was_to_be_stopped_is_stopped_as_asked(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.qdeck")
+    number = new_job(path, "search")
+    with open_session(path) as session:
+        claim(session, number)
+        with session.write() as writer:
+            writer.update("job", number, {"pid_started": 1.0})
+    request_cancel(path, number)
+    with open_session(path) as session:
+        job = get_job(session, number)
+        assert (job.state, job.message) == ("cancelled", "stopped as asked")
+
+
 def test_an_unknown_kind_or_number_is_a_sentence(tmp_path: Path) -> None:
     path = make(tmp_path / "a.qdeck")
     with open_session(path) as session:
