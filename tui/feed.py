@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..sessions.faults import explained
-from .life import is_lost
+from .life import is_lost, is_silent
 from .reader import SessionReader
 from .snapshots import SessionView
 
@@ -69,8 +69,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _judged(view: SessionView) -> SessionView:
-    """The head, with a running job marked lost when nobody works on it."""
+    """The head, with a running job marked lost when nobody works on it, or silent; then it has no time left."""
     job = view.job
     if job is None or not job.active:
         return view
-    return replace(view, job=replace(job, lost=is_lost(job)))
+    if is_lost(job):
+        return replace(view, job=replace(job, lost=True))
+    silent = is_silent(job)
+    return replace(
+        view,
+        job=replace(
+            job,
+            lost=False,
+            silent=silent,
+            eta=None if silent else job.eta,
+            rate=None if silent else job.rate,
+        ),
+    )

@@ -6,6 +6,13 @@ from ..sessions.lease import SILENCE, Holder, is_alive, parted
 from .snapshots import JobView
 
 SKIPPED = 6.0  # seconds: three beats of a worker's heart; only then is its process looked up
+STILL = 20.0  # seconds: ten beats
+
+
+def is_silent(job: JobView, now: float | None = None) -> bool:
+    """Whether the process of a job at work has not moved for long: it was stopped, or its container is frozen."""
+    now = time.time() if now is None else now
+    return job.state == "running" and job.heartbeat is not None and now - job.heartbeat >= STILL
 
 
 def is_lost(job: JobView, now: float | None = None) -> bool:

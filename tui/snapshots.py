@@ -44,6 +44,7 @@ class JobView:
     pid_started: float | None = None
     boot: str | None = None
     lost: bool = False  # it says running, but nobody works on it
+    silent: bool = False  # its process is there, but has given no sign of life for long
 
     @property
     def active(self) -> bool:

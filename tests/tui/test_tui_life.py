@@ -79,3 +79,26 @@ async def test_p_goes_on_with_a_search_whose_process_was_killed(
         await press(pilot, "p")
         assert asked == [("resume", job)]
         assert "going on" in said(app)
+
+
+async def test_a_search_whose_process_was_stopped_shows_no_time_left_and_says_what_helps(
+    session: Path, deck: MakeDeck
+) -> None:
+    job, me = add_search(session), myself()
+    held(session, job, pid=me.pid, started=me.started, silent=3.0)
+    set_job(session, job, eta=100.0, rate=3.0)
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "3")
+        assert "left" in said(app, "head")
+        held(session, job, pid=me.pid, started=me.started, silent=60.0)
+        app._look()
+        await pilot.pause()
+        assert "left" not in said(app, "header") + said(app, "head")
+        assert "silent" in said(app, "head")
+        assert f"kill -CONT {me.pid}" in " ".join(said(app, "head").split())
+        held(session, job, pid=me.pid, started=me.started, silent=0.0)
+        app._look()
+        await press(pilot, "o")  # the same search, read again at once
+        assert "kill" not in said(app, "head")
+        assert "left" in said(app, "head")

@@ -9,6 +9,10 @@ from ..snapshots import JobView
 from ..widgets.cells import Part, wrapped
 
 LOST = "its process has died; {} goes on, what was paid for is kept"
+STILL = (
+    "no sign of life for more than 20 s: process {} was stopped (kill -CONT {} lets it go on) or the machine is "
+    "overloaded; what was paid for is kept"
+)
 MOST_TOLD = 3  # lines of what the job says of itself
 
 
@@ -27,13 +31,15 @@ def head_lines(
     if job is None or found is None:
         return [[(" no search yet", "muted")]]
     tone = {"failed": "bad", "done": "good", "paused": "weak"}.get(job.state, "accent")
-    if job.lost:
+    if job.lost or job.silent:
         tone = "bad"
     state = (
         LOST.format(key("search.pause"))
         if job.lost
         else (
-            {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, job.state) if job.active else job.state
+            {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, "silent" if job.silent else job.state)
+            if job.active
+            else job.state
         )
     )
     first: list[Part] = [
@@ -58,7 +64,9 @@ def head_lines(
         second.append((f"{gap}target cos {found.target:.10g}", "plain"))
     goes_on = f"{key('search.pause')} goes on"
     said = job.message.replace("quantdeck resume goes on", goes_on) or found.reason or job.stage
-    if found.target is not None and not job.message:
+    if job.silent:
+        said = STILL.format(job.pid, job.pid)
+    elif found.target is not None and not job.message:
         said = gap.join(
             filter(None, (said, f"target cos {found.target:.10g}: {target_words(found.target, short=True)}"))
         )
