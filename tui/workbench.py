@@ -115,7 +115,7 @@ class Workbench(App[None]):
             self._ask_terminal if may_ask() else None,
             lambda: self._keys.busy,
         )
-        self._keys = KeyOrder(lambda: self.focused or self.screen, super().on_event, self.set_timer)
+        self._keys = KeyOrder(lambda: self.focused or self.screen, self._give, self.set_timer)
         self._assesses = assess
         self._assess: Assess | None = None
         self._editor: Editor | None = None
@@ -239,6 +239,12 @@ class Workbench(App[None]):
         if isinstance(event, CursorPosition):
             self._pacer.answered()
         await super().on_event(event)
+
+    async def _give(self, key: Key) -> None:
+        """Give a key to whoever has the focus; it ends the message that stands above the footer."""
+        if isinstance(self.screen, DeckScreen):
+            self.screen.end_message()
+        await super().on_event(key)
 
     async def action_quit(self) -> None:
         """End; an answer of the terminal that is on its way must not come to the shell."""
@@ -542,9 +548,10 @@ class Workbench(App[None]):
         return time.time()
 
     def tell(self, sentence: str, tone: str = "weak") -> None:
-        """Say something in the line of state of the screen."""
-        if isinstance(self.screen, DeckScreen):
-            self.screen.say(sentence, tone)
+        """Say something above the footer of the screen, or of the one below a dialog."""
+        screen = next((one for one in reversed(self.screen_stack) if isinstance(one, DeckScreen)), None)
+        if screen is not None:
+            screen.say(sentence, tone)
 
     def copy(self, text: str) -> str:
         """Copy text that is visible already; returns by which way."""

@@ -325,6 +325,25 @@ async def test_help_lists_every_key_that_is_bound(stored: Path, deck: MakeDeck) 
         assert isinstance(app.screen, LayersScreen)
 
 
+async def test_the_palette_lists_titles_before_what_is_told_of_others(stored: Path, deck: MakeDeck) -> None:
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        for typed, first in (
+            ("worst", "Worst first"),
+            ("samples", "Samples"),
+            ("first worst", "Worst first"),
+        ):
+            await press(pilot, "colon", *typed)
+            model = app.screen.query_one("#actions", LineTable).model
+            titles = [str(model.value(row, "title")) for row in model.order]
+            assert titles[0] == first
+            assert len(titles) > 1
+            await press(pilot, "escape")
+        await press(pilot, "colon", *"worst", "enter")
+        table = app.screen.query_one("#layers", LineTable)
+        assert table.model.sorted_by == ("sqnr", False)
+
+
 async def test_the_palette_finds_and_runs_any_action(stored: Path, deck: MakeDeck) -> None:
     app = deck(stored)
     async with app.run_test(size=S) as pilot:

@@ -1,5 +1,7 @@
 """What every screen has: header, footer, and one line in place of it all on too small a terminal."""
 
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
@@ -23,14 +25,35 @@ Result = TypeVar("Result")
 TALL = 36
 WIDE = 120
 MOST_LINES = 4  # of a sentence above the footer
+AT_WORK = ("waiting", "running")
+READ = 2.0  # seconds that an error stands before a key can end it: what is typed meanwhile is no answer to it
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message above the footer, and since when it stands there."""
+
+    error: bool
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def unread(self) -> bool:
+        """Whether nobody can have read it yet; only errors must have been."""
+        return self.error and time.monotonic() - self.since < READ
 
 
 class DeckScreen(Screen[None]):
-    """A full screen with the shared header and footer."""
+    """A full screen with the shared header and footer.
+
+    The line of state above the footer tells what is so (``state``), or a message (``say``) until that ends: with the
+    next key, with another screen, with the job that was at work. An error stays for a moment even so.
+    """
 
     AREAS: ClassVar[tuple[str, ...]] = ()
     TITLE_TEXT: ClassVar[str] = ""
     TYPING: ClassVar[bool] = False  # fields take the letters
+    _said: Said | None = None  # the message that stands above the footer
+    _state: tuple[list[Part], ...] = ()  # what stands there without one
 
     def _pop_result_callback(self) -> None:
         """The first screen was never pushed, so it has none; switching away from it must not fail."""
@@ -108,16 +131,45 @@ class DeckScreen(Screen[None]):
         """The session that the header names."""
         return self.deck.view
 
+    def on_screen_suspend(self) -> None:
+        """What was said is over when one comes back."""
+        self.end_message()
+
     def _session_changed(self, change: SessionChanged) -> None:
         self.draw_bars()
+        if _rests(change):
+            self.end_message()
         self.follow(change)
 
     def say(self, sentence: str, tone: str = "muted") -> None:
-        """Say a sentence above the footer, in as many lines as it needs."""
-        lines = wrapped(self.deck.glyphs.show(sentence), tone, self.deck.size.width, MOST_LINES)
-        self.set_status(lines)
+        """Say a message above the footer, in as many lines as it needs; *tone* "bad": an error."""
+        self.say_lines(self._wrapped(sentence, tone), error=tone == "bad")
 
-    def set_status(self, lines: list[list[Part]]) -> None:
+    def say_lines(self, lines: list[list[Part]], *, error: bool = False) -> None:
+        """Say a message in its lines."""
+        self._said = Said(error)
+        self._set_status(lines)
+
+    def state(self, sentence: str, tone: str = "muted") -> None:
+        """Tell above the footer what is so; behind a message that stands there."""
+        self.state_lines(self._wrapped(sentence, tone))
+
+    def state_lines(self, lines: list[list[Part]]) -> None:
+        """Tell what is so in its lines."""
+        self._state = tuple(lines)
+        if self._said is None:
+            self._set_status(lines)
+
+    def end_message(self) -> None:
+        """What is so stands above the footer again, unless an error was said a moment ago."""
+        if self._said is not None and not self._said.unread:
+            self._said = None
+            self._set_status(list(self._state))
+
+    def _wrapped(self, sentence: str, tone: str) -> list[list[Part]]:
+        return wrapped(self.deck.glyphs.show(sentence), tone, self.deck.size.width, MOST_LINES)
+
+    def _set_status(self, lines: list[list[Part]]) -> None:
         """Show lines above the footer; the screen is laid out anew only when their number changes."""
         for status in self.query("#status").results(Lines):
             status.styles.height = max(1, len(lines))
@@ -152,6 +204,13 @@ class DeckModal(ModalScreen[Result]):
     def deck(self) -> "Workbench":
         """The application."""
         return cast("Workbench", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _rests(change: SessionChanged) -> bool:
+    """Whether a job that was at work has ended, rests or died."""
+    job, before = change.view.job, change.before.job if change.before else None
+    at_work = [one is not None and one.state in AT_WORK and not one.lost for one in (before, job)]
+    return at_work == [True, False]
 
 
 def _stale(event: events.Resize, size: Size) -> bool:

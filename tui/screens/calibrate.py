@@ -48,7 +48,10 @@ class CalibrateScreen(DeckScreen):
         self._draw()
 
     def follow(self, change: SessionChanged) -> None:
-        """The job has moved on."""
+        """The job has moved on, or a new one has started."""
+        job, before = change.view.job, change.before.job if change.before else None
+        if job is not None and (before is None or before.id != job.id):
+            self.end_message()  # "starting"
         self._draw()
 
     def on_input_submitted(self) -> None:
@@ -91,8 +94,6 @@ class CalibrateScreen(DeckScreen):
     def _draw(self) -> None:
         job = self.deck.view.job if self.deck.view else None
         self.query_one("#progress", Lines).set_lines(progress_lines(job, self.deck.glyphs, self.deck.key))
-        if job is not None and self.query_one("#status", Lines).text.strip() == "starting":
-            self.say("")
 
 
 def progress_lines(job: JobView | None, glyphs: Glyphs, key: KeyName) -> list[list[Part]]:

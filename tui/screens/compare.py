@@ -202,7 +202,7 @@ class CompareScreen(PlaceScreen):
         steps = f"{self.key('compare.step_a')}, {self.key('compare.step_b')} step through the plans"
         if self._left is not None and self._left == self._right and self._other is None:
             other = self.key("compare.open_file")
-            self.say(f"both are the same plan: {steps}; {other} takes A from another session")
+            self.state(f"both are the same plan: {steps}; {other} takes A from another session")
             return
         model = self.table.model
         said = [f"{counted(len(model), 'sample')}, the worst of B first"]
@@ -218,7 +218,7 @@ class CompareScreen(PlaceScreen):
                 said.insert(0, f"A is of another model ({visible(names[0])})")
         turns = "layers" if self._by_sample else "samples"
         said += [f"{steps}, {self.key('compare.view')} turns to {turns}"]
-        self.say(f" {self.deck.glyphs.dot} ".join(said))
+        self.state(f" {self.deck.glyphs.dot} ".join(said))
 
     # cost
 

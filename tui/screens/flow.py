@@ -218,7 +218,7 @@ class FlowScreen(PlaceScreen):
             "evaluate": f"Enter runs it, {to} everything to here",
         }.get(name, f"Enter opens its settings, {to} runs everything to here, {out} leaves it out")
         width = self.deck.size.width
-        self.set_status(wrapped(how, "muted", width, 2))
+        self.state_lines(wrapped(how, "muted", width, 2))
         self._draw_stage(name)
 
     def _draw_stage(self, name: str) -> None:

@@ -75,7 +75,7 @@ class HelpScreen(DeckScreen):
         """What the row says stands whole above the footer: a narrow terminal cuts it in the table."""
         values = self.query_one(LineTable).model.values
         told = "" if event.row is None else str(values["detail"][event.row])
-        self.say(told)
+        self.state(told)
 
     def on_mount(self) -> None:
         """Fill it."""

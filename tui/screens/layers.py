@@ -41,7 +41,6 @@ class LayersScreen(LayerDetail):
         self._first: int | None = None  # the plan that stood there first
         self._ordered = False  # whether an order was chosen, by somebody or at first
         self._told: int | None = None  # the row that the line of state speaks of
-        self._said: tuple[int | None, str, str] = (None, "", "")  # at which row, sentence, tone
 
     def body(self) -> ComposeResult:
         """Table, detail, prompt and a line of state."""
@@ -350,26 +349,17 @@ class LayersScreen(LayerDetail):
         way = self.deck.copy(text)
         self._draw_status(f"copied {way}: {text}", "accent")
 
-    def say(self, sentence: str, tone: str = "muted") -> None:
-        """Say a sentence; it stands until the cursor moves or another is said."""
-        self._said = (self.table.row, sentence, tone)
-        super().say(sentence, tone)
-
     def _draw_status(self, said: str = "", tone: str = "muted") -> None:
-        row, sentence, its_tone = self._said
-        if not said and sentence and row == self.table.row:
-            super().say(sentence, its_tone)
-            return
-        self._said = (None, "", "")
+        """Where one is and what is filtered; *said*: a message behind it."""
         glyphs, table = self.deck.glyphs, self.table
         parts: list[Part] = [(f" {table.position_text}", "muted")]
         if self._filter or self._op:
             shown = " ".join(filter(None, (glyphs.show(self._filter), f"op {self._op}" if self._op else "")))
             parts.append((f" {glyphs.dot} filter: {shown}", "accent"))
-        if said:
-            parts.append((f" {glyphs.dot} {glyphs.show(said)}", tone))
         self._told = table.row
-        self.set_status([parts])
+        self.state_lines([parts])
+        if said:
+            self.say_lines([[*parts, (f" {glyphs.dot} {glyphs.show(said)}", tone)]])
 
     def on_resize(self, event: "object") -> None:
         """Table and detail by the new size."""

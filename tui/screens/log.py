@@ -61,7 +61,7 @@ class LogScreen(DeckScreen):
             rows += [(piece, number) for piece in self._pieces(line)]
         table.load(TableModel({"line": [piece for piece, _ in rows], "number": [place for _, place in rows]}))
         table.action_last()
-        self.say(f"{self._title} {self.deck.glyphs.dot} {visible(str(self._path))}")
+        self.state(f"{self._title} {self.deck.glyphs.dot} {visible(str(self._path))}")
 
     def _pieces(self, line: str) -> list[str]:
         """A line in rows that fit; each as it is shown."""

@@ -121,8 +121,11 @@ class NewSessionScreen(DeckScreen):
             touched = value != self._first.get(key)
             error = errors.get(key) or self._mark(key, value)
             self.form.row(key).say(error if touched or value else "")
-        if self.form.mended(errors):
-            self.say("")
+        if self.form.mended(errors) or (
+            self._refused and not any(values[key] == value for key, value in self._refused.items())
+        ):
+            self._refused = {}
+            self.state("")
         if not asked:
             self.query_one("#preview", Lines).set_lines([])
         elif new:
@@ -186,10 +189,10 @@ class NewSessionScreen(DeckScreen):
         self._first = {}  # from now on every field says what is wrong with it
         self._refused = {}
         if wrong:
-            self.say(wrong, "weak")
+            self.state(wrong, "weak")
             return
         request = session_request(values)
-        self.say(f"reading {visible(str(request.model))}", "accent")
+        self.state(f"reading {visible(str(request.model))}", "accent")
         self.deck.make_session(request)
 
     def fail(self, request: SessionRequest, sentence: str) -> None:
@@ -198,7 +201,7 @@ class NewSessionScreen(DeckScreen):
         field = next((key for key, path in named.items() if visible(path) in sentence), None)
         self._refused = {field: self.form.values()[field]} if field else {}
         self.form.show_errors(dict.fromkeys(self._refused, "see below"))
-        self.say(sentence, "bad")
+        self.state(sentence, "bad")
 
     def action_back(self) -> None:
         """Leave without making anything."""

@@ -26,6 +26,12 @@ COLUMNS = (
 )
 
 
+RANK = Column("rank", "", 0)  # orders the rows; not shown
+
+Row = tuple[str, str, str, str]
+"""Title, key, what it does, action."""
+
+
 class Palette(DeckModal[str | None]):
     """Type some letters, Enter runs; returns the action's name or None."""
 
@@ -64,10 +70,12 @@ class Palette(DeckModal[str | None]):
         return self.query_one(LineTable)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Only what matches every word."""
-        words = event.value.lower().split()
-        texts = [f"{row[0]} {row[2]}".lower() for row in self._rows]
-        self.table.filter(lambda row: all(word in texts[row] for word in words))
+        """Only what matches every word, first where the title does."""
+        model = self.table.model
+        model.values[RANK.key] = ranks = ranked(self._rows, event.value)
+        model.sort(RANK)
+        self.table.filter(lambda row: ranks[row] is not None)
+        self.table.go(0)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Run the one under the cursor."""
@@ -102,8 +110,8 @@ class Palette(DeckModal[str | None]):
         self.dismiss(None)
 
 
-def palette_rows(areas: tuple[str, ...], changed: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
-    """Title, key, detail and action of everything that can be done: here first, then on the session's other screens.
+def palette_rows(areas: tuple[str, ...], changed: Mapping[str, str]) -> list[Row]:
+    """Everything that can be done: here first, then on the session's other screens.
 
     *changed*: keys of the user's, by action.
     """
@@ -125,3 +133,18 @@ def palette_rows(areas: tuple[str, ...], changed: Mapping[str, str]) -> list[tup
         for key in as_set(elsewhere(*areas), changed)
     ]
     return [row for row in rows if row[3] != "palette"]
+
+
+def ranked(rows: list[Row], typed: str) -> list[int | None]:
+    """Each row's place: 0 where its title begins with what is typed, 1 where the title holds every word.
+
+    2 where title and detail do together, None where they do not.
+    """
+    words = typed.lower().split()
+
+    def rank(title: str, detail: str) -> int | None:
+        if all(word in title for word in words):
+            return 0 if title.startswith(" ".join(words)) else 1
+        return 2 if all(word in f"{title} {detail}" for word in words) else None
+
+    return [rank(row[0].lower(), row[2].lower()) for row in rows]

@@ -125,7 +125,7 @@ class SamplesScreen(PlaceScreen):
         parts = [self.table.position_text, f"{failed} of {scored} fail: below {needed(self._target)}"]
         if self.table.marks:
             parts.append(f"{len(self.table.marks)} marked, {self.key('samples.search')} searches on them")
-        self.say(f" {self.deck.glyphs.dot} ".join(parts))
+        self.state(f" {self.deck.glyphs.dot} ".join(parts))
 
     def action_failed(self) -> None:
         """Mark every sample that fails, and no other."""

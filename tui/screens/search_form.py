@@ -78,7 +78,7 @@ class SearchFormScreen(DeckScreen):
             errors = check_search(values)
             self.form.say_errors(errors)
             if self.form.mended(errors):
-                self.say("")
+                self.state("")
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         """Another search has other fields."""
@@ -112,12 +112,12 @@ class SearchFormScreen(DeckScreen):
         """Check the fields and start the job."""
         values = self.form.values()
         if wrong := self.form.refuse(check_search(values)):
-            self.say(wrong, "weak")
+            self.state(wrong, "weak")
         elif self.deck.busy:
             self.say("a job is at work on this session; pause or cancel it first", "weak")
         elif self.deck.view is not None:
             path = self.deck.view.path
-            self.say("starting", "accent")
+            self.state("starting", "accent")
             self.run_worker(lambda: self._start(path, values), thread=True, group="jobs", exclusive=True)
 
     def _start(self, path: Path, values: Mapping[str, str]) -> None:
@@ -134,7 +134,7 @@ class SearchFormScreen(DeckScreen):
         if self.is_current:
             field = next((key for option, key in OPTIONS.items() if option in sentence), None)
             self.form.show_errors({field: "see below"} if field else {})
-            self.say(sentence, "bad")
+            self.state(sentence, "bad")
 
     def _started(self) -> None:
         if self.is_current:

@@ -55,7 +55,7 @@ class SettingsScreen(PlaceScreen):
         super().on_mount()
         self._load()
         self.table.focus()
-        self.say(f"kept in {visible(str(config_path()))}")
+        self.state(f"kept in {visible(str(config_path()))}")
 
     @property
     def table(self) -> LineTable:
@@ -82,7 +82,7 @@ class SettingsScreen(PlaceScreen):
 
     def on_row_moved(self, event: RowMoved) -> None:
         """What the row is about stands whole above the footer: a narrow terminal has no column for it."""
-        self.say("" if event.row is None else str(self.table.model.values["about"][event.row]))
+        self.state("" if event.row is None else str(self.table.model.values["about"][event.row]))
 
     def on_row_chosen(self, event: RowChosen) -> None:
         """Choose a value, or type a key."""

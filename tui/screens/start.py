@@ -84,10 +84,8 @@ class StartScreen(DeckScreen):
 
     def __init__(self, notice: str = "") -> None:
         super().__init__()
-        self._notice = notice  # why the list is shown; stays until the cursor moves
+        self._notice = notice  # why the list is shown
         self._entries: tuple[SessionEntry, ...] = ()
-        # What was done, and the session under the cursor then:
-        self._done: tuple[str, Path | None] | None = None
         self._read = False  # whether the folder was read; mounting does that
 
     def body(self) -> ComposeResult:
@@ -103,6 +101,8 @@ class StartScreen(DeckScreen):
         self.action_reload()
         self._read = True
         self.table.focus()
+        if self._notice:
+            self.say(self._notice, "bad")
 
     def on_screen_resume(self) -> None:
         """Scores may have changed meanwhile."""
@@ -133,8 +133,7 @@ class StartScreen(DeckScreen):
         for place, row in enumerate(table.model.order):
             if self._entries[row].path == before:
                 table.go(place)
-        listed = f"{len(self._entries)} in {visible(str(self.deck.folder))}"
-        self.say(self._notice or listed, "bad" if self._notice else "muted")
+        self.state(f"{len(self._entries)} in {visible(str(self.deck.folder))}")
         self._look_later()
 
     def _look_later(self) -> None:
@@ -158,15 +157,10 @@ class StartScreen(DeckScreen):
         self._open(self._entries[event.row].path)
 
     def on_row_moved(self) -> None:
-        """Say what is wrong with a session that cannot be read."""
-        self._notice = ""
+        """Where the session lies, or what is wrong with one that cannot be read."""
         entry = self.chosen
-        if self._done is not None and entry is not None and entry.path == self._done[1]:
-            self.say(self._done[0], "good")
-            return
-        self._done = None
         if entry is not None:
-            self.say(entry.problem or visible(str(entry.path)), "weak" if entry.problem else "muted")
+            self.state(entry.problem or visible(str(entry.path)), "weak" if entry.problem else "muted")
 
     def on_sort_asked(self, event: SortAsked) -> None:
         """Sort by the column under the column cursor."""
@@ -203,13 +197,7 @@ class StartScreen(DeckScreen):
 
     def _copied(self, copy: Path) -> None:
         self.action_reload()
-        self._say_done(f"copied to {visible(str(copy))}")
-
-    def _say_done(self, sentence: str) -> None:
-        """Say what was done; that the list was read again moves the cursor to its row, which says no more than this."""
-        entry = self.chosen
-        self._done = sentence, entry.path if entry is not None else None
-        self.say(sentence, "good")
+        self.say(f"copied to {visible(str(copy))}", "good")
 
     def action_delete(self) -> None:
         """Ask whether the session shall be deleted."""
@@ -232,7 +220,7 @@ class StartScreen(DeckScreen):
             self.say(str(error), "bad")
             return
         self.action_reload()
-        self._say_done(f"deleted {visible(entry.path.name)}")
+        self.say(f"deleted {visible(entry.path.name)}", "good")
 
     def action_copy(self) -> None:
         """Copy the session's path."""

@@ -1,0 +1,108 @@
+"""A message above the footer ends when it is over: with the next key, on another screen, with the job it speaks of."""
+
+from pathlib import Path
+
+import pytest
+from decks import MakeDeck
+from quantdeck.tui.screens import base
+from quantdeck.tui.screens.layers import LayersScreen
+from resting import settle
+from sample_session import add_job, add_search, make_session, set_job
+from test_tui_layers import L, press, said
+
+S = (80, 24)
+
+
+async def test_what_was_undone_is_said_until_the_next_key(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "space", "u")
+        assert "undone" in said(app)
+        await press(pilot, "left")  # the cursor stays on its row
+        assert "undone" not in said(app)
+        assert "1 of 64" in said(app)
+
+
+async def test_no_message_waits_for_who_comes_back_from_another_screen(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        for there, back in (("go('flow')", "go('layers')"), ("app.help", "back"), ("app.palette", "leave")):
+            await press(pilot, "space")
+            assert "undoes" in said(app)
+            await app.run_action(there, default_namespace=app.screen)  # no key: the screen alone ends it
+            await pilot.pause()
+            await app.run_action(back, default_namespace=app.screen)
+            await pilot.pause()
+            assert isinstance(app.screen, LayersScreen)
+            assert said(app).strip() == "1 of 64"
+
+
+@pytest.mark.parametrize("end", ["paused", "done", "failed"])
+async def test_what_was_asked_of_a_job_is_said_until_it_rests_or_ends(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    job = add_search(session, state="running")
+    app = deck(session)
+    monkeypatch.setattr(app, "control", lambda what, number: None)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "3", "p")
+        set_job(session, job, wanted="pause", done=15)
+        app._look()
+        await pilot.pause()
+        assert "it rests after its next step" in said(app)
+        set_job(session, job, state=end)
+        app._look()
+        await pilot.pause()
+        assert "rests" not in said(app)
+
+
+async def test_an_error_stays_for_a_moment_whatever_is_typed(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        monkeypatch.setattr(base, "READ", float("inf"))
+        app.tell("job 3 cannot be paused", "bad")
+        await press(pilot, "down", "up", "2", "1", "down")
+        assert "cannot be paused" in said(app)
+        monkeypatch.setattr(base, "READ", 0.0)
+        await press(pilot, "left")
+        assert said(app).strip() == "2 of 64"
+
+
+async def test_what_is_told_while_a_dialog_is_open_stands_below_it(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "colon")
+        app.tell("job 3 cannot be paused", "bad")
+        await press(pilot, "escape")
+        assert "cannot be paused" in said(app)
+
+
+async def test_starting_is_said_until_the_job_is_there(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = deck(session)
+    monkeypatch.setattr(app, "start_job", lambda kind, spec: None)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "c", "f5")
+        assert said(app).strip() == "starting"
+        add_job(session, heartbeat=4e9)
+        app._look()
+        await pilot.pause()
+        assert said(app).strip() == ""
+        await press(pilot, "f5")
+        assert "F8 cancels it" in said(app)
+
+
+async def test_what_was_done_to_a_session_is_said_until_the_next_key(tmp_path: Path, deck: MakeDeck) -> None:
+    make_session(tmp_path / "one.qdeck", title="one")
+    make_session(tmp_path / "two.qdeck", title="two")
+    app = deck(folder=tmp_path)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "d")
+        await settle(pilot)
+        assert "copied to" in said(app)
+        await press(pilot, "s")
+        assert "copied to" not in said(app)
+        assert ".qdeck" in said(app)
