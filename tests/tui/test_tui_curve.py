@@ -11,6 +11,7 @@ from quantdeck.tui.widgets.curve import Curve
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.widgets.plot import LAYERS, Cloud, plot_of
 from quantdeck.tui.workbench import Workbench
+from resting import until
 from sample_session import add_search, add_trial
 from test_tui_layers import L, press, said
 from test_tui_places import rows
@@ -19,13 +20,17 @@ from textual.pilot import Pilot
 POINTS = [(float(step % 9), 0.9 + step * 37 % 100 / 1001) for step in range(60)]
 
 
-async def settled(app: Workbench, pilot: Pilot[None]) -> list[str]:
-    """The lines of the curve when nothing is left to draw."""
+async def settled(app: Workbench, pilot: Pilot[None], trials: int) -> list[str]:
+    """The lines of the curve when so many trials are read and nothing is left to draw."""
     curve = app.screen.query_one(Curve)
     screen = app.screen
     assert isinstance(screen, search_screen.SearchScreen)
-    while curve._next is not None or screen._filling is not None or screen._reading is not None:
-        await pilot.pause(0.01)
+
+    def drawn() -> bool:
+        open_still = (curve._next, screen._filling, screen._reading, screen._pause)
+        return screen._found is not None and screen._found.trials == trials and open_still == (None,) * 4
+
+    await until(pilot, drawn)
     return [curve.render_line(y).text for y in range(curve.size.height)]
 
 
@@ -54,20 +59,19 @@ async def test_a_search_that_grew_shows_what_one_opened_later_shows(
     app = deck(session)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "3")
-        await settled(app, pilot)
+        await settled(app, pilot, 6)
         for step in range(12):  # some within the axes, some beyond them
             add_trial(session, job, 100 + step, step * 3 % 20, 0.97 + step / 500)
             app._look()
-            await pilot.pause(0.02)
-            await settled(app, pilot)
-        grown = await settled(app, pilot)
+            await settled(app, pilot, 7 + step)
+        grown = await settled(app, pilot, 18)
         listed = rows(app, "cos", "points")
         await press(pilot, "1", "3")
-        assert await settled(app, pilot) == grown
+        assert await settled(app, pilot, 18) == grown
         assert rows(app, "cos", "points") == listed
         assert said(app, "head").splitlines()[1].startswith(" 18 trials")
         await press(pilot, "c", "c")
-        assert await settled(app, pilot) == grown
+        assert await settled(app, pilot, 18) == grown
 
 
 async def test_new_points_come_last_and_move_no_row(
@@ -78,14 +82,13 @@ async def test_new_points_come_last_and_move_no_row(
     app = deck(session)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "3", "right", "s", "down")  # by similarity, the highest first
-        await settled(app, pilot)
+        await settled(app, pilot, 6)
         table = app.screen.query_one("#points", LineTable)
         before, row = rows(app, "cos", "points"), table.row
         assert before == sorted(before, reverse=True)  # type: ignore[type-var]
         add_trial(session, job, 100, 3, 0.9991)
         app._look()
-        await pilot.pause(0.02)
-        await settled(app, pilot)
+        await settled(app, pilot, 7)
         assert rows(app, "cos", "points") == [*before, 0.9991]
         assert table.row == row
 
@@ -106,6 +109,6 @@ async def test_under_another_screen_nothing_is_read_and_all_of_it_afterwards(
         await pilot.pause()
         assert screen._watched.trials == 6  # Help opens sooner so
         await press(pilot, "escape")
-        await settled(app, pilot)
+        await settled(app, pilot, 7)
         assert screen._watched.trials == 7
         assert 0.9991 in rows(app, "cos", "points")

@@ -1,5 +1,7 @@
 """The flow: stages run one behind the other as real jobs, advice by the figures, starting qtables."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,13 @@ from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.flow import FlowScreen
 from quantdeck.tui.snapshots import ScoreView
 from quantdeck.tui.stages import NOT_USED, RUN, TARGET, TO_COME, WISHES, newest_jobs
+from quantdeck.tui.workbench import Workbench
 from real_session import current, digits
 from sample_session import layer_names
 from test_tui_edits import plan
 from test_tui_layers import L, S, press, said
 from test_tui_places import rows
+from textual.pilot import Pilot
 
 
 @pytest.fixture
@@ -104,14 +108,22 @@ def test_corrections_go_with_the_runs_that_use_them() -> None:
     assert flow.steps_of(("float", "start"))[0][1]["start_rules"] == "auto"
 
 
-async def test_t_runs_to_the_stage_and_space_leaves_one_out(
-    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@asynccontextmanager
+async def opened(
+    app: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Pilot[None], Workbench, list[tuple[str, ...]]]]:
+    """The flow's screen, and the stages that it asks to run: nothing is run."""
     asked: list[tuple[str, ...]] = []
-    app = deck(session)
     monkeypatch.setattr(app, "start_flow", lambda stages: asked.append(tuple(stages)))
     async with app.run_test(size=S) as pilot:
         await press(pilot, "2")
+        yield pilot, app, asked
+
+
+async def test_t_runs_to_the_stage_and_space_leaves_one_out(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(deck(session), monkeypatch) as (pilot, app, asked):
         shown = dict(zip(rows(app, "stage"), rows(app, "state"), strict=True))
         assert shown["equalize weights"] == "left out"  # nothing speaks for it: int8 does well
         await press(pilot, "down", "down", "down", "t")
@@ -222,11 +234,8 @@ def test_a_stage_says_what_its_job_did_for_it_and_whether_that_is_in_the_plan(
 async def test_corrected_biases_are_evaluated_since_nothing_else_scores_them(
     session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, ...]] = []
-    app = deck(session)
-    monkeypatch.setattr(app, "start_flow", lambda stages: asked.append(tuple(stages)))
-    async with app.run_test(size=S) as pilot:
-        await press(pilot, "2", *["down"] * 4, "t")
+    async with opened(deck(session), monkeypatch) as (pilot, _, asked):
+        await press(pilot, *["down"] * 4, "t")
     assert asked == [("calibrate", "search_threshold", "bias", "evaluate")]
 
 
