@@ -5,12 +5,13 @@ goes back over it, so that nothing is ever lost.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
 from ..engine.text import visible
-from .records import add_plan
+from .records import add_plan, get_plan
 from .session import Session, Writer
 
 
@@ -38,11 +39,28 @@ def edit(session: Session, plan: Plan, label: str) -> int:
     Errors: QuantdeckError when the session cannot be written.
     """
     with session.write() as writer:
-        before = _current(session)
-        number = add_plan(session, writer, plan, label)
-        if number != before:
-            writer.delete("edit", "undone", 1)
-            _add(writer, label, before, number)
+        return _step(session, writer, plan, label)
+
+
+def change(session: Session, made: Callable[[Plan], Plan], label: str) -> int:
+    """As ``edit``, with what *made* makes of the session's plan.
+
+    The plan is read within the commit, so that a step of another process in between is not lost.
+    Errors: QuantdeckError when there is no plan, *made* refuses it, or the session cannot be written.
+    """
+    with session.write() as writer:
+        found = get_plan(session)
+        if found is None:
+            raise QuantdeckError("there is no plan yet; calibrate first")
+        return _step(session, writer, made(found[1]), label)
+
+
+def _step(session: Session, writer: Writer, plan: Plan, label: str) -> int:
+    before = _current(session)
+    number = add_plan(session, writer, plan, label)
+    if number != before:
+        writer.delete("edit", "undone", 1)
+        _add(writer, label, before, number)
     return number
 
 

@@ -1,23 +1,29 @@
 """A noise ledger from the trials that a session's journal holds: the workbench and pareto searches paid for them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..engine.mix.ledger_measure import Measuring, measure
 from ..engine.mix.trial import Result, Trial
 from ..engine.plan import Mode, Plan
+from .corrections import plan_corrections
 from .journal import Journal, Scope, trial_key
+from .records import score_from
 from .search_spec import SearchSpec
 from .session import Session
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
     from ..engine.mix.ledger import Ledger
+    from ..engine.run.score import Score
 
 FIRST, THEN = 4, 16
 """Samples of both rounds where there are enough (peers section 3); every smaller number is looked for, too."""
+
+RUNS = 20
+"""Plans that were run, the newest, by which predictions are set right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +104,23 @@ def _answered(journal: Journal, graph: "Graph", plan: Plan, place: Place) -> "Le
     except StopIteration as stop:
         found: Ledger = stop.value
         return found
+
+
+def scored_plans(
+    session: Session, number: int, samples: str, besides: Collection[int] = ()
+) -> "list[tuple[int, Plan, Score]]":
+    """The newest plans with a score on these samples (their digest), the oldest of them first.
+
+    Those on the same weights as plan *number*; *besides*: numbers of plans that are not asked for.
+    """
+    wanted = plan_corrections(session, number)
+    rows = session.rows(
+        "SELECT p.id, p.body, s.body AS score FROM score s JOIN plan p ON p.id = s.plan WHERE s.samples_digest = ?"
+        " ORDER BY s.created DESC, s.id DESC LIMIT ?",
+        samples, RUNS,
+    )  # fmt: skip
+    return [
+        (int(row["id"]), Plan.from_json(row["body"]), score_from(json.loads(row["score"])))
+        for row in reversed(rows)
+        if row["id"] not in besides and plan_corrections(session, int(row["id"])) == wanted
+    ]

@@ -84,6 +84,7 @@ class Assessor:
         self._found: list[Result] = []
         self._tried = ""  # thresholds whose ledger is being measured, or cannot be
         self._anchors: list[tuple[Plan, Score]] = []
+        self._known: set[int] = set()  # plans of the session that are among them
         self._figures: Mapping[str, LayerScore] = {}  # of the current plan
         self._reasons: Reasons | None = None
         self._found_out = False  # whether more is known than the reasons were made of
@@ -105,6 +106,7 @@ class Assessor:
             plan = self._turn_to(question.plan)
             if plan is not None:
                 self._predict(question.plan, plan)
+                self._gains(question.plan, plan)
         elif question.about == "proposals":
             self.propose(question.plan)
         elif question.layer is not None:
@@ -144,6 +146,7 @@ class Assessor:
         self._show(number, plan)
         if self._priced != number:
             self._predict(number, plan)
+            self._gains(number, plan)
         if not self._figures:
             self._score_layers(number, plan)
             self._show(number, plan)
@@ -169,7 +172,19 @@ class Assessor:
                 return None
             self._correct(number)
             self._current, self._figures = found, {}
+            self._recall(number)
         return self._current[1]
+
+    def _recall(self, number: int) -> None:
+        """Learn from the plans that were scored meanwhile, by a job or under another workbench."""
+        from ..sessions.ledgers import scored_plans
+
+        found = scored_plans(self._session, number, self._samples.digest, self._known)
+        self._known |= {one for one, _, _ in found}
+        for _, plan, score in found:
+            self._anchors = [*[pair for pair in self._anchors if pair[0] != plan][-20:], (plan, score)]
+        if found and self._ledger is not None:
+            self._teach()
 
     def _correct(self, number: int) -> None:
         """Use the weights of which a plan was found.

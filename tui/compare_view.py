@@ -8,16 +8,24 @@ from .glyphs import Glyphs
 from .queries import Difference, PlanEntry, SampleEntry
 from .widgets.cells import Part, cut_middle, fit
 
-HEADS = (("chip", 8), ("cosine", 8), ("SQNR", 8), ("top-1", 7), ("float", 5), ("MACs", 7), ("predicted", 9))
-"""What stands behind a plan's label, each with its cells; top-1 only where one of the two knows it. Predicted: time."""
+HEADS = (
+    ("chip", 7), ("cosine", 8), ("SQNR", 8), ("on", 5), ("top-1", 7), ("float", 5), ("MACs", 7), ("predicted", 9),
+)  # fmt: skip
+"""What stands behind a plan's label, each with its cells; top-1 only where one of the two knows it.
+
+On: so many samples; predicted: time.
+"""
 SIGN = 3
-NARROWEST = 14
+NARROWEST = 12
 WIDEST = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A plan as one side: *chip* it runs on, *part* of the MACs that it floats, predicted *seconds* of a sample."""
+    """A plan as one side: *chip* it runs on, *part* of the MACs that it floats, predicted *seconds* of a sample.
+
+    samples: how many its score was measured on.
+    """
 
     sign: str
     entry: PlanEntry | None
@@ -25,6 +33,7 @@ class Side:
     chip: str = ""
     part: float | None = None
     seconds: float | None = None
+    samples: int | None = None
 
 
 def score_lines(sides: Sequence[Side], glyphs: Glyphs, width: int) -> list[list[Part]]:
@@ -65,6 +74,7 @@ def _told(side: Side, entry: PlanEntry) -> dict[str, str]:
         "chip": side.chip,
         "cosine": figures.cosine(entry.cos),
         "SQNR": figures.decibels(entry.sqnr),
+        "on": str(side.samples or ""),
         "top-1": figures.share(entry.top1),
         "float": str(entry.floats),
         "MACs": figures.share(side.part),
@@ -83,6 +93,7 @@ def _more(first: Side, second: Side) -> dict[str, str]:
         "chip": "",
         "cosine": f"{cos:+.5f}" if cos is not None else "",
         "SQNR": f"{figures.gain(gain)} dB" if gain is not None else "",
+        "on": "other" if first.samples != second.samples else "",
         "top-1": f"{top * 100:+.1f} %" if top is not None else "",
         "float": f"{b.floats - a.floats:+d}" if b.floats != a.floats else "",
         "MACs": f"{part * 100:+.1f} %" if part else "",

@@ -1,7 +1,7 @@
 """Edits of the open session's plan: each is one step that can be undone (sessions/edits.py)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ..engine.errors import QuantdeckError
@@ -53,6 +53,10 @@ class Editor:
         """Make *plan* the session's as one step; its number."""
         return edits.edit(self.session, plan, label)
 
+    def change(self, made: Callable[[Plan], Plan], label: str) -> int:
+        """Make what *made* makes of the session's plan the session's as one step; its number."""
+        return edits.change(self.session, made, label)
+
     def take(self, number: int, label: str) -> None:
         """Make a plan that the session holds its own as one step."""
         edits.take(self.session, number, label)
@@ -72,19 +76,21 @@ class Editor:
     def set_modes(self, layers: Iterable[str], mode: str, label: str = "") -> int:
         """Give layers a mode."""
         names = tuple(layers)
-        plan = self.plan()
-        wanted = CHIP_MODES.get(plan.chip, tuple(Mode))
-        if mode not in wanted:
-            raise QuantdeckError(f"{plan.chip} has no {mode}; it has {', '.join(wanted)}")
-        new = plan.with_modes(dict.fromkeys(names, Mode(mode)))
-        return self.apply(new, label or f"{counted(names)} to {mode}")
+
+        def made(plan: Plan) -> Plan:
+            wanted = CHIP_MODES.get(plan.chip, tuple(Mode))
+            if mode not in wanted:
+                raise QuantdeckError(f"{plan.chip} has no {mode}; it has {', '.join(wanted)}")
+            return plan.with_modes(dict.fromkeys(names, Mode(mode)))
+
+        return self.change(made, label or f"{counted(names)} to {mode}")
 
     def set_method(self, layers: Iterable[str], tensors: Iterable[str], method: str) -> int:
         """Give tensors the thresholds that a method found; those without one stay as they are."""
         rows = self._rows(method, tuple(tensors))
         if not rows:
             raise QuantdeckError(f"no threshold of {method} is known here; calibrate first")
-        return self.apply(self.plan().with_thresholds(rows), f"{counted(tuple(layers))} by {method}")
+        return self.change(lambda plan: plan.with_thresholds(rows), f"{counted(tuple(layers))} by {method}")
 
     def _rows(self, method: str, tensors: tuple[str, ...]) -> dict[str, Threshold]:
         wanted = set(tensors)
@@ -93,19 +99,22 @@ class Editor:
 
     def set_row(self, tensor: str, row: tuple[float, float, float], method: str, label: str) -> int:
         """Give a tensor a threshold with its range: value, min, max."""
-        return self.apply(self.plan().with_thresholds({tensor: Threshold(*row, method)}), label)
+        return self.change(lambda plan: plan.with_thresholds({tensor: Threshold(*row, method)}), label)
 
     def set_threshold(self, layers: Iterable[str], tensors: Iterable[str], text: str) -> int:
         """Give tensors a threshold as it was typed."""
         value = typed_threshold(text)
-        plan = self.plan()
-        new = plan
-        for tensor in tensors:
-            if tensor in plan.thresholds:
-                new = new.with_threshold(tensor, value)
-        if new is plan:
-            raise QuantdeckError("this layer's output has no threshold; calibrate first")
-        return self.apply(new, f"{counted(tuple(layers))} clipped at {value:g}")
+        names = tuple(tensors)
+
+        def made(plan: Plan) -> Plan:
+            known = [name for name in names if name in plan.thresholds]
+            if not known:
+                raise QuantdeckError("this layer's output has no threshold; calibrate first")
+            for name in known:
+                plan = plan.with_threshold(name, value)
+            return plan
+
+        return self.change(made, f"{counted(tuple(layers))} clipped at {value:g}")
 
 
 def typed_threshold(text: str) -> float:

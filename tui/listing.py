@@ -40,6 +40,8 @@ def read_entry(path: Path) -> SessionEntry:
         job=job_words(job),
         changed=changed,
         problem="",
+        samples=score.samples if score else None,
+        stale=head.stale,
     )
 
 

@@ -21,16 +21,24 @@ class PlanEntry:
     cos: float | None
     sqnr: float | None
     top1: float | None = None  # share of labelled samples whose class int8 has right
+    score: tuple[int, float] | None = None  # number and time of that score
 
 
 def plans(reader: SessionReader) -> tuple[PlanEntry, ...]:
     """Every plan, the newest first."""
     rows = reader.rows(
-        "SELECT p.id, p.label, p.created, p.body, s.cos, s.sqnr, s.top1_int8 FROM plan p LEFT JOIN score s ON s.id ="
+        "SELECT p.id, p.label, p.created, p.body, s.cos, s.sqnr, s.top1_int8, s.id, s.created"
+        " FROM plan p LEFT JOIN score s ON s.id ="
         " (SELECT id FROM score WHERE plan = p.id ORDER BY created DESC, id DESC LIMIT 1) ORDER BY p.id DESC"
     )
     return tuple(
-        PlanEntry(row[0], row[1], row[2], len(json.loads(row[3])["modes"]), *row[4:7]) for row in rows
+        PlanEntry(
+            *row[:3],
+            len(json.loads(row[3])["modes"]),
+            *row[4:7],
+            score=row[7:9] if row[7] is not None else None,
+        )
+        for row in rows
     )
 
 

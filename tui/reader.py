@@ -53,6 +53,7 @@ class SessionReader:
         self._connection = self._session.connection
         self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
         self._seen = -1
+        self._counts: dict[tuple[int, float], int | None] = {}  # samples by number and time of a score
 
     @property
     def frozen(self) -> bool:
@@ -117,11 +118,22 @@ class SessionReader:
 
     def _score(self, plan: int | None) -> ScoreView | None:
         row = self.one(
-            "SELECT cos, sqnr, dead, top1_float, top1_int8, labelled, plan FROM score WHERE plan = ?"
-            " ORDER BY created DESC, id DESC LIMIT 1",
+            "SELECT id, created, cos, sqnr, dead, top1_float, top1_int8, labelled, plan FROM score"
+            " WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1",
             self._known(plan, "score"),
         )
-        return ScoreView(*row) if row else None
+        return ScoreView(*row[2:], samples=self.sample_count(row[0], row[1])) if row else None
+
+    def sample_count(self, score: int, created: float) -> int | None:
+        """On how many samples a score was measured; a body may be megabytes, so it is read once."""
+        if (score, created) not in self._counts:
+            row = self.one(
+                "SELECT CASE WHEN json_valid(body) THEN json_extract(body, '$.samples') END FROM score WHERE id = ?",
+                score,
+            )
+            count = row[0] if row else None
+            self._counts[score, created] = count if isinstance(count, int) and count > 0 else None
+        return self._counts[score, created]
 
     def jobs(self, *, limit: int = 20) -> tuple[JobView, ...]:
         """The newest jobs, active ones first."""

@@ -18,6 +18,7 @@ class ScoreView:
     top1_int8: float | None
     labelled: int | None
     plan: int | None = None  # whose score it is
+    samples: int | None = None  # how many it was measured on
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +143,5 @@ class SessionEntry:
     job: str
     changed: float
     problem: str
+    samples: int | None = None  # on which the score was measured
+    stale: bool = False  # whether the score is that of an earlier plan

@@ -291,7 +291,7 @@ class Workbench(App[None]):
     def _make_ready(self) -> None:
         """Have the assessing process measure what edits will ask for, so that the first is answered at once."""
         plan = self._assessable
-        if plan is None or self._assess is not None or self.busy:
+        if plan is None or self.outlook.plan == plan or self.busy:
             return
         self.outlook = self.outlook.asking(plan, "")
         self._assessor().ask(plan, about="ready")
@@ -311,8 +311,11 @@ class Workbench(App[None]):
             return
         self.catch_up()
         view = self.view
-        if view is not None and view.stale and not self.busy and self.outlook.plan != view.plan:
-            self.assess()  # a job has left a plan without figures of its layers
+        if view is not None and not self.busy and self.outlook.plan != view.plan:
+            if view.stale:
+                self.assess()  # a job has left a plan without figures of its layers
+            else:
+                self._make_ready()  # a job or another workbench has put another plan in place
         self._look_later()
 
     def catch_up(self) -> None:

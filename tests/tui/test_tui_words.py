@@ -1,8 +1,10 @@
 """What the screens say can be read whole on a terminal of 80x24, and says what the figures mean."""
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from decks import MakeDeck
 from quantdeck.tui.figures import gain
 from quantdeck.tui.glyphs import GLYPHS
@@ -11,6 +13,7 @@ from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.help import help_rows
 from quantdeck.tui.screens.palette import palette_rows
 from quantdeck.tui.screens.settings import SETTINGS
+from quantdeck.tui.snapshots import ScoreView
 from quantdeck.tui.widgets.bars import header_lines
 from quantdeck.tui.widgets.line_table import LineTable
 from sample_session import make_session, set_layer_score
@@ -70,12 +73,33 @@ def test_a_header_of_80_cells_tells_prediction_error_and_that_it_is_stale(sessio
     line = "".join(text for text, _ in header_lines(scored, "", GLYPHS["ascii"], 80, outlook)[1])
     assert "relu6_2_Clip to F16" in line
 
+    few = replace(scored, score=ScoreView(0.98973, 16.8, 0, None, None, None, plan, samples=16))
+    line = "".join(text for text, _ in header_lines(few, "", GLYPHS["ascii"], 80, outlook)[1])
+    assert line.endswith("cosine 0.98973 - 16.8 dB ! on 16 - predicted 389 us")
+    assert "relu6_2_Clip to F16" in line
+    line = "".join(text for text, _ in header_lines(few, "", GLYPHS["ascii"], 160, outlook)[1])
+    assert "SQNR 16.8 dB ! on 16 samples" in line
+    assert "389 us (+34.8 %)" in line
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "7", '{"samples": "16"}', '{"samples": -1}', '{"samples": [16]}']
+)
+def test_a_score_of_unknown_size_says_no_number(session: Path, body: str) -> None:
+    connection = sqlite3.connect(session)
+    with connection:
+        connection.execute("UPDATE score SET body = ?", (body,))
+    connection.close()
+    with SessionReader(session) as reader:
+        view = reader.head()
+    line = "".join(text for text, _ in header_lines(view, "", GLYPHS["ascii"], 160)[1])
+    assert "SQNR" in line
+    assert " on " not in line
+
 
 async def test_an_order_that_was_asked_for_too_early_comes_with_the_figures(
     session: Path, deck: MakeDeck
 ) -> None:
-    import sqlite3
-
     connection = sqlite3.connect(session)
     with connection:
         kept = connection.execute("SELECT layer, plan, sqnr FROM layer_score").fetchall()

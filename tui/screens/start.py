@@ -13,7 +13,7 @@ from ...engine.errors import QuantdeckError
 from ...engine.text import visible
 from ...sessions.recognise import is_session
 from .. import figures
-from ..columns import blank, sqnr_cell
+from ..columns import blank, short_sqnr_cell
 from ..glyphs import Glyphs
 from ..keys import bindings
 from ..listing import list_folder, read_entry
@@ -30,7 +30,9 @@ from .picker import Picker
 
 LOOK = 1.0  # seconds between looks at sessions with a running job
 ANSWERS = (Option("n", "no", "no"), Option("y", "yes, for good", "yes"))
-KEYS = ("title", "model", "chip", "cos", "sqnr", "top1_float", "top1_int8", "job", "changed")
+KEYS = ("title", "model", "chip", "cos", "sqnr", "samples", "top1_float", "top1_int8", "job", "changed")
+
+SCORE = ("cos", "sqnr", "top1_float", "top1_int8")
 
 
 def session_columns(glyphs: Glyphs, now: float) -> tuple[Column, ...]:
@@ -44,7 +46,8 @@ def session_columns(glyphs: Glyphs, now: float) -> tuple[Column, ...]:
         Column("model", "model", 14, shown(14), priority=2),
         Column("chip", "chip", 9, shown(9), priority=3),
         Column("cos", "cosine", 8, blank(figures.cosine), right=True, priority=6),
-        Column("sqnr", "SQNR dB", 17, priority=0, parts=sqnr_cell(glyphs)),
+        Column("sqnr", "SQNR dB", 9, priority=0, parts=short_sqnr_cell),
+        Column("samples", "on", 5, blank(str), right=True, priority=2),
         Column("top1_float", "top-1 float", 11, blank(figures.share), right=True, priority=7),
         Column("top1_int8", "int8", 7, blank(figures.share), right=True, priority=5),
         Column("job", "job", 17, shown(17), priority=1),
@@ -72,6 +75,8 @@ def named_apart(entries: Sequence[SessionEntry]) -> tuple[SessionEntry, ...]:
 def row_of(entry: SessionEntry) -> dict[str, object]:
     """The cells of a session's row."""
     row: dict[str, object] = {key: getattr(entry, key) for key in KEYS}
+    if entry.stale:  # the plan that stands has no score of its own yet
+        row |= {key: figures.Stale(row[key]) for key in SCORE if isinstance(row[key], float)}
     return {**row, "job": entry.job or ("cannot be read" if entry.problem else "")}
 
 

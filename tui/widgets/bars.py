@@ -67,7 +67,11 @@ def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook,
         (False, True, False),
         (False, False, False),
     ):
-        known = _known_parts(view, gap, more=more) if old or not view.stale or outlook.sqnr is None else []
+        known = (
+            _known_parts(view, gap, more=more, fine=fine)
+            if old or not view.stale or outlook.sqnr is None
+            else []
+        )
         tail = _outlook_parts(view, gap, outlook, key, fine=fine) if more or view.stale else []
         figures = [*known, *tail]
         room = width - 1 - sum(cell_len(text) for text, _ in figures)
@@ -76,16 +80,25 @@ def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook,
     return [(f" {cut_middle(label, max(SHORTEST_LABEL, room), glyphs.cut)}", "muted"), *figures]
 
 
-def _known_parts(view: SessionView, gap: str, *, more: bool) -> list[Part]:
-    """The newest score, marked where it is another plan's; *more*: with accuracies."""
+def _known_parts(view: SessionView, gap: str, *, more: bool, fine: bool) -> list[Part]:
+    """The newest score and on how many samples it stands, marked where it is another plan's.
+
+    *more*: with accuracies, and a cost behind it. *fine*: with the words around the figures.
+    """
     score, old = view.score, STALE if view.stale else ""
     if score is None:
         return []
     tone, sign = verdict(score.sqnr)
-    line: list[Part] = [(f"{gap}cosine {old}{cosine(score.cos)}{gap}SQNR ", "plain")]
+    line: list[Part] = [
+        (f"{gap}cosine {old}{cosine(score.cos)}{gap}{'SQNR ' if fine or not more else ''}", "plain")
+    ]
     line.append(
         (f"{old}{decibels(score.sqnr)} {'' if old else sign.strip()}".rstrip(), "plain" if old else tone)
     )
+    if score.samples:
+        line.append(
+            (f" on {counted(score.samples, 'sample') if fine and not old else score.samples}", "muted")
+        )
     if old:
         return line
     if score.top1_int8 is not None and more:
