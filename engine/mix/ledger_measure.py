@@ -26,7 +26,7 @@ LEAST_LOUD = 3
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """How the sources are measured: all on ``first`` samples, then the share ``loud`` of them on ``then``.
+    """How the sources are measured: all on ``first`` samples, then the share ``loud`` on more, ``then`` together.
 
     ``then`` of 0 leaves it at the first round. ``anchors``: plans that are run besides, at most 8, from all int8 over
     halves to layers in turn, to learn what sources do together. ``casts``: whether casts and passes are measured;
@@ -95,11 +95,12 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
                 known[index] = _Figures(noise.of(source), angle.of(source), 0)
     first = [known[index] for index in range(len(trials))]
     loud: list[int] = []
-    if setting.then > setting.first and setting.loud > 0:
+    rest = (setting.only or tuple(range(floor.samples)))[setting.first : setting.then]
+    if rest and setting.loud > 0:
         loud = _loudest({index: known[index] for index in now}, floor, setting.loud)
-        again = yield [replace(trials[index], samples=setting.then, only=setting.only) for index in loud]
+        again = yield [replace(trials[index], samples=setting.then, only=rest) for index in loud]
         for index, result in zip(loud, again, strict=True):
-            first[index] = _figures(result, outputs, min(setting.then, floor.samples))
+            first[index] = _joined(first[index], _figures(result, outputs, len(rest)))
     ledger = replace(_ledger(found, start, floor, first, loud), samples=setting.only)
     plans = [base.with_modes(dict.fromkeys(part, mode)) for part in spread(found.names)[: setting.anchors]]
     results = (yield [Trial(plan, samples=setting.most) for plan in plans]) if plans else ()
@@ -192,6 +193,15 @@ def _figures(result: Result, outputs: int, samples: int) -> _Figures:
     noise = np.array([output.similarity.noise for output in result.outputs], np.float64)
     noise = np.minimum(np.nan_to_num(noise, nan=LOUDEST, posinf=LOUDEST), LOUDEST)
     return _Figures(noise, _angles(result), result.dead_slices)
+
+
+def _joined(figures: _Figures, others: _Figures) -> _Figures:
+    """Figures of a source on samples and on others: a slice is dead if it is so on both."""
+    noise, angle = (
+        np.concatenate(pair, axis=1)
+        for pair in ((figures.noise, others.noise), (figures.angle, others.angle))
+    )
+    return _Figures(noise, angle, min(figures.kills, others.kills))
 
 
 def _angles(score: Score) -> Array:

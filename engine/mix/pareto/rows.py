@@ -78,9 +78,10 @@ def joined(run: Run) -> Steps[None]:
 
 
 def rows_alone(run: Run) -> Steps[bool]:
-    """Whether all int8 meets the target with other rows, where it is not far from it."""
+    """Whether all int8 meets the target with other rows, where it is not far from it; once in a search."""
     if loss_of(run.points[run.plan.digest].cos) > NEAR * run.allowed:
         return False
+    run.alone = True
     yield from rows_in_place(run, run.plan, parts_of(run, run.plan, "stretches"))
     return run.meets(run.plan)
 

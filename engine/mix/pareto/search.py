@@ -51,7 +51,7 @@ def _measured(run: Run) -> Steps[Ledger | None]:
     if run.plan.digest not in run.points:
         yield from run.score([run.plan])
     choose_samples(run)
-    if run.setting.methods and (yield from rows_alone(run)):
+    if run.setting.methods and not run.alone and (yield from rows_alone(run)):
         return None
     if run.setting.join:
         yield from joined(run)
@@ -101,7 +101,7 @@ def _ask_for_more(run: Run, failed: Check) -> None:
     """Aim higher by as much as the fresh samples showed more loss than those that were searched on.
 
     Where they show a multiple of it, those that were searched on do not know the hard cases: from then on all
-    samples are searched on, none is left to confirm, and the ledger is measured anew.
+    samples are searched on, none is left to confirm, and the ledger is measured anew under the rows found so far.
     """
     missed = loss_of(failed.fresh.value) if failed.fresh is not None else math.inf
     gap = max(missed / max(loss_of(failed.point.cos), 1e-12), 1.0)

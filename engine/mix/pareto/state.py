@@ -44,7 +44,7 @@ class Run:
         self.samples = setting.samples
         self.measuring = setting.measuring or _measuring(setting.samples)
         self.bounded: set[Source] = set()
-        self.placed = self.refined = self.concentrated = False
+        self.alone = self.placed = self.refined = self.concentrated = False
         self.allowed = loss_of(self.objective.target)
         everything = frozenset(layer.name for layer in setting.graph.layers)
         self.counter = Forwards(setting.graph, everything, setting.total)
