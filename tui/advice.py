@@ -13,6 +13,7 @@ from typing import Any
 
 from ..engine.text import counted, percent, visible
 from .columns import noise_parts
+from .keys import USUAL, KeyName
 from .reach import Wiring
 from .snapshots import ScoreView
 from .stages import CORRECTIONS
@@ -40,13 +41,14 @@ def advice(
     *,
     pairs: int | None = None,
     done: Collection[str] = (),
+    key: KeyName = USUAL,
 ) -> list[Advice]:
     """What suits, the most pressing first.
 
     *columns*: the layer table's; *details*: each layer's attributes in words; *outputs*: by layer, SQNR in dB at the
     worst output with the layer alone in int8, where the ledger is measured. *reach*: largest magnitude by layer.
     *pairs*: convolutions whose weights can be equalized with the next one's (equalizable), None where not counted.
-    *done*: stages that are in the plan already.
+    *done*: stages that are in the plan already. *key* names the keys of actions.
     """
     if score is None:
         return [
@@ -70,7 +72,7 @@ def advice(
                 f"int8 does well (cosine {cos:.4f}): export, or float a layer or two for the last decibels",
             )
         )
-    rest = [*_clipped(columns, reach or {}), *_where(columns, outputs or {})]
+    rest = [*_clipped(columns, reach or {}), *_where(columns, outputs or {}, key)]
     found += rest if cos < GOOD else [Advice("", one.sentence) for one in rest]  # worth knowing, not urgent
     if cos < GOOD:
         found += [*_kind(columns, details, pairs), *_by_score(cos)]
@@ -154,7 +156,7 @@ def _clipped(columns: Mapping[str, Sequence[Any]], reach: Mapping[str, float]) -
     ]
 
 
-def _where(columns: Mapping[str, Sequence[Any]], outputs: Mapping[str, float]) -> list[Advice]:
+def _where(columns: Mapping[str, Sequence[Any]], outputs: Mapping[str, float], key: KeyName) -> list[Advice]:
     """Where the noise at the outputs comes from: a few layers, a stretch of the network, or everywhere."""
     names = [str(name) for name in columns["name"]]
     parts = noise_parts(outputs, names, list(columns["mode"]))
@@ -176,13 +178,16 @@ def _where(columns: Mapping[str, Sequence[Any]], outputs: Mapping[str, float]) -
         ]
     first = visible(loud[0])
     if count == 1:
-        words = f"{first} alone makes {share}: float it or mend it (Layers, b, then a)"
+        best, mend = key("layers.best"), key("layers.repair_0")
+        words = f"{first} alone makes {share}: float it or mend it (Layers, {best}, then {mend})"
     else:
         words = f"{counted(count, 'layer')} make {share}, {first} first: search float layers, or float them by hand"
     found = [Advice("float", words)]
     spread = [names.index(name) for name in loud[:count]]
     if count > 2 and max(spread) - min(spread) < 3 * count:
-        found.append(Advice("", "they stand together: float the stretch with F in the layers (fp_forward)"))
+        region = key("layers.region")
+        words = f"they stand together: float the stretch with {region} in the layers (fp_forward)"
+        found.append(Advice("", words))
     return found
 
 

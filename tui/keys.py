@@ -307,7 +307,7 @@ KEYS: tuple[Key, ...] = (
     Key("form", "escape", "back", "Back", "Leave without making anything", 5, "Esc"),
     Key("picker", "enter", "choose", "Choose", "Open the folder or take the file", 1, "Enter"),
     Key("picker", "t", "take", "Take folder", "Take the folder that is shown", 2),
-    Key("picker", "backspace,left", "up_folder", "Folder above", "The folder above", 3, "Backspace"),
+    Key("picker", "backspace,left", "up_folder", "Above", "The folder above", 3, "Backspace"),
     Key("picker", "full_stop", "hidden", "Hidden files", "Show or hide hidden files", 4, "."),
     Key("picker", "slash", "filter", "Filter", "Show names that hold a text", 5, "/"),
     Key("picker", "escape", "back", "Back", "Leave without choosing", 6, "Esc"),

@@ -32,6 +32,7 @@ NAMED = re.compile(
     rf"(?<![\w/.+'-])(?:{'|'.join(map(re.escape, LONG))})(?!\w)"  # F5, Space
     rf"|(?<![\w/.+'-])(?:{'|'.join(SHORT)}) (?:log\b|[a-z]+s\b)"  # u undoes, L log
     rf"|\((?:{'|'.join(SHORT)})[,)]"  # calibrate (c)
+    rf"|(?:, then|\bwith|[A-Z][a-z]+,) (?:{'|'.join(SHORT | {'a'})})(?: in the layers|[,)])"  # (Layers, b, then a)
 )
 """A usual key within a sentence. (The article a is no key.)"""
 
@@ -76,6 +77,8 @@ def test_what_is_looked_for_would_find_them() -> None:
         "calibrate (c)",
         "F5 starts",
         "x; u undoes",
+        "mend it (Layers, b, then a)",
+        "with F in the layers",
         " Tab: 3",
     ):
         assert NAMED.search(text), text
@@ -125,6 +128,18 @@ async def other_screens(walk: Walk, path: Path) -> None:
     await walk.do("pick", "submit", "back")
 
 
+async def advised(walk: Walk, path: Path) -> None:
+    names = layer_names(path)
+    view = walk.app.view
+    assert view is not None
+    for loud in (names[:1], names[:4]):
+        outputs = {name: 10.0 if name in loud else 60.0 for name in names}
+        walk.app.outlook = Outlook(view.plan, outputs=outputs)
+        await walk.do("go('flow')", "go('layers')")
+    assert f"(Layers, {NEW['layers.best']}, then {NEW['layers.repair_0']})" in walk.seen
+    assert f"with {NEW['layers.region']} in the layers" in walk.seen
+
+
 async def forms(walk: Walk, path: Path) -> None:
     walk.app.show_calibrate()
     await walk.look()
@@ -151,6 +166,7 @@ def uncalibrated(path: Path) -> None:
 
 STATES: dict[str, tuple[Callable[[Path], object], Callable[[Walk, Path], Awaitable[None]]]] = {
     "edits": (lambda path: None, layers_and_edits),
+    "advice": (lambda path: None, advised),
     "places": (lambda path: (add_plans(path), add_search(path, state="done")), other_screens),
     "no search": (lambda path: None, other_screens),
     "a search that died": (lambda path: add_search(path, state="running"), other_screens),

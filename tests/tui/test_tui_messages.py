@@ -106,3 +106,12 @@ async def test_what_was_done_to_a_session_is_said_until_the_next_key(tmp_path: P
         await press(pilot, "s")
         assert "copied to" not in said(app)
         assert ".qdeck" in said(app)
+
+
+async def test_what_a_key_does_to_a_stage_follows_its_state(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "2", "down", "down", "down")
+        assert "Space leaves it out" in said(app)
+        await press(pilot, "space")
+        assert "Space takes it in" in said(app)

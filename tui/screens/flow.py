@@ -122,7 +122,9 @@ class FlowScreen(PlaceScreen):
         pairs = equalizable([str(op) for op in layers["op"]], details, wired.wiring)
         done = {name for name in CORRECTIONS if jobs.get(name, Stage()).state == "done"}
         score, outputs = view.score, self.deck.outlook.outputs
-        self._advice = advice(layers, details, score, outputs, reach, pairs=pairs, done=done)
+        self._advice = advice(
+            layers, details, score, outputs, reach, pairs=pairs, done=done, key=self.deck.key
+        )
         wished = advised(self._advice)
         if self.deck.left_out is None:
             self.deck.left_out = {"equalize", "bias"} - wished
@@ -212,11 +214,12 @@ class FlowScreen(PlaceScreen):
         if name is None:
             return
         to, out = self.key("flow.run_to"), self.key("flow.leave_out")
+        turn = "takes it in" if name in (self.deck.left_out or ()) else "leaves it out"
         how = {
             "samples": "Enter shows them",
             "start": f"Enter takes it, as one step that {self.key('layers.undo')} undoes; {out} refuses it",
             "evaluate": f"Enter runs it, {to} everything to here",
-        }.get(name, f"Enter opens its settings, {to} runs everything to here, {out} leaves it out")
+        }.get(name, f"Enter opens its settings, {to} runs everything to here, {out} {turn}")
         width = self.deck.size.width
         self.state_lines(wrapped(how, "muted", width, 2))
         self._draw_stage(name)

@@ -74,7 +74,7 @@ class ChoiceLine(Painted, can_focus=True):
         return "".join(text for text, _ in self._parts())
 
     def _parts(self) -> list[Part]:
-        parts: list[Part] = [(f" {self.label}:", "accent")]
+        parts: list[Part] = [(f" {self.label}{'' if self.label.endswith('?') else ':'}", "accent")]
         for place, option in enumerate(self.options):
             marked = place == self.index
             parts += [("[" if marked else " ", "key"), (option.key, "key")]
