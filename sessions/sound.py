@@ -16,7 +16,7 @@ _LISTS = (
     "model.inputs", "model.outputs", "model.notes", "samples.entries", "samples.skipped",
     "layer.inputs", "layer.outputs",
 )  # fmt: skip
-_OBJECTS = ("state.settings", "samples.preprocess", "job.spec")
+_OBJECTS = ("state.settings", "samples.preprocess", "job.spec", "plan.body")
 _NAMES = ("samples.entries", "layer.inputs", "layer.outputs")  # lists of texts
 _UNREAD = "trial"  # a hundred thousand rows: what is wrong there is met when they are read
 
@@ -24,7 +24,7 @@ _UNREAD = "trial"  # a hundred thousand rows: what is wrong there is met when th
 def wrong_column(connection: sqlite3.Connection, version: int) -> str:
     """The first column of a session of that format that lacks or holds what it should not ("layer.macs"); "" if none.
 
-    What stands in bodies that only the engine reads (plans, scores) is seen when they are read.
+    What stands in bodies that only the engine reads (scores, outcomes) is seen when they are read.
     """
     for table, columns in _tables(version).items():
         found = connection.execute(f"SELECT {', '.join(columns.values())} FROM {table}").fetchone()

@@ -23,6 +23,8 @@ SPOILED = (
     ("state", "current_plan", "\x1b[2J"),
     ("plan", "created", "yesterday"),
     ("plan", "body", b"{}"),
+    ("plan", "body", "running"),
+    ("plan", "body", "[]"),
 )
 
 
