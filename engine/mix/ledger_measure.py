@@ -95,7 +95,8 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
                 known[index] = _Figures(noise.of(source), angle.of(source), 0)
     first = [known[index] for index in range(len(trials))]
     loud: list[int] = []
-    rest = (setting.only or tuple(range(floor.samples)))[setting.first : setting.then]
+    there = (setting.only or tuple(range(setting.most)))[: floor.samples]
+    rest = there[setting.first : setting.then]
     if rest and setting.loud > 0:
         loud = _loudest({index: known[index] for index in now}, floor, setting.loud)
         again = yield [replace(trials[index], samples=setting.then, only=rest) for index in loud]
@@ -161,7 +162,7 @@ def remeasured(ledger: Ledger, plan: Plan, results: Mapping[Source, Result]) -> 
     for source, result in results.items():
         index = ledger.map.index[source]
         samples = result.samples if isinstance(result, Score) else ledger.signal.shape[1]
-        found = _figures(result, len(ledger.outputs), samples)
+        found = _figures(result, len(ledger.outputs), samples).of(ledger.signal.shape[1])
         known = found.noise.shape[1]
         noise[index] = _filled([found.noise], np.maximum(ledger.noise[index], 1e-300))[0]
         angle[index] = _filled([found.angle], np.maximum(ledger.angle[index], 1e-300))[0]
@@ -184,6 +185,10 @@ class _Figures:
     noise: Array
     angle: Array
     kills: int
+
+    def of(self, samples: int) -> "_Figures":
+        """Those of the first samples: a ledger may know the signal of no more, where the all-float plan failed."""
+        return replace(self, noise=self.noise[:, :samples], angle=self.angle[:, :samples])
 
 
 def _figures(result: Result, outputs: int, samples: int) -> _Figures:
