@@ -3,10 +3,7 @@
 The command line and the workbench both end here, so that they write the same bytes.
 """
 
-import csv
-import io
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
 from ..engine.text import visible
 from . import records
+from .figures import Written, csv_text, json_text
 from .outcomes import best_plan
 from .packing import unpack
 from .search_spec import SearchSpec
@@ -39,12 +37,6 @@ SEARCH_FORMS: Mapping[str, tuple[str, str]] = {
 
 ALL_FORMS: Mapping[str, tuple[str, str]] = {**FORMS, **SEARCH_FORMS}
 
-_LAYERS = """
-SELECT l.position, l.name, l.op, l.shape, l.macs, l.params, s.mode, s.local_cos, s.local_sqnr, s.cos, s.sqnr,
-       s.saturation
-FROM layer l LEFT JOIN layer_score s ON s.layer = l.name AND s.plan = ? ORDER BY l.position
-"""
-
 
 def usual_name(session: Path, form: str) -> Path:
     """Where a form goes unless another file is named: beside the session."""
@@ -53,8 +45,8 @@ def usual_name(session: Path, form: str) -> Path:
 
 def export(
     path: Path, wanted: Mapping[str, Path], *, replace: bool = False, search: int | None = None
-) -> None:
-    """Write forms of a session's current plan, or of a search.
+) -> tuple[str, ...]:
+    """Write forms of a session's current plan, or of a search; what is to be said of them.
 
     No text holds a time: the same session gives the same bytes. *replace*: files that are there may be written
     over. *search*: number of a job; the plan is the one that this search came to, the best so far while it runs;
@@ -69,7 +61,7 @@ def export(
                 "--force to write over it"
             )
     with open_session(path, readonly=True) as session:
-        texts = {form: search_text(session, form, search) for form in wanted if form in SEARCH_FORMS}
+        texts = {form: Written(search_text(session, form, search)) for form in wanted if form in SEARCH_FORMS}
         if len(texts) < len(wanted):
             found = records.get_plan(session) if search is None else _of_search(session, search)
             if found is None:
@@ -78,7 +70,8 @@ def export(
     from ..engine.calib.textfile import write_text
 
     for form, target in wanted.items():
-        write_text(target, texts[form], ALL_FORMS[form][0])
+        write_text(target, texts[form].text, ALL_FORMS[form][0])
+    return tuple(dict.fromkeys(note for one in texts.values() for note in one.notes))
 
 
 def _of_search(session: Session, job: int) -> tuple[int, Plan]:
@@ -212,76 +205,10 @@ def quantize_text(session: Session, plan: Plan, search: int | None) -> str:
     return format_qtable(modes, chip=plan.chip, fp_type=plan.fp_type, samples=scored, dated=False)
 
 
-def figures(session: Session, number: int, plan: Plan) -> dict[str, Any]:
-    """Everything that the session knows of a plan, as JSON values."""
-    state = session.row("SELECT title FROM state WHERE id = 1")
-    model = session.row("SELECT name, path, digest FROM model WHERE id = 1")
-    label = session.row("SELECT label FROM plan WHERE id = ?", number)
-    score = session.row(
-        "SELECT cos, sqnr, dead, top1_float, top1_int8, top5_float, top5_int8, labelled, samples_digest,"
-        " json_extract(body, '$.samples') AS samples FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1",
-        number,
-    )
-    return {
-        "session": state["title"] if state else "",
-        "model": dict(model) if model else {},
-        "chip": plan.chip,
-        "fp_type": plan.fp_type,
-        "plan": {"label": label["label"] if label else "", "digest": plan.digest, "modes": dict(plan.modes)},
-        "score": dict(score) if score else None,
-        "layers": layer_figures(session, number, plan),
-    }
-
-
-def layer_figures(session: Session, number: int, plan: Plan) -> list[dict[str, Any]]:
-    """The layers with threshold, method, mode and figures under a plan."""
-    outputs = {row[0]: json.loads(row[1]) for row in session.rows("SELECT name, outputs FROM layer")}
-    found: list[dict[str, Any]] = []
-    for row in session.rows(_LAYERS, number):
-        tensor = outputs[row["name"]][0] if outputs[row["name"]] else ""
-        threshold = plan.thresholds.get(tensor)
-        mode = row["mode"] or str(plan.mode(row["name"]))
-        entry = {**dict(row), "mode": mode, "threshold": threshold.value if threshold else None}
-        found.append({**entry, "method": threshold.method if threshold else None})
-    return found
-
-
-def json_text(session: Session, number: int, plan: Plan) -> str:
-    """The figures as JSON in ASCII; infinities are texts, NaN is null."""
-    return json.dumps(_plain(figures(session, number, plan)), indent=1) + "\n"
-
-
-def csv_text(session: Session, number: int, plan: Plan) -> str:
-    """The layers as CSV with a head; what a spreadsheet would take for a formula is led by an apostrophe."""
-    rows = layer_figures(session, number, plan)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(rows[0] if rows else ["position", "name"])
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return stream.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = visible(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(value, list):
-        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
-
-
-def _text(session: Session, form: str, number: int, plan: Plan, search: int | None) -> str:
+def _text(session: Session, form: str, number: int, plan: Plan, search: int | None) -> Written:
     """A form of a plan; *number* as ``_of_search`` gives it."""
     if form in _TABLES:
-        return _TABLES[form](session, plan, search)
+        return Written(_TABLES[form](session, plan, search))
     return _FIGURES[form](session, number, plan)
 
 
@@ -289,4 +216,4 @@ _TABLES: Mapping[str, Callable[[Session, Plan, int | None], str]] = {
     "calibration_table": calibration_text,
     "quantize_table": quantize_text,
 }
-_FIGURES: Mapping[str, Callable[[Session, int, Plan], str]] = {"json": json_text, "csv": csv_text}
+_FIGURES: Mapping[str, Callable[[Session, int, Plan], Written]] = {"json": json_text, "csv": csv_text}

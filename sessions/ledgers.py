@@ -1,7 +1,7 @@
 """A noise ledger from the trials that a session's journal holds: the workbench and pareto searches paid for them."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -40,16 +40,31 @@ def session_ledger(session: Session, graph: "Graph", plan: Plan) -> "Ledger | No
 
     Nothing is run. Errors: QuantdeckError when the chip is not simulated.
     """
+    found = _measured(session, graph, plan, lambda place: (-place.measuring.most,))
+    return found[0] if found else None
+
+
+def shown_ledger(session: Session, graph: "Graph", plan: Plan) -> "tuple[Ledger, str] | None":
+    """As ``session_ledger``, the one that the workbench shows before others; with the digest of its samples."""
+    screens = {scope for scope, _ in _screen_scopes(session, graph)}
+    found = _measured(session, graph, plan, lambda place: (place.scope not in screens, -place.measuring.most))
+    return (found[0], found[1].scope.samples) if found else None
+
+
+def _measured(
+    session: Session, graph: "Graph", plan: Plan, rank: Callable[[Place], tuple[int, ...]]
+) -> "tuple[Ledger, Place] | None":
+    """The first ledger that is whole, in the order of *rank*."""
     journal = Journal(session, 0)
-    for place in _measured_places(session, journal, graph, plan):
+    for place in sorted(_measured_places(session, journal, graph, plan), key=rank):
         found = _answered(journal, graph, plan, place)
         if found is not None:
-            return found
+            return found, place
     return None
 
 
 def _measured_places(session: Session, journal: Journal, graph: "Graph", plan: Plan) -> Iterable[Place]:
-    """Places whose all-float trial is known, most samples first."""
+    """Places whose all-float trial is known."""
     if session.row("SELECT 1 FROM trial LIMIT 1") is None:
         return
     floats, *_ = next(measure(graph, plan, mode=Mode(plan.fp_type)))
@@ -58,9 +73,7 @@ def _measured_places(session: Session, journal: Journal, graph: "Graph", plan: P
         for place in _places(session, graph)
     }
     known = journal.find(list(keys))
-    yield from sorted(
-        (place for key, place in keys.items() if key in known), key=lambda place: -place.measuring.most
-    )
+    yield from (place for key, place in keys.items() if key in known)
 
 
 def _places(session: Session, graph: "Graph") -> Iterable[Place]:

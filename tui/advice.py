@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.text import counted, percent, visible
-from .columns import noise_parts
+from ..sessions.output_noise import noise_parts
+from ..sessions.wiring import Wiring
 from .keys import USUAL, KeyName
-from .reach import Wiring
 from .snapshots import ScoreView
 from .stages import CORRECTIONS
 

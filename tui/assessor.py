@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
+from ..sessions.expectation import expectation
 from .asked import Asked, Question
-from .expectation import expectation
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
@@ -363,20 +363,12 @@ class Assessor:
 
     def _gains(self, number: int, plan: "Plan") -> None:
         """What each layer alone makes of the worst output, and would gain in the other mode: dB with its error."""
-        from .closeup import output_noise
+        from ..sessions.output_noise import layer_gains, output_noise
 
         ledger = self._ledger_of(plan)
-        if ledger is None:
-            return
-        floats = ledger.map.restricted(plan.modes)
-        now = ledger.predict_floats(floats).sqnr
-        gains: dict[str, list[float]] = {}
-        for name in ledger.map.names:
-            if self._asked.newer:
-                return
-            then = ledger.predict_floats(floats ^ {name})
-            gains[name] = [then.sqnr - now, (then.high - then.low) / 2]
-        tell(number, "gains", gains=gains, outputs=output_noise(ledger))
+        gains = layer_gains(ledger, plan, lambda: self._asked.newer) if ledger is not None else None
+        if ledger is not None and gains is not None:
+            tell(number, "gains", gains=gains, outputs=output_noise(ledger))
 
 
 def tell(number: int, state: str, **values: Any) -> None:

@@ -11,7 +11,6 @@ from ..engine.mix.diagnose import causes
 from ..engine.mix.error_parts import weight_rows
 from ..engine.mix.repairs import Action
 from ..engine.mix.repairs import Repair as Found
-from ..engine.mix.trial import Source
 from ..engine.run.score import Similarity
 from .insight import Insight, Repair
 
@@ -104,15 +103,3 @@ def channel_ranges(graph: Graph, layer: Layer) -> tuple[float, ...]:
     """Largest magnitude of each output channel's weights; empty without weights."""
     rows = weight_rows(graph, layer)
     return () if rows is None else tuple(float(value) for value in np.abs(rows).max(axis=1))
-
-
-def output_noise(ledger: "Ledger") -> dict[str, float]:
-    """SQNR in dB of the worst output if the layer alone ran in int8, by layer."""
-    signal = np.maximum(ledger.signal.sum(axis=1), 1e-300)
-    found: dict[str, float] = {}
-    for name in ledger.map.names:
-        index = ledger.map.index.get(Source("layer", name))
-        if index is not None:
-            loss = float((ledger.noise[index].sum(axis=1) / signal).max())
-            found[name] = -10 * math.log10(loss) if loss > 0 else math.inf
-    return found

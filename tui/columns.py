@@ -1,7 +1,7 @@
 """The layer table's columns: title, width, text, order; and the bar that says how much noise a layer has."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -70,25 +70,6 @@ def noise_verdict(part: float) -> tuple[str, str]:
     if part >= 0.25:
         return "bad", "!!"
     return ("weak", "! ") if part >= 0.1 else ("muted", "  ")
-
-
-def noise_parts(
-    outputs: Mapping[str, float], names: Sequence[str], modes: Sequence[str | None]
-) -> dict[str, tuple[float, float]]:
-    """Each layer's SQNR at the output, alone, and its part of the noise of the layers that are in int8."""
-    energy = {
-        name: 10 ** (-outputs[name] / 10) if mode in (None, "INT8") else 0.0
-        for name, mode in zip(names, modes, strict=True)
-        if name in outputs
-    }
-    total = sum(energy.values()) or 1.0
-    return {name: (outputs[name], energy[name] / total) for name in energy}
-
-
-def ranks(parts: Mapping[str, tuple[float, float]]) -> dict[str, int]:
-    """The layers that make noise, the loudest first, from 1 on."""
-    loud = sorted((name for name, (_, part) in parts.items() if part > 0), key=lambda name: -parts[name][1])
-    return {name: place for place, name in enumerate(loud, 1)}
 
 
 def sqnr_cell(glyphs: Glyphs) -> Callable[[Any, int], list[Part]]:

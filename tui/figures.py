@@ -3,16 +3,11 @@
 import math
 
 from ..engine.text import percent
+from ..sessions.layer_table import Stale
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NOTHING = "-"
 STALE = "~"
-
-
-class Stale(float):
-    """A figure of another plan than the one that is shown; ``~`` stands before it."""
-
-    __slots__ = ()
 
 
 def stale(value: object) -> str:

@@ -10,10 +10,9 @@ from typing import Any, Self
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
+from ..sessions.layer_table import FIGURES, LayerColumns, first_name, layer_table, nearest
 from ..sessions.store import open_session
-from .figures import Stale
-from .reach import Wiring
-from .snapshots import JobView, LayerColumns, LayerView, ScoreView, SessionView, TensorView
+from .snapshots import JobView, LayerView, ScoreView, SessionView, TensorView
 
 BUSY_TIMEOUT = 50  # milliseconds; the screen waits no longer for a writer
 _JOB_COLUMNS = (
@@ -22,25 +21,6 @@ _JOB_COLUMNS = (
     "pid", "pid_started", "boot",
 )  # fmt: skip
 _JOB = ", ".join(_JOB_COLUMNS)
-_FIGURES = ("mode", "local_cos", "local_sqnr", "cos", "sqnr", "saturation")
-_LAYERS = """
-SELECT l.position, l.name, l.op, l.shape, l.macs, l.params, l.inputs, l.outputs,
-       s.mode, s.local_cos, s.local_sqnr, s.cos, s.sqnr, s.saturation
-FROM layer l LEFT JOIN layer_score s ON s.layer = l.name AND s.plan = ?
-ORDER BY l.position
-"""
-_JOINS = ("Add", "Sub", "Mul")  # ops without products in the count that do not pass thresholds on
-_LINEAGE = """
-WITH RECURSIVE line(id, depth) AS (
-    SELECT ?, 0 UNION ALL
-    SELECT p.parent, depth + 1 FROM plan p JOIN line ON p.id = line.id WHERE p.parent IS NOT NULL AND depth < 500
-)
-SELECT id FROM line WHERE EXISTS (SELECT 1 FROM {table} t WHERE t.plan = line.id) ORDER BY depth LIMIT 1
-"""  # a plan, or the nearest one before it, of which there are figures
-
-
-PlanRows = tuple[Mapping[str, tuple[float, str]], Mapping[str, str]]
-"""Threshold and method by tensor, and mode by layer."""
 
 
 class SessionReader:
@@ -111,16 +91,11 @@ class SessionReader:
             read_only=self.frozen,
         )
 
-    def _known(self, plan: int | None, table: str) -> int | None:
-        """The plan whose figures stand for *plan*'s until it has some."""
-        row = self.one(_LINEAGE.format(table=table), plan)
-        return row[0] if row else None
-
     def _score(self, plan: int | None) -> ScoreView | None:
         row = self.one(
             "SELECT id, created, cos, sqnr, dead, top1_float, top1_int8, labelled, plan FROM score"
             " WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1",
-            self._known(plan, "score"),
+            nearest(self._connection, plan, "score"),
         )
         return ScoreView(*row[2:], samples=self.sample_count(row[0], row[1])) if row else None
 
@@ -149,74 +124,14 @@ class SessionReader:
 
     def layers(self, plan: int | None) -> LayerColumns:
         """The layer table under *plan*; figures that may not hold for it are ``Stale``."""
-        known = self._known(plan, "layer_score")
-        rows = self._connection.execute(_LAYERS, (known,)).fetchall()
-        keys = ("position", "name", "op", "shape", "macs", "params", "inputs", "outputs", *_FIGURES)
-        columns: dict[str, list[Any]] = (
-            {key: list(values) for key, values in zip(keys, zip(*rows, strict=True), strict=True)}
-            if rows
-            else {key: [] for key in keys}
-        )
-        outputs = columns.pop("outputs")
-        carriers = [
-            name
-            for name, op, macs in zip(columns["name"], columns["op"], columns["macs"], strict=True)
-            if not macs and op not in _JOINS
-        ]
-        wiring = Wiring(columns["name"], columns.pop("inputs"), outputs, carriers)
-        tensors = tuple(_first(text) for text in outputs)
-        new = self.plan_rows(plan)
-        old = new if known == plan else self.plan_rows(known)
-        found = [new[0].get(tensor) for tensor in tensors]
-        columns["threshold"] = [row[0] if row else None for row in found]
-        columns["method"] = [row[1] if row else None for row in found]
-        unset = {
-            str(name)
-            for name, mode in zip(columns["name"], columns["mode"], strict=True)
-            if mode not in (None, "INT8") and name not in old[1]
-        }
-        carried = self._int8_elsewhere(unset)
-        changed = changed_layers(old, new, wiring) if old is not new else set[str]()
-        if old is not new:
-            mark_stale(columns, wiring, changed)
-        freed = carried & wiring.touched(changed)
-        columns["mode"] = [
-            _mode_now(mode, old[1].get(name), new[1].get(name), freed=name in freed)
-            for mode, name in zip(columns["mode"], columns["name"], strict=True)
-        ]
-        still = frozenset(
-            name
-            for name, mode in zip(columns["name"], columns["mode"], strict=True)
-            if name in carried and mode != "INT8" and name not in new[1]
-        )
-        return LayerColumns(columns, tensors, wiring, frozenset(unset - carried), still)
-
-    def _int8_elsewhere(self, layers: set[str]) -> set[str]:
-        """Which of these layers ran in int8 under some plan: the chip can, so that a neighbour made them float."""
-        if not layers:
-            return set()
-        rows = self._connection.execute(
-            "SELECT DISTINCT layer FROM layer_score WHERE mode = 'INT8'"
-            " AND layer IN (SELECT value FROM json_each(?))",
-            (json.dumps(sorted(layers)),),
-        )
-        return {str(row[0]) for row in rows}
-
-    def plan_rows(self, plan: int | None) -> PlanRows:
-        """Threshold and method by tensor, and mode by layer, of a plan."""
-        row = self.one("SELECT body FROM plan WHERE id = ?", plan)
-        if row is None:
-            return {}, {}
-        body: dict[str, Any] = json.loads(row[0])
-        thresholds = {name: (float(value[0]), str(value[3])) for name, value in body["thresholds"].items()}
-        return thresholds, {str(name): str(mode) for name, mode in body["modes"].items()}
+        return layer_table(self._connection, plan)
 
     def figures_since(self, plan: int | None, rev: int) -> tuple[tuple[str, Mapping[str, object]], ...]:
         """Layer figures of *plan* written after revision *rev*: (layer, figures by column)."""
         rows = self._connection.execute(
-            f"SELECT layer, {', '.join(_FIGURES)} FROM layer_score WHERE rev > ? AND plan = ?", (rev, plan)
+            f"SELECT layer, {', '.join(FIGURES)} FROM layer_score WHERE rev > ? AND plan = ?", (rev, plan)
         )
-        return tuple((row[0], dict(zip(_FIGURES, row[1:], strict=True))) for row in rows)
+        return tuple((row[0], dict(zip(FIGURES, row[1:], strict=True))) for row in rows)
 
     def layer(self, name: str) -> LayerView | None:
         """One layer with its neighbours and its activation."""
@@ -236,7 +151,7 @@ class SessionReader:
             params=params,
             inputs=self._producers(json.loads(inputs)),
             outputs=self._consumers(json.loads(outputs)),
-            tensor=self.tensor(_first(outputs)),
+            tensor=self.tensor(first_name(outputs)),
         )
 
     def _producers(self, tensors: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -295,43 +210,3 @@ def job_view(row: tuple[Any, ...]) -> JobView:
     values: dict[str, Any] = dict(zip(_JOB_COLUMNS, row, strict=True))
     values["stage"], values["message"] = values["stage"] or "", values["message"] or ""
     return JobView(**values)
-
-
-def _first(outputs: object) -> str:
-    names = json.loads(str(outputs))
-    return str(names[0]) if names else ""
-
-
-def _mode_now(lowered: str | None, old: str | None, new: str | None, *, freed: bool) -> str | None:
-    """A layer's mode under the plan *new*, of which *lowered* is known for the plan *old*.
-
-    Where both plans say the same it is what the chip made of it, which may be wider than what the plan says. *freed*:
-    only a neighbour made the layer float, and that may have changed.
-    """
-    if old == new and lowered is not None and not freed:
-        return lowered
-    return new or ("INT8" if lowered is not None else None)
-
-
-def changed_layers(old: PlanRows, new: PlanRows, wiring: Wiring) -> set[str]:
-    """Layers whose mode, or the threshold of one of whose outputs, differs between two plans."""
-    tensors = {
-        name
-        for name in old[0].keys() | new[0].keys()
-        if old[0].get(name, (None,))[0] != new[0].get(name, (None,))[0]
-    }
-    modes = {name for name in old[1].keys() | new[1].keys() if old[1].get(name) != new[1].get(name)}
-    readers = {name for name in wiring.names if tensors and not tensors.isdisjoint(wiring.reads[name])}
-    makers = {name for name in wiring.names if tensors and not tensors.isdisjoint(wiring.makes[name])}
-    return modes | makers | readers
-
-
-def mark_stale(columns: Mapping[str, list[Any]], wiring: Wiring, changed: set[str]) -> None:
-    """Wrap the figures that another plan has: local ones near a change, accumulated ones behind it."""
-    near = wiring.touched(changed)
-    behind = wiring.behind(near)
-    for row, name in enumerate(columns["name"]):
-        keys = ("cos", "sqnr", "saturation") if name in behind else ()
-        for key in (*keys, *(("local_cos", "local_sqnr") if name in near else ())):
-            if columns[key][row] is not None:
-                columns[key][row] = Stale(columns[key][row])

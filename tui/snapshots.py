@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .reach import Wiring
-
 
 @dataclass(frozen=True, slots=True)
 class ScoreView:
@@ -79,20 +77,6 @@ class SessionView:
     def stale(self) -> bool:
         """Whether the score is that of another plan than the current one."""
         return self.score is not None and self.score.plan != self.plan
-
-
-@dataclass(frozen=True, slots=True)
-class LayerColumns:
-    """The layer table, column by column (style 2.4): lists of equal length, in graph order."""
-
-    columns: Mapping[str, list[object]]
-    tensors: tuple[str, ...]  # the first output of each layer
-    wiring: Wiring
-    fixed: frozenset[str] = frozenset()  # layers that the chip runs in float whatever the plan says
-    carried: frozenset[str] = frozenset()  # layers in float because a neighbour is, not by the plan
-
-    def __len__(self) -> int:
-        return len(self.tensors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ def export(
     if not wanted:
         raise QuantdeckError(f"there is nothing to write; name a file with --{', --'.join(ALL_FORMS)}")
     with console() as out:
-        write(session, wanted, replace=force, search=search)
+        notes = write(session, wanted, replace=force, search=search)
         for path in wanted.values():
             out.say(f"written: {visible(str(path))}")
+        for note in notes:
+            out.say(note)

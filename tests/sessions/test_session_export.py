@@ -10,7 +10,7 @@ from quantdeck.engine.calib.table import read_table
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.mix.trial import Outcome, StopReason
 from quantdeck.engine.plan import Mode, Plan, Threshold
-from quantdeck.sessions import records
+from quantdeck.sessions import edits, records
 from quantdeck.sessions.export import FORMS, export, usual_name
 from quantdeck.sessions.outcomes import outcome_body
 from quantdeck.sessions.packing import pack
@@ -53,6 +53,37 @@ def test_the_tables_read_back_as_the_plan(session: Path, tmp_path: Path) -> None
         layers = list(csv.DictReader(file))
     assert [layer["mode"] for layer in layers] == ["F32", "INT8", "INT8", "F16"]
     assert layers[1]["name"] == "'=1+1"
+    assert list(layers[0]) == list(figures["layers"][0])
+    assert set(figures["units"]) < set(layers[0])
+    assert "nothing is predicted" in figures["notes"][0]  # there is no model
+
+
+def test_figures_of_the_plan_before_are_marked(session: Path, tmp_path: Path) -> None:
+    with open_session(session) as opened:
+        with opened.write() as writer:
+            figures = {"local_cos": 0.5, "local_sqnr": 20.5, "cos": 0.25, "sqnr": 10.5, "saturation": 0.125}
+            rows = [
+                {"plan": 1, "layer": name, "mode": "INT8", **figures, "rev": writer.rev} for name in NAMES
+            ]
+            writer.insert("layer_score", rows)
+            row = {"plan": 1, "samples_digest": "c", "created": 1.0, "cos": 0.9, "sqnr": 8.0, "dead": 0}
+            writer.insert("score", [{**row, "body": '{"samples": 16}'}])
+        edits.edit(opened, PLAN.with_mode("a b\tc", Mode.F16), "another")
+    export(session, {form: usual_name(session, form) for form in ("json", "csv")})
+    figures = json.loads((tmp_path / "net_figures.json").read_text())
+    assert (figures["score"]["stale"], figures["score"]["samples"], figures["score"]["sqnr"]) == (
+        True,
+        16,
+        8.0,
+    )
+    changed = figures["layers"][NAMES.index("a b\tc")]
+    assert changed["stale"] == ["local_cos", "local_sqnr", "cos", "sqnr", "saturation"]
+    assert (changed["sqnr"], changed["mode"]) == (10.5, "F16")
+    assert figures["layers"][0]["stale"] == []
+    with (tmp_path / "net_layers.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[NAMES.index("a b\tc")]["stale"] == "local_cos local_sqnr cos sqnr saturation"
+    assert rows[0]["stale"] == ""
 
 
 def test_a_file_that_is_there_is_kept(session: Path, tmp_path: Path) -> None:

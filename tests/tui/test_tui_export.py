@@ -1,5 +1,7 @@
 """What the workbench exports and what its command, run, exports: the same bytes; and a search's own files."""
 
+import csv
+import json
 import os
 import shlex
 import subprocess
@@ -15,6 +17,8 @@ from quantdeck.tui.widgets.line_table import LineTable
 from real_session import answers, digits, do_search
 from resting import settle
 from test_tui_layers import L, S, press, said
+from test_tui_layers import table as layer_table
+from test_tui_what_if import Ear
 
 
 @pytest.fixture
@@ -72,3 +76,47 @@ def test_the_command_is_safe_to_look_at_and_names_the_same_file(name: str) -> No
     ).stdout
     assert os.fsdecode(found).removeprefix("./") == name
     assert not found.startswith(b"-")
+
+
+async def test_the_exported_figures_are_those_of_the_layer_table(example: Path, deck: MakeDeck) -> None:
+    app = deck(example, assess=True)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot)
+        ear = Ear(app, pilot)
+        await press(pilot, "b")
+        await ear.until(lambda: bool(app.outlook.gains and app.outlook.shares))
+        await press(pilot, "i", "space")
+        plan = app.view.plan if app.view else None
+        await ear.until(lambda: app.outlook.plan == plan and app.outlook.state == "checked")
+        await ear.until(lambda: bool(app.outlook.gains and app.outlook.shares))
+        shown = {key: list(values) for key, values in layer_table(app).model.values.items()}
+        await press(pilot, "6", "down", "down", "enter")
+        await settle(pilot)
+        await press(pilot, "down", "enter")
+        await settle(pilot)
+        outlook = app.outlook
+    figures = json.loads(usual_name(example, "json").read_text())
+    layers = figures["layers"]
+    assert [row["name"] for row in layers] == shown["name"]
+    for row, output, gain in zip(layers, shown["output"], shown["gain"], strict=True):
+        keys = ("output_sqnr", "output_noise_share", "predicted_gain", "predicted_gain_error")
+        told = [None if row[key] is None else float(row[key]) for key in keys]  # "inf" without any noise
+        both = [*(output or (None, None)), *(gain or (None, None))]
+        assert told == [None if one is None else pytest.approx(one, abs=1e-6) for one in both]
+    for key, column in (
+        ("rank", "rank"),
+        ("predicted_cost_share", "cost"),
+        ("mode", "mode"),
+        ("sqnr", "sqnr"),
+    ):
+        assert [row[key] for row in layers] == pytest.approx(shown[column]), key
+    assert any(row["output_noise_share"] for row in layers)
+    assert figures["predicted"]["seconds"] == pytest.approx(outlook.cost)
+    assert figures["predicted"]["seconds_over_int8"] == pytest.approx(outlook.ratio)
+    assert figures["notes"] == []
+    with usual_name(example, "csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(layers[0])
+    assert [float(row["predicted_gain"]) for row in rows if row["predicted_gain"]] == [
+        row["predicted_gain"] for row in layers if row["predicted_gain"] is not None
+    ]

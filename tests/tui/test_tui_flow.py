@@ -10,10 +10,10 @@ from quantdeck.sessions import flow
 from quantdeck.sessions.corrections import plan_corrections
 from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
+from quantdeck.sessions.wiring import Wiring
 from quantdeck.sessions.worker import main as work
 from quantdeck.tui.advice import GOOD, Advice, advice, advised, equalizable
 from quantdeck.tui.editor import Editor
-from quantdeck.tui.reach import Wiring
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.flow import FlowScreen
 from quantdeck.tui.snapshots import ScoreView

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quantdeck.engine.graph.onnx_reader import read_onnx
 from quantdeck.engine.mix.fp_forward import Block, float_layers
-from quantdeck.tui.reach import Wiring
+from quantdeck.sessions.wiring import Wiring
 
 GRAPH = read_onnx(Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx")
 NAMES = [layer.name for layer in GRAPH.layers]

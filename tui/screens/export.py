@@ -158,11 +158,11 @@ class ExportScreen(PlaceScreen):
             self.run_worker(write, thread=True, group="export", exclusive=True)
 
     def _written(self, path: Path, form: str, target: Path, replace: bool) -> None:
-        from ...sessions.export import export
+        from ..exporter import write
 
         try:
-            export(path, {form: target}, replace=replace)
-            said, tone = f"written: {visible(str(target))}", "good"
+            notes = write(path, form, target, replace=replace)
+            said, tone = "; ".join((f"written: {visible(str(target))}", *notes)), "weak" if notes else "good"
         except QuantdeckError as error:
             said, tone = str(error), "bad"
         self.deck.call_from_thread(self._tell, said, tone)

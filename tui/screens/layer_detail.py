@@ -7,7 +7,8 @@ from textual.timer import Timer
 
 from ...engine.errors import QuantdeckError
 from ...sessions.faults import explained
-from ..columns import layer_columns, noise_parts, ranks
+from ...sessions.output_noise import noise_parts, ranks
+from ..columns import layer_columns
 from ..editor import Editor, counted
 from ..insight import Insight, Repair
 from ..messages import LayerStep

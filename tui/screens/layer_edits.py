@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...engine.text import visible
+from ...sessions.wiring import Wiring
 from ..columns import short_method
 from ..editor import CHIP_MODES, Editor, counted, toggled
 from ..figures import real
 from ..messages import ChoiceDone
-from ..reach import Wiring
 from ..widgets.cells import cut_middle
 from ..widgets.choice_line import ChoiceLine, Option
 from ..widgets.histogram import LETTERS, letter

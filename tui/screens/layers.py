@@ -8,11 +8,11 @@ from textual.containers import Container
 
 from ...engine.errors import QuantdeckError
 from ...sessions.faults import explained
+from ...sessions.wiring import Wiring
 from ..columns import layer_columns
 from ..keys import bindings
 from ..messages import PromptChanged, PromptDone, RowChosen, RowMoved, SessionChanged, SortAsked
 from ..outlook import Outlook
-from ..reach import Wiring
 from ..widgets.cells import Part
 from ..widgets.choice_line import ChoiceLine
 from ..widgets.detail import DetailPane

@@ -1,0 +1,62 @@
+"""What each layer alone makes of the noise at the worst output, by a noise ledger, and its part of a plan's noise."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..engine.mix.ledger import Ledger
+    from ..engine.plan import Plan
+
+
+def output_noise(ledger: "Ledger") -> dict[str, float]:
+    """SQNR in dB of the worst output if the layer alone ran in int8, by layer."""
+    import numpy as np
+
+    from ..engine.mix.trial import Source
+
+    signal = np.maximum(ledger.signal.sum(axis=1), 1e-300)
+    found: dict[str, float] = {}
+    for name in ledger.map.names:
+        index = ledger.map.index.get(Source("layer", name))
+        if index is not None:
+            loss = float((ledger.noise[index].sum(axis=1) / signal).max())
+            found[name] = -10 * math.log10(loss) if loss > 0 else math.inf
+    return found
+
+
+def layer_gains(
+    ledger: "Ledger", plan: "Plan", stop: Callable[[], bool] = lambda: False
+) -> dict[str, tuple[float, float]] | None:
+    """What the worst output would gain if a layer alone changed between int8 and float, by layer.
+
+    Predicted dB, and half the width of their 90 % interval. None as soon as *stop* says so.
+    """
+    floats = ledger.map.restricted(plan.modes)
+    now = ledger.predict_floats(floats).sqnr
+    gains: dict[str, tuple[float, float]] = {}
+    for name in ledger.map.names:
+        if stop():
+            return None
+        then = ledger.predict_floats(floats ^ {name})
+        gains[name] = then.sqnr - now, (then.high - then.low) / 2
+    return gains
+
+
+def noise_parts(
+    outputs: Mapping[str, float], names: Sequence[str], modes: Sequence[str | None]
+) -> dict[str, tuple[float, float]]:
+    """Each layer's SQNR at the output, alone, and its part of the noise of the layers that are in int8."""
+    energy = {
+        name: 10 ** (-outputs[name] / 10) if mode in (None, "INT8") else 0.0
+        for name, mode in zip(names, modes, strict=True)
+        if name in outputs
+    }
+    total = sum(energy.values()) or 1.0
+    return {name: (outputs[name], energy[name] / total) for name in energy}
+
+
+def ranks(parts: Mapping[str, tuple[float, float]]) -> dict[str, int]:
+    """The layers that make noise, the loudest first, from 1 on."""
+    loud = sorted((name for name, (_, part) in parts.items() if part > 0), key=lambda name: -parts[name][1])
+    return {name: place for place, name in enumerate(loud, 1)}
