@@ -16,7 +16,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .faults import explained
 from .handles import HANDLES
-from .moved import place_of, remove_left_behind, rescue_path
+from .moved import is_removed, place_of, remove_left_behind, rescue_path
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -100,11 +100,15 @@ class Session:
         self.abandon()
 
     def abandon(self) -> None:
-        """Let the file go without writing anything."""
+        """Let the file go without writing anything; of a file that is gone nothing stays behind."""
+        gone = self._held and not self.frozen and not self.path.exists()
+        removed = gone and is_removed(self._identity)
         self.connection.close()
         if self._held:
             self._held = False
             HANDLES.closed(self._identity)
+        if gone:
+            remove_left_behind(self.path, removed=removed)
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the main file; False when a reader held that up."""

@@ -17,6 +17,7 @@ from .faults import explained
 from .filesystem import network_type
 from .locations import SUFFIX, default_folder, path_of, path_text, prepare_folder
 from .migrate import migrate
+from .moved import remove_left_behind
 from .recognise import check_session_file, check_version, is_session, newer_bytes
 from .session import CHECKPOINT, Session, Writer, address, connect
 from .sound import wrong_column
@@ -64,6 +65,7 @@ def create_session(
             if fill is not None:
                 with open_session(unfinished) as session:
                     fill(session)
+        remove_left_behind(path, removed=True)
         os.link(unfinished, path)  # unlike a rename, this never replaces a file
     except FileExistsError as error:
         raise QuantdeckError(
@@ -251,6 +253,7 @@ def backup(source: Path, target: Path) -> None:
         unfinished = target.with_name(f".{target.name}-{os.getpid()}")
         try:
             session.copy_to(unfinished)
+            remove_left_behind(target, removed=True)
             unfinished.rename(target)
         finally:
             for suffix in ("", "-wal", "-shm"):

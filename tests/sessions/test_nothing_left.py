@@ -1,0 +1,66 @@
+"""Of a session that was deleted nothing stays beside its place, and nothing of it gets into the next of that name."""
+
+from pathlib import Path
+
+import pytest
+from quantdeck.engine.plan import Mode
+from quantdeck.sessions import edits
+from quantdeck.sessions.session import Session
+from quantdeck.sessions.store import backup, create_session, open_session
+from quantdeck.tui.request import delete
+from session_files import make
+
+
+def float_layer(session: Session, layer: str) -> None:
+    edits.change(session, lambda plan: plan.with_mode(layer, Mode.F16), "edit")
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("by", ["outside", "start"])
+def test_a_session_deleted_while_it_is_open_leaves_nothing(tmp_path: Path, by: str, reads: bool) -> None:
+    path = make(tmp_path / "a.qdeck")
+    reader, writer = open_session(path, readonly=True), open_session(path)
+    reader.row("SELECT 1 FROM layer")
+    float_layer(writer, "layer0")
+    delete(path) if by == "start" else path.unlink()
+    for one in (reader, writer) if reads else (writer, reader):
+        one.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["create", "backup"])
+def test_the_log_of_a_deleted_session_is_not_that_of_a_new_one(tmp_path: Path, way: str) -> None:
+    path = make(tmp_path / "a.qdeck")
+    other = make(tmp_path / "b.qdeck", layers=7)
+    writer = open_session(path)
+    float_layer(writer, "layer0")
+    path.unlink()  # as a killed workbench leaves it: the log has bytes
+    kept = {name: (tmp_path / name).read_bytes() for name in ("a.qdeck-wal", "a.qdeck-shm")}
+    assert kept["a.qdeck-wal"]
+    writer.close()
+    for name, content in kept.items():
+        (tmp_path / name).write_bytes(content)
+    if way == "create":
+        create_session(path, title="new", chip="bm1684x", fp_type="F16").close()
+    else:
+        backup(other, path)
+    with open_session(path) as session:
+        row = session.row("SELECT title, (SELECT count(*) FROM layer) FROM state")
+        assert row is not None
+        assert tuple(row) == (("new", 0) if way == "create" else ("test", 7))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.qdeck", "b.qdeck"]
+
+
+def test_the_log_of_a_session_that_was_moved_is_kept(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.qdeck")
+    reader, writer = open_session(path, readonly=True), open_session(path)
+    reader.connection.execute("BEGIN")
+    reader.row("SELECT 1 FROM layer")  # holds the log up
+    float_layer(writer, "layer0")
+    path.rename(tmp_path / "moved.qdeck")
+    writer.abandon()
+    assert (tmp_path / "a.qdeck-wal").stat().st_size
+    (tmp_path / "moved.qdeck").rename(path)
+    reader.close()
+    with open_session(path) as session:
+        assert len(edits.steps(session)) == 1
