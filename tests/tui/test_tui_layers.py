@@ -297,3 +297,21 @@ async def test_too_small_a_screen_shows_one_line_and_q_still_quits(stored: Path,
         await pilot.resize_terminal(20, 5)
         await press(pilot, "q")
         assert app._exit
+
+
+async def test_a_screen_below_follows_a_terminal_that_grew_or_shrank_meanwhile(
+    stored: Path, deck: MakeDeck
+) -> None:
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        await pilot.resize_terminal(60, 20)
+        await press(pilot, "6")
+        await pilot.resize_terminal(*S)
+        await press(pilot, "1")
+        assert app.screen.query_one("#header").display
+        assert not app.screen.query_one("#notice").display
+        await press(pilot, "6")
+        await pilot.resize_terminal(60, 20)
+        await press(pilot, "1")
+        assert not app.screen.query_one("#header").display
+        assert app.screen.query_one("#notice").display

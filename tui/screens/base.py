@@ -87,8 +87,8 @@ class DeckScreen(Screen[None]):
             self._fit(event.size.width, event.size.height)
 
     def on_screen_resume(self) -> None:
-        """The header may be stale after another screen."""
-        self.draw_bars()
+        """Header and layout may be stale after another screen."""
+        self._fit(*self.deck.size)
 
     def _fit(self, width: int, height: int) -> None:
         if self._classify(width, height):
@@ -98,7 +98,7 @@ class DeckScreen(Screen[None]):
     def _classify(self, width: int, height: int) -> bool:
         """Set the classes by which the style sheet lays out; True when the terminal is too small."""
         small = width < SMALLEST[0] or height < SMALLEST[1]
-        self.deck.set_class(small, "-small")
+        self.set_class(small, "-small")  # the screen's own: one below is laid out when it comes back
         self.set_class(height >= TALL, "-tall")
         self.set_class(height < TALL, "-short")
         self.set_class(width < WIDE, "-narrow")
