@@ -219,13 +219,15 @@ def test_keys_that_come_together_go_where_one_after_the_other_would(stored: Path
     ["\x1b[999999999999;9H", f"\x1b[{'9' * 5000}u", f"\x1b[<0;{'9' * 5000};1M"],
     ids=["home", "key", "mouse"],
 )
-def test_numbers_beyond_reason_do_no_harm(stored: Path, sequence: str) -> None:
-    with Terminal(stored) as terminal:
+def test_numbers_beyond_reason_do_no_harm(session: Path, sequence: str) -> None:
+    with Terminal(session) as terminal:
         terminal.read_until("1 of 64")
         terminal.send(sequence)
         terminal.read(quiet=0.3)
         terminal.send("G")
-        terminal.read_until("64 of 64")  # whatever of it counted as keys has been dealt with
+        terminal.read_until(
+            "▌ output_Gemm"
+        )  # whatever of it counted as keys, such as an undo, has been dealt with
         terminal.send("q")
         assert terminal.wait() == 0
         assert b"Traceback" not in terminal.output
