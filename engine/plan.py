@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 
+from .errors import QuantdeckError
+
 
 class Mode(StrEnum):
     """Precision of a layer, in the spelling of quantize tables (spec A.4)."""
@@ -96,14 +98,19 @@ class Plan:
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
-        """Read what ``to_json`` wrote."""
-        body = json.loads(text)
-        return cls(
-            chip=body["chip"],
-            fp_type=body["fp_type"],
-            thresholds={name: Threshold(*row) for name, row in body["thresholds"].items()},
-            modes={name: Mode(mode) for name, mode in body["modes"].items()},
-        )
+        """Read what ``to_json`` wrote. Errors: QuantdeckError for any other text."""
+        try:
+            body = json.loads(text)
+            return cls(
+                chip=str(body["chip"]),
+                fp_type=str(body["fp_type"]),
+                thresholds={name: _threshold(*row) for name, row in body["thresholds"].items()},
+                modes={name: Mode(mode) for name, mode in body["modes"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise QuantdeckError(
+                "a stored plan is damaged; go on from another one (undo), or take a backup of its session"
+            ) from error
 
     @cached_property
     def digest(self) -> str:
@@ -117,3 +124,10 @@ class Plan:
             ]
         )
         return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _threshold(value: float, low: float, high: float, method: str = "") -> Threshold:
+    """A row as ``to_json`` writes it. Errors: TypeError, ValueError."""
+    if any(isinstance(one, (str, bool)) for one in (value, low, high)):
+        raise TypeError("a threshold is a number")
+    return Threshold(float(value), float(low), float(high), str(method))

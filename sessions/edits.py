@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
 from ..engine.text import visible
-from .records import add_plan, get_plan
+from .records import add_plan, get_plan, plan_of
 from .session import Session, Writer
 
 
@@ -72,7 +72,7 @@ def take(session: Session, number: int, label: str) -> None:
     row = session.row("SELECT body FROM plan WHERE id = ?", number)
     if row is None:
         raise QuantdeckError(f"the session {visible(str(session.path))} has no plan {number}")
-    edit(session, Plan.from_json(row["body"]), label)
+    edit(session, plan_of(session, row["body"]), label)
 
 
 def undo(session: Session) -> str | None:
@@ -116,7 +116,7 @@ def _stand(session: Session, writer: Writer, number: int) -> None:
     row = session.row("SELECT body FROM plan WHERE id = ?", number)
     if row is None:
         raise QuantdeckError(f"the session {visible(str(session.path))} has no plan {number}")
-    plan = Plan.from_json(row["body"])
+    plan = plan_of(session, row["body"])
     writer.update("state", 1, {"current_plan": number, "chip": plan.chip, "fp_type": plan.fp_type})
 
 

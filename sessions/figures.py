@@ -92,8 +92,10 @@ def _score(session: Session, number: int) -> dict[str, Any] | None:
     if row is None:
         return None
     found = dict(row)
-    body: Any = json.loads(found.pop("body"))
-    samples = body.get("samples") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    try:
+        samples: Any = json.loads(found.pop("body"))["samples"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        samples = None
     return {**found, "samples": samples, "stale": found["plan"] != number}
 
 

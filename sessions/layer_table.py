@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.errors import QuantdeckError
+from ..engine.text import visible
 from .wiring import Wiring
+
+MODES = frozenset(("INT8", "F16", "BF16", "F32"))
 
 FIGURES = ("mode", "local_cos", "local_sqnr", "cos", "sqnr", "saturation")
 _LAYERS = """
@@ -125,9 +129,25 @@ def plan_rows(connection: sqlite3.Connection, plan: int | None) -> PlanRows:
     row = connection.execute("SELECT body FROM plan WHERE id = ?", (plan,)).fetchone()
     if row is None:
         return {}, {}
-    body: dict[str, Any] = json.loads(row[0])
-    thresholds = {name: (float(value[0]), str(value[3])) for name, value in body["thresholds"].items()}
-    return thresholds, {str(name): str(mode) for name, mode in body["modes"].items()}
+    found = plan_body(row[0])
+    if found is None:
+        path = connection.execute("PRAGMA database_list").fetchone()[2]
+        raise QuantdeckError(
+            f"plan {plan} of the session {visible(str(path))} is damaged; go on from another one (undo), or take a "
+            "backup"
+        )
+    return found
+
+
+def plan_body(text: str) -> PlanRows | None:
+    """What a plan's text (Plan.to_json) holds; None where it is none."""
+    try:
+        body: dict[str, Any] = json.loads(text)
+        thresholds = {name: (1.0 * value[0], str(value[3])) for name, value in body["thresholds"].items()}
+        modes = {str(name): str(mode) for name, mode in body["modes"].items()}
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return (thresholds, modes) if MODES.issuperset(modes.values()) else None
 
 
 def first_name(outputs: object) -> str:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..engine.errors import QuantdeckError
 from ..engine.mix.ledger_measure import Measuring, measure
 from ..engine.mix.trial import Result, Trial
 from ..engine.plan import Mode, Plan
@@ -132,8 +134,10 @@ def scored_plans(
         " ORDER BY s.created DESC, s.id DESC LIMIT ?",
         samples, RUNS,
     )  # fmt: skip
-    return [
-        (int(row["id"]), Plan.from_json(row["body"]), score_from(json.loads(row["score"])))
-        for row in reversed(rows)
-        if row["id"] not in besides and plan_corrections(session, int(row["id"])) == wanted
-    ]
+    found: list[tuple[int, Plan, Score]] = []
+    for row in reversed(rows):
+        if row["id"] not in besides and plan_corrections(session, int(row["id"])) == wanted:
+            with suppress(QuantdeckError, ValueError):  # a damaged one teaches nothing
+                plan, score = Plan.from_json(row["body"]), score_from(json.loads(row["score"]))
+                found.append((int(row["id"]), plan, score))
+    return found

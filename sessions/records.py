@@ -8,8 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan, Threshold
 from ..engine.run.score import Accuracy, Excess, LayerScore, OutputScore, Score, Similarity, Slice
+from ..engine.text import visible
 from .locations import path_of, path_text
 from .session import Session, Writer
 
@@ -187,7 +189,15 @@ def get_plan(session: Session, number: int | None = None) -> tuple[int, Plan] | 
         "SELECT id, body FROM plan WHERE id = coalesce(?, (SELECT current_plan FROM state WHERE id = 1))",
         number,
     )
-    return (int(row["id"]), Plan.from_json(row["body"])) if row else None
+    return (int(row["id"]), plan_of(session, row["body"])) if row else None
+
+
+def plan_of(session: Session, text: str) -> Plan:
+    """A plan from its row. Errors: QuantdeckError that names the session when it is damaged."""
+    try:
+        return Plan.from_json(text)
+    except QuantdeckError as error:
+        raise QuantdeckError(f"the session {visible(str(session.path))}: {error}") from error
 
 
 def put_score(session: Session, plan: int, samples_digest: str, score: Score) -> None:
@@ -222,11 +232,27 @@ def _number(value: float) -> float | None:
 def get_score(session: Session, plan: int) -> Score | None:
     """The newest score of a plan."""
     row = session.row("SELECT body FROM score WHERE plan = ? ORDER BY created DESC, id DESC LIMIT 1", plan)
-    return score_from(json.loads(row[0])) if row else None
+    return score_from(_loaded(row[0])) if row else None
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def score_from(body: Mapping[str, Any]) -> Score:
-    """A Score from the JSON that ``put_score`` wrote."""
+    """A Score from the JSON that ``put_score`` wrote. Errors: QuantdeckError for anything else."""
+    try:
+        return _score_from(body)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise QuantdeckError(
+            "a stored score is damaged; have the plan scored again (e, or evaluate)"
+        ) from error
+
+
+def _score_from(body: Mapping[str, Any]) -> Score:
     return Score(
         outputs=tuple(
             OutputScore(
@@ -254,7 +280,7 @@ def score_from(body: Mapping[str, Any]) -> Score:
 
 
 def _similarity(body: Mapping[str, Sequence[float]]) -> Similarity:
-    return Similarity(**{name: tuple(values) for name, values in body.items()})
+    return Similarity(**{name: tuple(map(float, values)) for name, values in body.items()})
 
 
 def put_layer_scores(session: Session, plan: int, scores: Iterable[LayerScore]) -> None:

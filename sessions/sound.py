@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from .layer_table import plan_body
 from .schema import MIGRATIONS
 
 _HOLDS: Mapping[str, str] = {
@@ -31,7 +32,17 @@ def wrong_column(connection: sqlite3.Connection, version: int) -> str:
         for name, wrong in zip(columns, found, strict=True):
             if wrong:
                 return f"{table}.{name}"
+    if not _plan_stands(connection):
+        return "plan.body"
     return next((place for place in _NAMES if _not_texts(connection, place)), "")
+
+
+def _plan_stands(connection: sqlite3.Connection) -> bool:
+    """Whether the plan that the session stands on can be read; what others hold is seen when they are."""
+    row = connection.execute(
+        "SELECT body FROM plan WHERE id = (SELECT current_plan FROM state WHERE id = 1)"
+    ).fetchone()
+    return row is None or plan_body(row[0]) is not None
 
 
 def _not_texts(connection: sqlite3.Connection, place: str) -> bool:

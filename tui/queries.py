@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.errors import QuantdeckError
+from ..sessions.layer_table import plan_body
 from .reader import SessionReader
 
 
@@ -34,7 +36,7 @@ def plans(reader: SessionReader) -> tuple[PlanEntry, ...]:
     return tuple(
         PlanEntry(
             *row[:3],
-            len(json.loads(row[3])["modes"]),
+            len((plan_body(row[3]) or ({}, {}))[1]),
             *row[4:7],
             score=row[7:9] if row[7] is not None else None,
         )
@@ -91,10 +93,17 @@ def _scores(reader: SessionReader, plan: int | None) -> Iterator[tuple[SampleSet
     sets = sample_sets(reader)
     query = "SELECT samples_digest, body FROM score WHERE plan = ? ORDER BY created DESC, id DESC"
     for digest, body in reader.rows(query, plan):
-        figures = _figures(json.loads(body))
+        figures = _read_figures(body)
         known = next((one for one in sets if one.measured(digest, len(figures))), None)
         if known is not None:
             yield known, figures
+
+
+def _read_figures(body: str) -> Figures:
+    try:
+        return _figures(json.loads(body))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise QuantdeckError("a score of this plan is damaged; have it scored again") from error
 
 
 def _figures(body: dict[str, Any]) -> Figures:
@@ -103,7 +112,7 @@ def _figures(body: dict[str, Any]) -> Figures:
         one: dict[str, list[float]] = output["similarity"]
         columns.append(
             [
-                (cosine, decibels(signal, noise))
+                (float(cosine), decibels(signal, noise))
                 for cosine, signal, noise in zip(one["cosine"], one["signal"], one["noise"], strict=True)
             ]
         )
@@ -138,7 +147,10 @@ def _of(figures: Figures, place: int) -> tuple[float | None, float | None]:
 
 def samples_role(reader: SessionReader, plan: int | None) -> str:
     """Which samples ``samples`` gives: evaluation or calibration."""
-    shown = _shown(reader, plan)
+    try:
+        shown = _shown(reader, plan)
+    except QuantdeckError:  # said where the figures themselves are read
+        shown = None
     return shown[0].role if shown else "calibration"
 
 

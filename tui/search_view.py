@@ -109,7 +109,7 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
         job=job,
         kind=str(spec.get("kind", "")),
         strategy=str(spec.get("strategy", "")),
-        target=row[0] if row[0] is not None else spec.get("expected_cos"),
+        target=row[0] if row[0] is not None else _number(spec.get("expected_cos")),
         trials=tried.trials,
         failed=tried.failed,
         best_cos=row[2],
@@ -212,6 +212,11 @@ def last_target(reader: SessionReader) -> float | None:
     """The newest search's target in the chapter's cos; None where none had one."""
     row = reader.one(
         "SELECT json_extract(spec, '$.expected_cos') FROM job WHERE kind = 'search'"
-        " AND json_extract(spec, '$.expected_cos') IS NOT NULL ORDER BY id DESC LIMIT 1"
+        " AND json_type(spec, '$.expected_cos') IN ('real', 'integer') ORDER BY id DESC LIMIT 1"
     )
     return float(row[0]) if row else None
+
+
+def _number(value: object) -> float | None:
+    """A figure of a job's settings; None for anything else that may stand there."""
+    return float(value) if isinstance(value, (int, float)) else None

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from quantdeck.engine.errors import QuantdeckError
+from quantdeck.engine.plan import Mode
+from quantdeck.sessions import edits, records
 from quantdeck.sessions.store import list_sessions, open_session
 from quantdeck.tui.listing import list_folder
+from quantdeck.tui.reader import SessionReader
 from session_files import make
 
 SPOILED = (
@@ -66,3 +69,44 @@ def test_figures_of_any_size_are_no_damage(tmp_path: Path) -> None:
         connection.execute("UPDATE layer SET macs = ?", (2**62,))
     connection.close()
     open_session(path).close()
+
+
+BODIES = (
+    "{}",
+    '{"thresholds": [], "modes": {}}',
+    '{"thresholds": {"t0": [1.5]}, "modes": {}}',
+    '{"thresholds": {"t0": ["1.5", 0, 1, "kl"]}, "modes": {}}',
+    '{"thresholds": {}, "modes": ["F16"]}',
+    '{"thresholds": {}, "modes": {"layer0": "Q4"}}',
+)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_plan_that_is_none_is_told_where_the_session_stands_on_it_and_where_it_is_read(
+    tmp_path: Path, body: str
+) -> None:
+    path = make(tmp_path / "a.qdeck")
+    with open_session(path) as session:
+        first = session.row("SELECT current_plan FROM state")
+        assert first is not None
+        edits.change(session, lambda plan: plan.with_mode("layer0", Mode.F16), "edit")
+    for wrong in (first[0], None):
+        connection = sqlite3.connect(path)
+        with connection:
+            connection.execute("UPDATE plan SET body = ? WHERE id = ? OR ? IS NULL", (body, wrong, wrong))
+        connection.close()
+        if wrong is None:
+            with pytest.raises(QuantdeckError, match=r"is damaged \(plan\.body holds"):
+                open_session(path)
+            return
+        with open_session(path) as session:
+            with pytest.raises(QuantdeckError, match="stored plan is damaged"):
+                edits.undo(session)
+            with pytest.raises(QuantdeckError, match="stored plan is damaged"):
+                records.get_plan(session, wrong)
+            assert records.get_plan(session) is not None
+        with (
+            SessionReader(path) as reader,
+            pytest.raises(QuantdeckError, match=f"plan {wrong} of the session"),
+        ):
+            reader.layers(wrong)

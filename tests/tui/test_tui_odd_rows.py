@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from decks import MakeDeck
-from sample_session import add_search
+from sample_session import add_plans, add_search
 from test_tui_layers import L, press, said
 from test_tui_places import rows
 
@@ -53,4 +53,40 @@ async def test_a_histogram_that_is_none_leaves_the_detail_standing(
     app = deck(session)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "down", "up")
+        assert app.is_running
+
+
+PLANS = ('{"chip": 1}', '{"thresholds": [], "modes": {}}', '{"thresholds": {"a": [1]}, "modes": {}}')
+SCORES = (
+    "{",
+    "[]",
+    '{"outputs": 3}',
+    '{"outputs": [{"similarity": {"cosine": ["x"], "signal": [1], "noise": [1]}}]}',
+    '{"outputs": [{"similarity": {"cosine": [1, 2], "signal": [1], "noise": [1]}}]}',
+)
+
+
+@pytest.mark.parametrize("body", PLANS)
+async def test_a_damaged_plan_is_said_where_it_is_compared(session: Path, deck: MakeDeck, body: str) -> None:
+    add_plans(session)
+    spoil(session, "UPDATE plan SET body = ? WHERE id = 2", body)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "4")
+        assert "plan 2 of the session" in said(app)
+        await press(pilot, "a", "v", "1", "space", "u")
+        assert app.is_running
+
+
+@pytest.mark.parametrize("body", SCORES)
+async def test_damaged_figures_of_samples_are_said(session: Path, deck: MakeDeck, body: str) -> None:
+    add_plans(session)
+    spoil(session, "UPDATE score SET body = ?", body)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "5")
+        assert "damaged" in said(app)
+        await press(pilot, "f", "down", "4", "v")
+        assert "damaged" in said(app)
+        await press(pilot, "2", "1")
         assert app.is_running
