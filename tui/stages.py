@@ -161,7 +161,8 @@ def stages_of(kind: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
 def settings_of(stage: str, spec: Mapping[str, Any]) -> str:
     """A stage's settings in a few words: those of its job, or those with which it would be run."""
     equalized = "equalized weights" if spec.get("equalize") else ""
-    target = spec.get("expected_cos")
+    asked = spec.get("expected_cos")
+    target = asked if isinstance(asked, (int, float)) else None
     goal = f"to cos {target:.10g} (cosine {2 * target - 1:.10g})" if target else ""
     scored = f"scored on {_samples(spec, 'inference_num')}"
     words: Mapping[str, Sequence[str]] = {
@@ -186,7 +187,7 @@ def settings_of(stage: str, spec: Mapping[str, Any]) -> str:
 
 def _samples(spec: Mapping[str, Any], key: str) -> str:
     """So many samples as a wish allows and the calibration has."""
-    found = [int(count) for count in (spec.get(key), spec.get("input_num")) if count]
+    found = [one for one in (spec.get(key), spec.get("input_num")) if one and isinstance(one, int)]
     return counted(min(found), "sample") if found else "all samples"
 
 

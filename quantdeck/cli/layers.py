@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from ..engine.text import counted, visible
 from .console import console
 from .options import SESSION, Shapes, option
 from .tables import LONGEST, figure, plain, render, short, shorten
+
+if TYPE_CHECKING:
+    from ..sessions.session import Session
 
 _STATIC = ("position", "name", "op", "shape", "macs", "params")
 _SCORED = ("threshold", "method", "mode", "local_cos", "local_sqnr", "cos", "sqnr", "saturation")
@@ -41,7 +44,7 @@ def layers(
             out.result(_why(source, why, as_json))
             return
         if reads_as_session(source):
-            rows, notes = session_rows(source)
+            rows, notes = session_rows(source, whole=as_json)
         else:
             rows, notes = model_rows(source, input_shapes)
         for note in notes:
@@ -79,8 +82,11 @@ ORDER BY l.position
 """
 
 
-def session_rows(path: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    """Rows of a session under its current plan; sqlite3 alone."""
+def session_rows(path: Path, *, whole: bool = False) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Rows of a session under its current plan; sqlite3 alone.
+
+    whole: with every figure of ``quantdeck export``, for which the model is read.
+    """
     from ..sessions.store import open_session
 
     with open_session(path, readonly=True) as session:
@@ -90,13 +96,28 @@ def session_rows(path: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
         body: dict[str, Any] = json.loads(plan[0]) if plan else {"thresholds": {}, "modes": {}}
         rows = [dict(row) for row in session.rows(_QUERY, number)]
         frozen = session.frozen
-    for row in rows:
+        figures, notes = _exported(session) if whole and plan else ([{} for _ in rows], ())
+    for row, more in zip(rows, figures, strict=True):
         row["inputs"], row["outputs"] = json.loads(row["inputs"]), json.loads(row["outputs"])
         threshold = body["thresholds"].get(row["outputs"][0] if row["outputs"] else "")
         row["threshold"], row["method"] = (threshold[0], threshold[3]) if threshold else (None, None)
         row["mode"] = row["mode"] or body["modes"].get(row["name"]) or ("INT8" if threshold else None)
+        row.update(more)
     note = f"{visible(str(path))} is read-only: it is shown as it is, and nothing can be changed"
-    return rows, (note,) if frozen else ()
+    return rows, (note, *notes) if frozen else notes
+
+
+def _exported(session: "Session") -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The layers' figures as exports have them, and what is missing."""
+    from ..sessions.figures import layer_figures
+    from ..sessions.predictions import predictions
+    from ..sessions.records import get_plan
+
+    found = get_plan(session)
+    if found is None:
+        raise QuantdeckError(f"the session {visible(str(session.path))} has no plan yet; calibrate it first")
+    told = predictions(session, *found)
+    return layer_figures(session, *found, told), told.notes
 
 
 def _sorted(rows: list[dict[str, Any]], key: str, reverse: bool) -> list[dict[str, Any]]:

@@ -209,6 +209,11 @@ def test_a_session_on_the_command_line_shows_what_the_table_holds(work: Path, he
     assert [row["mode"] for row in rows] == ["INT8", "INT8"]
     ordered = json.loads(here("layers", work / "s.qdeck", "--json", "--sort", "sqnr").stdout)
     assert [row["sqnr"] for row in ordered] == sorted(row["sqnr"] for row in rows)
+    figures = work / "all.json"
+    here("export", work / "s.qdeck", "--json", figures)
+    for row, exported in zip(rows, json.loads(figures.read_text())["layers"], strict=True):
+        assert row.items() >= exported.items()  # the same figures, cost and noise at the outputs included
+        assert exported["predicted_cost_share"] > 0
     job = json.loads(here("jobs", work / "s.qdeck", "--json").stdout)[0]
     assert job["state"] == "done"
 

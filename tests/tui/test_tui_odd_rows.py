@@ -90,3 +90,19 @@ async def test_damaged_figures_of_samples_are_said(session: Path, deck: MakeDeck
         assert "damaged" in said(app)
         await press(pilot, "2", "1")
         assert app.is_running
+
+
+@pytest.mark.parametrize(
+    "spec", ['{"kind": 3}', '{"expected_cos": "x", "inference_num": "y", "input_num": []}', "{}"]
+)
+async def test_settings_of_a_search_that_are_none_leave_the_screens_standing(
+    session: Path, deck: MakeDeck, spec: str
+) -> None:
+    add_plans(session)
+    add_search(session, state="done")
+    spoil(session, "UPDATE job SET spec = ?", spec)
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        for key in "2354":
+            await press(pilot, key)
+        assert app.is_running
