@@ -35,10 +35,14 @@ def plans(reader: SessionReader) -> tuple[PlanEntry, ...]:
     )
     return tuple(
         PlanEntry(
-            *row[:3],
+            row[0],
+            row[1],
+            row[2],
             len((plan_body(row[3]) or ({}, {}))[1]),
-            *row[4:7],
-            score=row[7:9] if row[7] is not None else None,
+            row[4],
+            row[5],
+            row[6],
+            row[7:9] if row[7] is not None else None,
         )
         for row in rows
     )

@@ -76,7 +76,7 @@ def row_of(entry: SessionEntry) -> dict[str, object]:
     """The cells of a session's row."""
     row: dict[str, object] = {key: getattr(entry, key) for key in KEYS}
     if entry.stale:  # the plan that stands has no score of its own yet
-        row |= {key: figures.Stale(row[key]) for key in SCORE if isinstance(row[key], float)}
+        row |= {key: figures.Stale(value) for key in SCORE if isinstance(value := row[key], float)}
     return {**row, "job": entry.job or ("cannot be read" if entry.problem else "")}
 
 
