@@ -21,7 +21,7 @@ LIMIT = 120.0  # seconds after which a test fails
 TICK = 0.05  # seconds between looks at whether the process works
 PIECE = 64  # bytes after which the screen is looked at
 FRAME = re.compile(rb".+?(?:\x1b\[\?2026l|\Z)", re.DOTALL)  # a frame, or what there is of it
-DRAWN = re.compile(rb"\x1b\[[0-9;]*[Hm]")  # in any first frame: it may be drawn before the answer to SYNC_ASKED is read
+DRAWN = re.compile(rb"\x1b\[[0-9;]*[Hm]")  # in any first frame, be it drawn before SYNC_ASKED was answered
 ASK, CURSOR = b"\x1b[6n", b"\x1b[1;1R"
 SYNC_ASKED, SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 

@@ -105,7 +105,7 @@ async def test_what_was_done_to_a_session_is_said_until_the_next_key(tmp_path: P
         assert "copied to" in said(app)
         await press(pilot, "s")
         assert "copied to" not in said(app)
-        assert ".qdeck" in said(app)
+        assert ".qdeck" in said(app).replace("\n ", "")
 
 
 async def test_what_a_key_does_to_a_stage_follows_its_state(session: Path, deck: MakeDeck) -> None:
