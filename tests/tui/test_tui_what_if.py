@@ -1,6 +1,7 @@
 """What-if on the embedded example with the real process beside the screen: predicted, confirmed, explained."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ from test_tui_layers import L, S, press, said, table
 from textual.pilot import Pilot
 
 LIMIT = 120.0
+AGAIN = 1.0  # seconds after which is looked again without an answer
 
 
 class Ear:
@@ -45,9 +47,11 @@ class Ear:
         app._answer = hear  # type: ignore[method-assign]
 
     async def until(self, done: Callable[[], bool]) -> None:
+        """Until *done*; an answer that was told before, or that the application takes in later, is not missed."""
         async with asyncio.timeout(LIMIT):
             while not done():
-                await self._heard.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._heard.wait(), AGAIN)
                 self._heard.clear()
                 await self._pilot.pause()
                 self._app.catch_up()
