@@ -1,6 +1,5 @@
 """What nobody foresaw ends the workbench as it ends any command: one sentence, and nothing of a file raw."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,18 @@ pytestmark = pytest.mark.pty
 
 NAME = "\x1b]0;taken\x07[/b]"
 COMMAND = "from quantdeck.__main__ import main; main()"
+FAULTY = f"""
+from quantdeck.tui.screens.samples import SamplesScreen
+def broken(*_): raise ValueError({NAME!r})
+SamplesScreen.on_mount = broken
+{COMMAND}
+"""
 
 
-def spoil(path: Path, statement: str, *values: object) -> None:
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute(statement, values)
-    connection.close()
-
-
-def ended(path: Path, keys: str, home: Path) -> tuple[int, str]:
+def ended(path: Path, keys: str, home: Path, start: str = COMMAND) -> tuple[int, str]:
     """Exit status of a workbench in which *keys* were typed, and everything that it wrote after them."""
     at_home = {"QUANTDECK_HOME": str(home)}
-    with Terminal(path, start=COMMAND, arguments=[str(path)], environment=at_home) as one:
+    with Terminal(path, start=start, arguments=[str(path)], environment=at_home) as one:
         one.read_until("of 64")
         before = len(one.output)
         one.send(keys)
@@ -34,13 +32,12 @@ def ended(path: Path, keys: str, home: Path) -> tuple[int, str]:
 def test_a_fault_is_one_sentence_and_a_log(
     session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil(session, "UPDATE score SET samples_digest = ?, body = '{'", NAME)
-    status, said = ended(session, "5", tmp_path / "home")
+    status, said = ended(session, "5", tmp_path / "home", FAULTY)
     monkeypatch.setenv("QUANTDECK_HOME", str(tmp_path / "home"))
     (log,) = log_folder().iterdir()
     assert status == 1
     assert "\x1b[?1049l" in said
-    assert "a fault of the program (JSONDecodeError); the traceback is in " in said
+    assert "a fault of the program (ValueError); the traceback is in " in said
     assert "Traceback" not in said
     assert NAME not in said
     assert "Traceback" in log.read_text("utf-8")
