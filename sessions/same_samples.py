@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,9 +80,20 @@ def _file(name: str, place: Path) -> str | None:
     return next((str(path) for path in tails if path.is_file()), None)
 
 
-def traces(files: Iterable[str]) -> Sequence[tuple[int, int, int] | None]:
-    """What changes when one of *files* is written, replaced or deleted."""
-    return [_trace(name) for name in files]
+class Watch:
+    """The files of samples as they are now, and whether they still are later."""
+
+    def __init__(self, samples: "Samples") -> None:
+        self._files = [name for entry in samples.entries for name in entry]
+        self._traces = self._look()
+
+    @property
+    def changed(self) -> bool:
+        """Whether a file has been written, replaced or deleted since."""
+        return self._look() != self._traces
+
+    def _look(self) -> list[tuple[int, int, int] | None]:
+        return [_trace(name) for name in self._files]
 
 
 def _trace(name: str) -> tuple[int, int, int] | None:
@@ -92,8 +102,3 @@ def _trace(name: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def sample_files(samples: "Samples") -> list[str]:
-    """Every file of the samples."""
-    return [name for entry in samples.entries for name in entry]

@@ -36,24 +36,21 @@ class Network:
     def __init__(self, path: Path, role: str) -> None:
         from ..engine.run.float_runner import FloatRunner
         from ..sessions.report import Silent
-        from ..sessions.same_samples import sample_files, session_samples, traces
+        from ..sessions.same_samples import Watch, session_samples
         from ..sessions.store import open_session
         from ..sessions.work import threads
 
         self.graph: Graph = known_graph(str(path))
         with open_session(path, readonly=True) as session:
             self.samples: Samples = session_samples(session, self.graph, Silent(), role)
-        self._files = sample_files(self.samples)
-        self._traces = traces(self._files)
+        self._watch = Watch(self.samples)
         self._runner: FloatRunner = FloatRunner(self.graph, self.graph.output_tensors, threads=threads())
         self._path = path
 
     @property
     def outdated(self) -> bool:
         """Whether a sample's file is not any more what was read."""
-        from ..sessions.same_samples import traces
-
-        return traces(self._files) != self._traces
+        return self._watch.changed
 
     def place(self, entry: str) -> int:
         """The sample that holds an entry. Errors: QuantdeckError when there is none."""

@@ -44,7 +44,7 @@ class Assessor:
     def __init__(self, path: Path, asked: Asked) -> None:
         from ..sessions.journal import Journal
         from ..sessions.report import Silent
-        from ..sessions.same_samples import sample_files, session_samples, traces
+        from ..sessions.same_samples import Watch, session_samples
         from ..sessions.store import open_session
         from ..sessions.work import SCORED, session_graph
 
@@ -52,8 +52,7 @@ class Assessor:
         self._session = open_session(path)
         self._original = session_graph(self._session)
         self._samples = session_samples(self._session, self._original, Silent()).take(SCORED)
-        self._files = sample_files(self._samples)
-        self._traces = traces(self._files)
+        self._watch = Watch(self._samples)
         self._chosen = self._recorded()
         self._journal = Journal(self._session, 0)
         self._current: tuple[int, Plan] | None = None
@@ -92,9 +91,7 @@ class Assessor:
     @property
     def outdated(self) -> bool:
         """Whether a sample's file is not any more what was read, or the session has other samples now."""
-        from ..sessions.same_samples import traces
-
-        return traces(self._files) != self._traces or self._recorded() != self._chosen
+        return self._watch.changed or self._recorded() != self._chosen
 
     def _recorded(self) -> str:
         row = self._session.row("SELECT digest FROM samples WHERE role = 'calibration'")
