@@ -142,6 +142,30 @@ def test_a_target_out_of_reach_ends_with_the_best():
     assert outcome.cos == max(point.cos for point in outcome.curve)
 
 
+def test_where_only_all_float_does_no_layer_is_tried_in_int8():
+    world = world_of()
+    outcome = run_search(pareto(setting_of(1 - 1e-9)), world)
+    assert (outcome.reason, len(outcome.plan.modes)) == (StopReason.CONFIRMED, len(KINDS))
+    tried = {len(trial.plan.modes) for trial in world.trials if trial.source is None}
+    assert len(KINDS) - 1 not in tried
+
+
+def test_rows_of_stretches_are_not_tried_in_a_network_of_few_layers():
+    table = {f"l{index}": Threshold(2.0, -2.0, 2.0, "other") for index in range(len(KINDS))}
+    for kinds, parts in ((KINDS[:5], 0), (KINDS, 2)):
+        world = world_of(kinds)
+        rows = {name: row for name, row in table.items() if int(name[1:]) < len(kinds)}
+        value = 0.5 + 0.5 / (1 + world.total(frozenset())) ** 0.5
+        setting = setting_of(1 - (1 - value) / 2, kinds, methods={"other": rows})
+        run_search(pareto(replace(setting, join=False)), world)
+        tried = {
+            len(trial.plan.thresholds.items() & rows.items())
+            for trial in world.trials
+            if trial.source is None and not trial.plan.modes
+        }
+        assert len(tried - {0, len(rows)}) == min(parts, 1)
+
+
 def test_a_dead_slice_never_passes():
     outcome = run_search(pareto(setting_of(0.998)), world_of(dead=lambda floats: "l6" not in floats))
     assert outcome.reason is StopReason.CONFIRMED

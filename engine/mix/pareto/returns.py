@@ -1,7 +1,6 @@
 """Layers that others made needless go back to int8, by real trials."""
 
 import itertools
-import math
 
 from ..front import Field, Floats
 from ..trial import Point
@@ -53,8 +52,9 @@ def _hopeful(run: Run, best: Point) -> list[Floats]:
     """Plans a layer cheaper than the best one, by the ledger's sum; those that it has no hope for are left out."""
     space = run.field()
     floats = frozenset(best.plan.modes)
-    cost, real = run.price(floats), loss_of(best.cos)
-    limit = run.allowed * HOPE * space.loss(floats) / real if real > 0 else math.inf
+    cost, real, total = run.price(floats), loss_of(best.cos), space.loss(floats)
+    scale = total / real if real > 0 and total > 0 else 1.0  # nothing to compare with where all are float
+    limit = run.allowed * HOPE * scale
     tries = {floats - {name} for name in floats}
     for name in gains(space, floats)[:SWAPPED]:
         inside = floats | {name}

@@ -25,9 +25,9 @@ CLOSE = 1.25
 """A plan that loses less than so many times what it may is near enough to try other rows or a few layers more."""
 GROUPS = (8, 24, 72)
 """Where the int8 layers, the loudest first, are parted into groups whose rows are tried together."""
-STRETCHES, NEAR = 8, 2.5
-"""Parts of a network whose rows are tried together while all is int8, and how many times more than it may such a plan
-loses at most for that."""
+STRETCHES, STRETCH, NEAR = 8, 4, 2.5
+"""Parts of a network whose rows are tried together while all is int8, with so many layers each at least, and how many
+times more than it may such a plan loses at most for that."""
 FINER = (4, 12, 20, 40, 56, 88, 120, 160)
 """The same for the plan that failed on fresh samples."""
 WORTHWHILE_GROUP = 0.98
@@ -182,7 +182,10 @@ def parts_of(run: Run, plan: Plan, kind: str) -> list[list[str]]:
     """The int8 layers of a plan in groups: stretches of the model, or the loudest ones first."""
     names = [layer.name for layer in run.setting.graph.layers if layer.name not in plan.modes]
     if kind == "stretches":
-        edges = [len(names) * index // STRETCHES for index in range(1, STRETCHES)]
+        count = min(STRETCHES, len(names) // STRETCH)
+        if count < 2:
+            return []  # the whole network has been tried
+        edges = [len(names) * index // count for index in range(1, count)]
     else:
         assert run.ledger is not None
         own = run.own(run.ledger)
