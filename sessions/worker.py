@@ -5,6 +5,7 @@ it. Its standard output and standard error are the job's log.
 """
 
 import faulthandler
+import json
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from ..engine.text import visible
 from .diagnosis import Log, PatientLog, diverted_output, fault_text
 from .flow import go_on
 from .heart import JobReport, beating
-from .jobs import claim, finish, get_job, stopped_text
+from .jobs import Job, claim, finish, get_job, stopped_text
 from .report import Both, Cancelled, Paused, Report
 from .session import Session
 from .store import open_session
@@ -55,7 +56,7 @@ def run_job(session: Session, number: int, log: Log, listener: Report | None = N
         try:
             with beating(report, lambda error: report.say(f"no pulse: {error}")):
                 both: Report = Both(listener, report) if listener else report
-                message = _body(job.kind)(session, job.spec, both)
+                message = _body(job.kind)(session, _spec(session, job), both)
             state, status = "done", _status(session, number)
         except Paused:
             state, message = "paused", "paused as asked; quantdeck resume goes on with it"
@@ -74,6 +75,17 @@ def run_job(session: Session, number: int, log: Log, listener: Report | None = N
     log.write(f"{state}: {visible(message)}\n")
     finish(session, get_job(session, number).id, state, message, status)
     return state == "done"
+
+
+def _spec(session: Session, job: Job) -> Mapping[str, Any]:
+    """What the job is to do. An evaluation notes which plan it scores: its figures are of no other one."""
+    if job.kind != "evaluate" or job.spec.get("plan") is not None:
+        return job.spec
+    row = session.row("SELECT current_plan FROM state WHERE id = 1")
+    spec = {**job.spec, "plan": row[0] if row is not None else None}
+    with session.write() as writer:
+        writer.update("job", job.id, {"spec": json.dumps(spec), "rev": writer.rev})
+    return spec
 
 
 def _status(session: Session, number: int) -> int:

@@ -28,8 +28,10 @@ TO_COME = "to come"
 MOST_TEXT = 1 << 20  # characters of a search's lines
 AT_WORK = ("waiting", "running", "paused")
 CORRECTIONS = ("equalize", "bias")
+STALE = "stale"
+"""A score of an earlier plan than the current one."""
 NOT_USED = "not used"
-"""A correction that was made once, where the newest thresholds were made without it."""
+"""What was made once, where the newest thresholds were made without it."""
 
 
 TARGET = 0.995
@@ -74,16 +76,19 @@ def newest_jobs(reader: SessionReader) -> dict[str, Stage]:
     """The newest job of each stage, and what a job at work will start when it is done."""
     found: dict[str, Stage] = {}
     known = _known(reader)
+    current = reader.one("SELECT current_plan FROM state WHERE id = 1")
     rows = reader.rows("SELECT id, kind, spec, state, message, started, finished FROM job ORDER BY id")
     for number, kind, text, state, message, started, finished in rows:
         spec: dict[str, Any] = json.loads(text)
         seconds = finished - started if started and finished else None
         told = {**known, **spec}
         does = stages_of(kind, spec)
+        of = spec.get("plan") if kind == "evaluate" and state == "done" else None
+        shown = STALE if of is not None and current and of != current[0] else state
         for stage in does:
-            found[stage] = Stage(state, settings_of(stage, told), message or "", seconds, number)
+            found[stage] = Stage(shown, settings_of(stage, told), message or "", seconds, number)
         if state == "done" and ("calibrate" in does or "search_threshold" in does):
-            _drop_others(found, spec)
+            _drop_others(found, spec, does)
         if state in AT_WORK:
             for later, wishes in spec.get("then", ()):
                 for stage in stages_of(later, wishes):
@@ -93,15 +98,18 @@ def newest_jobs(reader: SessionReader) -> dict[str, Stage]:
     return {name: _with_result(reader, name, stage) for name, stage in found.items()}
 
 
-def _drop_others(found: dict[str, Stage], spec: Mapping[str, Any]) -> None:
-    """Corrections that the newest thresholds do without are not in the plan any more."""
-    for stage in CORRECTIONS:
-        if stage in found and not spec.get(stage) and found[stage].state == "done":
+def _drop_others(found: dict[str, Stage], spec: Mapping[str, Any], does: Sequence[str]) -> None:
+    """What the newest thresholds do without is not in the plan any more: corrections, a method, float layers."""
+    without = [stage for stage in CORRECTIONS if not spec.get(stage)]
+    for stage in (*without, *(one for one in ("search_threshold", "float") if one not in does)):
+        if stage in found and found[stage].state == "done":
             found[stage] = replace(found[stage], state=NOT_USED)
 
 
 def _with_result(reader: SessionReader, name: str, stage: Stage) -> Stage:
     """The stage with what its job did for it: a job that does several says one sentence."""
+    if stage.state == STALE:
+        return replace(stage, result=f"of an earlier plan: {stage.result}")
     if stage.state not in ("done", NOT_USED):
         return stage
     stage = replace(stage, result=stage.result.removeprefix("target reached: "))

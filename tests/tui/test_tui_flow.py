@@ -17,7 +17,7 @@ from quantdeck.tui.editor import Editor
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.flow import FlowScreen
 from quantdeck.tui.snapshots import ScoreView
-from quantdeck.tui.stages import NOT_USED, RUN, TARGET, TO_COME, WISHES, newest_jobs
+from quantdeck.tui.stages import NOT_USED, RUN, STALE, TARGET, TO_COME, WISHES, newest_jobs
 from quantdeck.tui.workbench import Workbench
 from real_session import current, digits
 from sample_session import layer_names
@@ -69,6 +69,31 @@ def test_each_job_starts_the_next_and_the_rest_is_to_come(example: Path, by_hand
     assert {states(example)[name] for name in ("calibrate", "search_threshold", "float", "evaluate")} == {
         "done"
     }
+
+
+async def test_an_evaluation_of_an_earlier_plan_is_stale_until_that_is_the_plan_again(
+    example: Path, by_hand: list[int], deck: MakeDeck
+) -> None:
+    flow.start_flow(example, flow.steps_of(("evaluate",)))
+    assert work([str(example), str(by_hand.pop())]) == 0
+    assert states(example)["evaluate"] == "done"
+    app = deck(example)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "space", "2")
+        assert rows(app, "state")[-1] == STALE
+        assert rows(app, "result")[-1].startswith("of an earlier plan: cosine")
+        await press(pilot, "1", "u", "2")
+        assert rows(app, "state")[-1] == "done"
+
+
+def test_what_a_new_calibration_did_away_with_is_not_used(example: Path, by_hand: list[int]) -> None:
+    flow.start_flow(example, flow.steps_of(("search_threshold", "float"), flow.Wishes(scored=4)))
+    while by_hand:
+        assert work([str(example), str(by_hand.pop(0))]) == 0
+    assert states(example)["search_threshold"] == states(example)["float"] == "done"
+    flow.start_flow(example, flow.steps_of(("calibrate",)))
+    assert work([str(example), str(by_hand.pop(0))]) == 0
+    assert states(example)["search_threshold"] == states(example)["float"] == NOT_USED
 
 
 def test_a_cancelled_step_ends_the_flow(example: Path, by_hand: list[int]) -> None:

@@ -14,7 +14,7 @@ from ..advice import Advice, advice, advised, equalizable
 from ..messages import RowChosen, RowMoved, SessionChanged
 from ..outlook import Outlook
 from ..snapshots import SessionView
-from ..stages import CORRECTIONS, NOT_USED, RUN, STAGES, Stage, newest_jobs, planned
+from ..stages import CORRECTIONS, NOT_USED, RUN, STAGES, STALE, Stage, newest_jobs, planned
 from ..widgets.cells import Part, fit, wrapped
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
@@ -167,7 +167,7 @@ class FlowScreen(PlaceScreen):
             reasons = ", ".join(reason for reason, _ in self.deck.outlook.proposals or ())
             state = "taken" if taken else "refused" if left_out else "proposed"
             return Stage(state, reasons, f"{counted(len(layers), 'layer')} to {view.fp_type}")
-        return replace(job, state=LEFT_OUT) if left_out and job.state in ("", "done") else job
+        return replace(job, state=LEFT_OUT) if left_out and job.state in ("", "done", STALE) else job
 
     @property
     def _equalizes(self) -> bool:
@@ -306,7 +306,8 @@ def _state_cell(value: object, width: int) -> list[Part]:
     text = str(value)
     tone = {
         "failed": "bad", "running": "accent", "waiting": "accent", "done": "good", "taken": "good",
-        "proposed": "accent", LEFT_OUT: "muted", "refused": "muted", "to come": "accent", NOT_USED: "muted",
+        "proposed": "accent", LEFT_OUT: "muted", "refused": "muted", "to come": "accent",
+        NOT_USED: "muted", STALE: "weak",
     }.get(text, "plain")  # fmt: skip
     return [(fit(text, width), tone)]
 
