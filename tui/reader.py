@@ -1,6 +1,7 @@
 """Reads a session file with sqlite3 alone, read-only, in short transactions (style 2.6)."""
 
 import json
+import sqlite3
 from array import array
 from collections.abc import Iterable, Mapping
 from math import isfinite
@@ -116,6 +117,17 @@ class SessionReader:
             f"SELECT {_JOB} FROM job ORDER BY state IN ('waiting', 'running') DESC, id DESC LIMIT ?", (limit,)
         )
         return tuple(job_view(row) for row in rows)
+
+    def goes_on(self, job: JobView) -> bool:
+        """Whether another job starts by itself behind *job* (sessions/flow.py); not where that was damaged."""
+        from ..sessions.flow import THEN
+
+        steps = "CASE WHEN json_valid(spec) THEN json_array_length(spec, ?) END"
+        try:
+            row = self.one(f"SELECT {steps} FROM job WHERE id = ?", f"$.{THEN}", job.id)
+        except sqlite3.Error:
+            return False
+        return job.state == "done" and row is not None and bool(row[0])
 
     def job(self, number: int) -> JobView | None:
         """One job by its number."""

@@ -14,7 +14,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.color import Color
 from textual.driver import Driver
-from textual.events import CursorPosition, Event, Key, Resize
+from textual.events import CursorPosition, Event, Key, MouseDown, MouseScrollDown, MouseScrollUp, Resize
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Region
 from textual.screen import Screen
@@ -231,20 +231,26 @@ class Workbench(App[None]):
             self._driver.write(question)
 
     async def on_event(self, event: Event) -> None:
-        """What a key does is written before what is held back."""
+        """What a key or the mouse does is written before what is held back; both end a message."""
         if isinstance(event, Key) and not event.is_forwarded:
             self._pacer.hold()
             await self._keys.take(event)
             return
+        if isinstance(event, (MouseDown, MouseScrollDown, MouseScrollUp)) and not event.is_forwarded:
+            self._pacer.hold()
+            self._end_message()
         if isinstance(event, CursorPosition):
             self._pacer.answered()
         await super().on_event(event)
 
     async def _give(self, key: Key) -> None:
         """Give a key to whoever has the focus; it ends the message that stands above the footer."""
+        self._end_message()
+        await super().on_event(key)
+
+    def _end_message(self) -> None:
         if isinstance(self.screen, DeckScreen):
             self.screen.end_message()
-        await super().on_event(key)
 
     async def action_quit(self) -> None:
         """End; an answer of the terminal that is on its way must not come to the shell."""

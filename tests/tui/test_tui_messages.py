@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from decks import MakeDeck
+from pty_terminal import Terminal
 from quantdeck.tui.screens import base
 from quantdeck.tui.screens.layers import LayersScreen
 from resting import settle
@@ -115,3 +116,58 @@ async def test_what_a_key_does_to_a_stage_follows_its_state(session: Path, deck:
         assert "Space leaves it out" in said(app)
         await press(pilot, "space")
         assert "Space takes it in" in said(app)
+
+
+async def test_what_runs_as_several_jobs_is_said_until_the_last_of_them(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = deck(session)
+    monkeypatch.setattr(app, "start_flow", lambda stages: None)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "2", "end", "t")
+
+        async def changes(job: int, **values: object) -> None:
+            set_job(session, job, **values)
+            app._look()
+            await pilot.pause()
+
+        assert "running " in said(app)
+        first = add_job(session, heartbeat=4e9)
+        await changes(first, spec='{"then": [["evaluate", {}]]}')
+        await changes(first, state="done")  # the next one has not begun yet
+        assert "running " in said(app)
+        second = add_job(session, heartbeat=4e9)
+        await changes(second, done=3)
+        assert "running " in said(app)
+        await changes(second, state="done")
+        assert "running " not in said(app)
+
+
+@pytest.mark.parametrize("spec", ["{", "[1]", '{"then": 3}', "", '{"then": [["evaluate", {}]]}'])
+async def test_jobs_that_have_ended_between_two_looks_end_what_is_said(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    """However damaged what they were to do is; one that failed has none behind it."""
+    app = deck(session)
+    monkeypatch.setattr(app, "start_job", lambda kind, spec: None)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "c", "f5")
+        assert "starting" in said(app)
+        set_job(session, add_job(session), state="failed", spec=spec)
+        app._look()
+        await pilot.pause()
+        assert said(app).strip() == ""
+
+
+@pytest.mark.pty
+def test_the_mouse_ends_a_message_as_a_key_does(session: Path) -> None:
+    with Terminal(session, options="mouse=True") as terminal:
+        terminal.read_until("1 of 64")
+        for button in (0, 65):  # the left one, and the wheel
+            terminal.send(" ")
+            terminal.read_until("undoes")
+            terminal.send(f"\x1b[<{button};10;23M\x1b[<{button};10;23m")
+            terminal.read_until(" of 64")
+            assert "undoes" not in terminal.text
+        terminal.send("q")
+        assert terminal.wait() == 0

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen, Screen
 
 from ..keys import Key, as_set, footer
 from ..messages import SessionChanged
-from ..snapshots import SessionView
+from ..snapshots import JobView, SessionView
 from ..widgets.bars import SMALLEST, SizeNotice, footer_line, header_lines
 from ..widgets.cells import Part, wrapped
 from ..widgets.painted import Lines
@@ -46,7 +46,8 @@ class DeckScreen(Screen[None]):
     """A full screen with the shared header and footer.
 
     The line of state above the footer tells what is so (``state``), or a message (``say``) until that ends: with the
-    next key, with another screen, with the job that was at work. An error stays for a moment even so.
+    next key or click, with another screen, with the job that was at work, or the last of those that start behind it.
+    An error stays for a moment even so.
     """
 
     AREAS: ClassVar[tuple[str, ...]] = ()
@@ -137,9 +138,17 @@ class DeckScreen(Screen[None]):
 
     def _session_changed(self, change: SessionChanged) -> None:
         self.draw_bars()
-        if _rests(change):
+        if self._rests(change):
             self.end_message()
         self.follow(change)
+
+    def _rests(self, change: SessionChanged) -> bool:
+        """Whether a job that was at work has ended, rests or died, and none starts behind it by itself."""
+        job, before, feed = change.view.job, change.before.job if change.before else None, self.deck.feed
+        if job is None or _at_work(job) or feed is None:
+            return False
+        begun = before is None or before.id != job.id  # it has begun and ended between two looks
+        return (begun or _at_work(before)) and not feed.reader.goes_on(job)
 
     def say(self, sentence: str, tone: str = "muted") -> None:
         """Say a message above the footer, in as many lines as it needs; *tone* "bad": an error."""
@@ -206,11 +215,8 @@ class DeckModal(ModalScreen[Result]):
         return cast("Workbench", self.app)  # pyright: ignore[reportUnknownMemberType]
 
 
-def _rests(change: SessionChanged) -> bool:
-    """Whether a job that was at work has ended, rests or died."""
-    job, before = change.view.job, change.before.job if change.before else None
-    at_work = [one is not None and one.state in AT_WORK and not one.lost for one in (before, job)]
-    return at_work == [True, False]
+def _at_work(job: JobView | None) -> bool:
+    return job is not None and job.state in AT_WORK and not job.lost
 
 
 def _stale(event: events.Resize, size: Size) -> bool:
