@@ -112,6 +112,16 @@ class Plan:
                 "a stored plan is damaged; go on from another one (undo), or take a backup of its session"
             ) from error
 
+    @property
+    def strange(self) -> frozenset[str]:
+        """Layers whose float type rounds otherwise than the plan's: bfloat16 where that is none, or the reverse.
+
+        bfloat16 has 8 significant bits, float16 11 and float32 24: noise that was measured with one of the last two
+        says nothing about layers in bfloat16, nor the reverse.
+        """
+        coarse = self.fp_type == Mode.BF16
+        return frozenset(name for name, mode in self.modes.items() if (mode == Mode.BF16) != coarse)
+
     @cached_property
     def digest(self) -> str:
         """sha256 of what changes a result: chip, types, threshold values and ranges, modes."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..engine.plan import Mode
+
 if TYPE_CHECKING:
     from ..engine.mix.ledger import Ledger
     from ..engine.plan import Plan
@@ -35,6 +37,8 @@ class Expectation:
 
 def expectation(ledger: "Ledger", plan: "Plan", runs: "Sequence[tuple[Plan, Score]]") -> Expectation:
     """What *plan* is expected to score on the samples of *runs*: plans with their scores, the oldest first."""
+    if plan.strange:
+        return _between(ledger, plan, runs)
     found = ledger.predict(plan)
     known = Expectation(found.sqnr, found.low, found.high, found.cosine)
     near = _nearest(ledger, plan, runs)
@@ -50,12 +54,24 @@ def expectation(ledger: "Ledger", plan: "Plan", runs: "Sequence[tuple[Plan, Scor
     return Expectation(sqnr, sqnr - more, sqnr + more, max(-1.0, 1 - (1 - found.cosine) * loss))
 
 
+def _between(ledger: "Ledger", plan: "Plan", runs: "Sequence[tuple[Plan, Score]]") -> Expectation:
+    """The ledger did not measure these layers' float type: they are no worse than int8, no better than its own."""
+    strange = plan.strange
+    others = {name: mode for name, mode in plan.modes.items() if name not in strange}
+    worst = expectation(ledger, replace(plan, modes=others), runs)
+    best = expectation(ledger, replace(plan, modes=others | dict.fromkeys(strange, Mode(plan.fp_type))), runs)
+    least, most = min(worst.low, best.low), max(worst.high, best.high)
+    return Expectation((worst.sqnr + best.sqnr) / 2, least, most, (worst.cos + best.cos) / 2)
+
+
 def _nearest(
     ledger: "Ledger", plan: "Plan", runs: "Sequence[tuple[Plan, Score]]"
 ) -> "tuple[Plan, Score] | None":
     """The run with the ledger's thresholds that differs in the fewest layers; the newest of several."""
     floats = ledger.map.restricted(plan.modes)
-    alike = [run for run in runs if replace(run[0], modes={}).digest == ledger.thresholds]
+    alike = [
+        run for run in runs if not run[0].strange and replace(run[0], modes={}).digest == ledger.thresholds
+    ]
     return min(
         reversed(alike), key=lambda run: len(ledger.map.restricted(run[0].modes) ^ floats), default=None
     )

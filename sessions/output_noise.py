@@ -30,12 +30,15 @@ def layer_gains(
 ) -> dict[str, tuple[float, float]] | None:
     """What the worst output would gain if a layer alone changed between int8 and float, by layer.
 
-    Predicted dB, and half the width of their 90 % interval. None as soon as *stop* says so.
+    Predicted dB, and half the width of their 90 % interval; nothing of layers whose float type was not measured.
+    None as soon as *stop* says so.
     """
-    floats = ledger.map.restricted(plan.modes)
+    floats, strange = ledger.map.restricted(plan.modes), plan.strange
     now = ledger.predict_floats(floats).sqnr
     gains: dict[str, tuple[float, float]] = {}
     for name in ledger.map.names:
+        if name in strange:
+            continue
         if stop():
             return None
         then = ledger.predict_floats(floats ^ {name})

@@ -158,8 +158,11 @@ class Ledger:
     def with_anchor(self, plan: Plan, score: Score) -> "Ledger":
         """A ledger that also knows a real run of a plan; one that says nothing (no noise, a NaN) is left out.
 
-        The samples that both have are compared: the score has the first ones, fewer or more than the ledger.
+        The samples that both have are compared: the score has the first ones, fewer or more than the ledger. Of a
+        plan with layers in a float type that rounds otherwise nothing is learnt: it would be taken for the layers'.
         """
+        if plan.strange:
+            return self
         floats = self.map.restricted(plan.modes)
         energy, angle = self._raw(self.map.weights(floats))
         by_name = {output.name: output.similarity for output in score.outputs}

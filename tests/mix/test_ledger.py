@@ -1,6 +1,7 @@
 """The noise ledger: which sources a plan has, measuring in two rounds, prediction, anchors, bytes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from quantdeck.engine.mix.ledger import Ledger
 from quantdeck.engine.mix.ledger_measure import Measuring, measure, remeasured
 from quantdeck.engine.mix.trial import Source, run_search
 from quantdeck.engine.plan import Mode
+from quantdeck.sessions.expectation import expectation
+from quantdeck.sessions.output_noise import layer_gains
 
 KINDS = ("pool", "leaky", "pool", "add", "pool")
 
@@ -162,6 +165,22 @@ def test_an_anchor_without_noise_or_with_a_nan_says_nothing():
     plan = plan_of(network(KINDS))
     assert ledger.with_anchor(plan, score([0.0, 0.0])) is ledger
     assert ledger.with_anchor(plan, score([math.inf, math.inf])) is ledger
+
+
+def test_layers_in_a_float_type_that_was_not_measured_teach_nothing_and_lie_between_int8_and_float():
+    ledger = measured(world_of())
+    plan = plan_of(network(KINDS))
+    coarse, fine = plan.with_mode("l1", Mode.BF16), plan.with_mode("l1", Mode.F32)
+    poor = score([100 * ledger.noise.sum()] * 2)
+    assert ledger.with_anchor(coarse, poor) is ledger
+    assert expectation(ledger, fine, [(coarse, poor)]) == expectation(ledger, fine, [])
+    worst, best, found = (expectation(ledger, one, []) for one in (plan, fine, coarse))
+    assert (found.low, found.high) == (worst.low, best.high)
+    assert worst.sqnr < found.sqnr < best.sqnr
+    assert set(layer_gains(ledger, coarse)) == set(ledger.map.names) - {"l1"}
+    same = replace(coarse, fp_type="BF16")
+    assert ledger.with_anchor(same, score([0.02, 0.03])).anchors
+    assert same.with_mode("l0", Mode.F16).strange == {"l0"}
 
 
 def test_the_interval_covers_what_it_says():
