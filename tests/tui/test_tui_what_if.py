@@ -139,6 +139,30 @@ async def test_a_repair_that_is_not_known_yet_is_said(session: Path, deck: MakeD
         assert not plan(session).modes
 
 
+async def test_repairs_that_a_key_asked_for_in_vain_are_said_as_soon_as_they_are_known(
+    session: Path, deck: MakeDeck
+) -> None:
+    from quantdeck.tui.insight import Repair
+    from quantdeck.tui.messages import Answered
+
+    app = deck(session, assess=True)
+    asked: list[str] = []
+    app.look_at = lambda layer: not asked.append(layer)  # type: ignore[method-assign]
+    async with app.run_test(size=S) as pilot:
+        assert app.view is not None
+        await press(pilot, "a", "a")
+        (layer,) = asked
+        assert "not known yet" in said(app)
+        app.outlook = app.outlook.asking(app.view.plan or 0, "")
+        repairs = (Repair("run it in F16", "modes", "F16", (layer,), 1.5, 0.5),)
+        insight = Insight(app.view.plan or 0, layer, repairs=repairs).to_dict()
+        app.post_message(Answered({"plan": app.view.plan, "state": "layer", "insight": insight}))
+        await pilot.pause()
+        assert said(app).strip() == "a run it in F16 +1.5 dB (0.5)"
+        await press(pilot, "a")
+        assert plan(session).modes == {layer: "F16"}
+
+
 def test_the_newest_plan_and_the_newest_layer_count_plans_first() -> None:
     asked = Asked()
     for question in (

@@ -11,10 +11,12 @@ from ...sessions.output_noise import noise_parts, ranks
 from ..columns import layer_columns
 from ..editor import Editor, counted
 from ..insight import Insight, Repair
+from ..keys import REPAIRS
 from ..messages import LayerStep
 from ..outlook import Outlook
 from ..widgets.detail import DetailPane
 from ..widgets.sections import Subject, gain_text
+from .base import Said
 from .layer_edits import LayerEdits
 
 REST = 0.2  # seconds the cursor rests before the detail follows: moving costs two rows, not a screen
@@ -29,6 +31,7 @@ class LayerDetail(LayerEdits):
     _rest: Timer | None = None
     _looking: Timer | None = None
     _asked: tuple[int | None, str] = (None, "")  # the plan and the layer whose close-up was asked for
+    _awaited: Said | None = None  # what was said where a key asked for repairs that were not known
 
     @property
     def detail(self) -> DetailPane:
@@ -75,6 +78,7 @@ class LayerDetail(LayerEdits):
             self._fill_predicted()
         if (outlook.insight, outlook.unseen) != (before.insight, before.unseen):
             self._show_detail()
+            self._tell_repairs()
 
     def _fill_predicted(self) -> None:
         names = list(self._rows)
@@ -170,11 +174,16 @@ class LayerDetail(LayerEdits):
         if view is None or table.row is None or not self.detail_shown or self.deck.busy:
             return
         name = str(table.model.value(table.row, "name"))
-        if self._asked == (view.plan, name) or self._insight(name) is not None:
-            return
-        if self.deck.look_at(name):
-            self._asked = (view.plan, name)
+        if self._insight(name) is None:
+            self._ask_about(name)
+
+    def _ask_about(self, layer: str) -> bool:
+        """Ask once for a layer's close-up under the current plan; whether anybody can tell."""
+        plan = self.deck.view.plan if self.deck.view is not None else None
+        if self._asked != (plan, layer) and self.deck.look_at(layer):
+            self._asked = (plan, layer)
             self._show_detail()
+        return self._asked == (plan, layer)
 
     # repairs
 
@@ -185,13 +194,41 @@ class LayerDetail(LayerEdits):
             return
         insight = self._insight(str(table.model.value(table.row, "name")))
         if insight is None:
-            self.say(
-                "its repairs are not known yet; the detail (Enter) shows them as soon as they are", "weak"
-            )
+            self._find_repairs(str(table.model.value(table.row, "name")))
         elif int(place) >= len(insight.repairs):
             self.say("there is no such repair; the detail (Enter) lists what is predicted to help", "weak")
         else:
             self._repair(insight.repairs[int(place)])
+
+    def _find_repairs(self, layer: str) -> None:
+        """Have a layer's repairs found out; what is said of them gives place to them as soon as they are known."""
+        if self.deck.busy:
+            self.say("its repairs are not known yet; they are found when no job is at work", "weak")
+            return
+        if self._ask_about(layer):
+            self._say_awaited("its repairs are not known yet; they stand here as soon as they are", "weak")
+        else:
+            self.say(
+                "its repairs are not known yet; nothing is measured on a session that can only be read",
+                "weak",
+            )
+
+    def _say_awaited(self, sentence: str, tone: str) -> None:
+        self.say(sentence, tone)
+        self._awaited = self._said
+
+    def _tell_repairs(self) -> None:
+        """The repairs that a key asked for in vain, if nothing else has been said or pressed since."""
+        row, outlook = self.table.row, self.deck.outlook
+        if row is None or self._awaited is None or self._said is not self._awaited:
+            return
+        insight = self._insight(str(self.table.model.value(row, "name")))
+        if insight is not None:
+            told = zip(REPAIRS, insight.repairs, strict=False)
+            offers = [f"{self.key(action)} {one.title} {gain_text(one)}" for action, one in told]
+            self._say_awaited("; ".join(offers) or "no repair is predicted to gain anything", "accent")
+        elif outlook.unseen:
+            self._say_awaited(outlook.unseen, "weak")
 
     def _repair(self, repair: Repair) -> None:
         label = f"{repair.title}: {counted(repair.layers)}"
