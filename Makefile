@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint long pictures bench clean
+.PHONY: demo test lint long budgets pictures bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/quantdeck demo
@@ -18,6 +18,9 @@ lint: $(VENV)/.dev
 
 long: $(VENV)/.tested
 	$(BIN)/python -m pytest -q -m "slow or sanitizer"
+
+budgets: $(VENV)/.tested
+	$(BIN)/python -m pytest -q -s -m budget
 
 pictures: $(VENV)/.installed
 	$(BIN)/python docs/make_pictures.py
