@@ -322,6 +322,8 @@ class Workbench(App[None]):
                 self.assess()  # a job has left a plan without figures of its layers
             else:
                 self._make_ready()  # a job or another workbench has put another plan in place
+        if self.busy:
+            self._redraw_bars()  # for how long the job has been at work
         self._look_later()
 
     def catch_up(self) -> None:

@@ -171,3 +171,50 @@ def test_the_mouse_ends_a_message_as_a_key_does(session: Path) -> None:
             assert "undoes" not in terminal.text
         terminal.send("q")
         assert terminal.wait() == 0
+
+
+async def test_a_search_without_a_trial_is_named_with_its_state_and_its_time(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time goes on by itself, also where the search writes nothing; as far as there is room for it."""
+    job = add_job(session, kind="search", total=0, heartbeat=4e9)
+    set_job(session, job, title="search_qtable to cos 0.99", stage="statistics", eta=None, started=1000.0)
+    for size in (S, L):
+        app = deck(session)
+        monkeypatch.setattr(app, "clock", lambda: 1012.0)
+        async with app.run_test(size=size):
+            assert "search_qtable running, 12 s" in said(app, "header")
+            assert ("statistics" in said(app, "header")) is (size == L)
+            monkeypatch.setattr(app, "clock", lambda: 1075.0)
+            app._look()
+            assert "search_qtable running, 1 min 15 s" in said(app, "header")
+    set_job(session, job, wanted="cancel")
+    app = deck(session)
+    monkeypatch.setattr(app, "clock", lambda: 1012.0)
+    async with app.run_test(size=S):
+        assert "search_qtable stopping, 12 s" in said(app, "header")
+
+
+async def test_why_a_job_failed_is_said_and_stands_there_when_the_session_is_opened_again(
+    session: Path, deck: MakeDeck
+) -> None:
+    job = add_job(session, kind="evaluate", heartbeat=4e9)
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "2")
+        set_job(session, job, state="failed", message="the folder x does not exist; put it back")
+        app._look()
+        await pilot.pause()
+        assert said(app).strip() == "evaluate failed: the folder x does not exist; put it back"
+    app = deck(session)
+    async with app.run_test(size=S):
+        assert said(app).strip() == "evaluate failed: the folder x does not exist; put it back"
+
+
+async def test_what_the_job_of_a_calibration_says_is_shown_whole(session: Path, deck: MakeDeck) -> None:
+    sentence = f"sample {'n' * 20}/{'m' * 30}.png is cut off; mend it, remove it, or leave it out"
+    add_job(session, state="failed", message=sentence)
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "c")
+        assert sentence in " ".join(said(app, "progress").split())

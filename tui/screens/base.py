@@ -53,6 +53,7 @@ class DeckScreen(Screen[None]):
     AREAS: ClassVar[tuple[str, ...]] = ()
     TITLE_TEXT: ClassVar[str] = ""
     TYPING: ClassVar[bool] = False  # fields take the letters
+    TELLS_JOB: ClassVar[bool] = False  # the screen shows what the newest job says of itself
     _said: Said | None = None  # the message that stands above the footer
     _state: tuple[list[Part], ...] = ()  # what stands there without one
 
@@ -111,7 +112,15 @@ class DeckScreen(Screen[None]):
         width = self.deck.size.width
         view = self.session_view()
         self.query_one("#header", Lines).set_lines(
-            header_lines(view, self.TITLE_TEXT, self.deck.glyphs, width, self.deck.outlook, self.deck.key)
+            header_lines(
+                view,
+                self.TITLE_TEXT,
+                self.deck.glyphs,
+                width,
+                self.deck.outlook,
+                self.deck.key,
+                self.deck.clock(),
+            )
         )
         self.query_one("#footer", Lines).set_line(footer_line(self.keys_here, width, typing=self.TYPING))
 
@@ -141,6 +150,17 @@ class DeckScreen(Screen[None]):
         if self._rests(change):
             self.end_message()
         self.follow(change)
+        job, before = change.view.job, change.before.job if change.before else None
+        if job is not None and (before is None or (before.id, before.state) != (job.id, job.state)):
+            self.say_failure(job)
+
+    def say_failure(self, job: JobView) -> None:
+        """Say why a job failed, or rests though nobody asked it to, where the screen itself does not tell."""
+        if self.TELLS_JOB or not job.message:
+            return
+        if job.state == "failed" or (job.state == "paused" and job.wanted == "run"):
+            what = "failed" if job.state == "failed" else "rests"
+            self.say(f"{job.kind} {what}: {job.message}", "bad")
 
     def _rests(self, change: SessionChanged) -> bool:
         """Whether a job that was at work has ended, rests or died, and none starts behind it by itself."""

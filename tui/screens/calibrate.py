@@ -11,12 +11,14 @@ from ..keys import KeyName, bindings
 from ..messages import SessionChanged
 from ..session_form import calibration_fields, calibration_spec, check_calibration
 from ..snapshots import JobView
-from ..widgets.cells import Part
+from ..widgets.cells import Part, wrapped
 from ..widgets.form import Form
 from ..widgets.painted import Lines
 from .base import DeckScreen
 
 BAR = 40
+INDENT = 4  # cells beside the progress (app.tcss)
+MOST_TOLD = 4  # lines of what the job says
 
 
 class CalibrateScreen(DeckScreen):
@@ -26,6 +28,7 @@ class CalibrateScreen(DeckScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings("calibrate")
     TITLE_TEXT = "calibrate"
     TYPING = True
+    TELLS_JOB = True
 
     def body(self) -> ComposeResult:
         """Form, progress, a line of state."""
@@ -93,11 +96,13 @@ class CalibrateScreen(DeckScreen):
 
     def _draw(self) -> None:
         job = self.deck.view.job if self.deck.view else None
-        self.query_one("#progress", Lines).set_lines(progress_lines(job, self.deck.glyphs, self.deck.key))
+        self.query_one("#progress", Lines).set_lines(
+            progress_lines(job, self.deck.glyphs, self.deck.key, self.deck.size.width - INDENT)
+        )
 
 
-def progress_lines(job: JobView | None, glyphs: Glyphs, key: KeyName) -> list[list[Part]]:
-    """The job in a few lines: what, a bar, figures, its sentence; *key* names the keys of actions."""
+def progress_lines(job: JobView | None, glyphs: Glyphs, key: KeyName, width: int) -> list[list[Part]]:
+    """The job in lines of *width*: what, a bar, figures, its sentence; *key* names the keys of actions."""
     if job is None:
         return [[(f"no job yet; {key('calibrate.start')} starts one", "muted")]]
     tone = {"failed": "bad", "running": "accent", "waiting": "accent", "done": "good"}.get(job.state, "weak")
@@ -111,7 +116,9 @@ def progress_lines(job: JobView | None, glyphs: Glyphs, key: KeyName) -> list[li
     ]
     lines = [head, [], _bar(job, glyphs), _pace(job, glyphs), []]
     if job.message:
-        lines.append([(glyphs.show(job.message), tone if job.state == "failed" else "plain")])
+        said = tone if job.state == "failed" else "plain"
+        told = wrapped(glyphs.show(job.message), said, width, MOST_TOLD)
+        lines += [[(text.lstrip(), said) for text, _ in line] for line in told]
     if job.active:
         cancel = key("calibrate.cancel_job")
         lines.append([(f"{cancel} cancels; leaving the workbench does not stop it", "muted")])

@@ -61,6 +61,8 @@ class LayersScreen(LayerDetail):
         self._first = self.deck.view.plan if self.deck.view is not None else None
         self._load()
         self.table.focus()
+        if self.deck.view is not None and self.deck.view.job is not None:
+            self.say_failure(self.deck.view.job)
 
     # what the session tells
 

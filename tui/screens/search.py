@@ -47,6 +47,7 @@ class SearchScreen(PlaceScreen):
     AREAS: ClassVar[tuple[str, ...]] = ("place", "search")
     BINDINGS: ClassVar[list[BindingType]] = place_bindings("search")
     TITLE_TEXT = "search"
+    TELLS_JOB = True
 
     def __init__(self) -> None:
         super().__init__()

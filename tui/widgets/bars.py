@@ -23,8 +23,12 @@ def header_lines(
     width: int,
     outlook: Outlook | None = None,
     key: KeyName = USUAL,
+    now: float | None = None,
 ) -> list[list[Part]]:
-    """Two lines: program, session, chip and job; plan and score. *key* names the keys of actions."""
+    """Two lines: program, session, chip and job; plan and score.
+
+    *key* names the keys of actions; *now*, unix seconds: for how long a job has been at work.
+    """
     if view is None:
         return [
             [(" quantdeck", "title"), (f"  {title}", "strong")],
@@ -38,7 +42,8 @@ def header_lines(
         first.append((f"{gap}!! file gone", "bad"))
     if view.read_only:
         first.append((f"{gap}read-only", "weak"))
-    job = job_parts(view.job, glyphs, key)
+    room = width - sum(cell_len(text) for text, _ in first) - len(gap)
+    job = job_parts(view.job, glyphs, key, room, now)
     said = job or ([(title, "plain")] if title else [])
     return [
         first + ([(gap, "muted"), *said] if said else []),
@@ -139,19 +144,37 @@ def _stale_words(view: SessionView, outlook: Outlook, key: KeyName) -> str:
     return "stale until the job ends" if at_work else f"stale: {key('layers.evaluate')} scores it"
 
 
-def job_parts(job: JobView | None, glyphs: Glyphs, key: KeyName = USUAL) -> list[Part]:
-    """The newest job in a few words; a finished one is not news."""
+def job_parts(
+    job: JobView | None, glyphs: Glyphs, key: KeyName = USUAL, room: int = 80, now: float | None = None
+) -> list[Part]:
+    """The newest job in a few words, in *room* cells if that can be; a finished one is not news."""
     if job is None or job.state in ("done", "cancelled"):
         return []
     if job.lost:
         return [(f"!! {job.kind} has died ({key('layers.log')} log)", "bad")]
     if job.state == "failed":
         return [(f"!! {job.kind} failed ({key('layers.log')} log)", "bad")]
-    if job.state == "waiting":
-        return [(f"{job.kind} waiting", "accent")]
-    text = f"{job.kind} {job.done * 100 // job.total:3d} %" if job.total else f"{job.kind} {job.stage}"
-    left = f", {duration(job.eta)} left" if job.eta is not None else ""
-    return [(glyphs.show(text + left), "accent")]
+    texts = [glyphs.show(text) for text in _at_work(job, now)]
+    tone = "bad" if job.silent else "weak" if job.state == "paused" else "accent"
+    return [(next((text for text in texts if cell_len(text) <= room), texts[-1]), tone)]
+
+
+def _at_work(job: JobView, now: float | None) -> list[str]:
+    """A job that is at work, waits or rests, the most telling words first.
+
+    How far it is, where that is known; else its state and for how long it has been at work.
+    """
+    state = {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, job.state) if job.active else job.state
+    if job.silent:
+        state = "silent"
+    begun = now is not None and job.started is not None and job.state == "running"
+    since = f", {duration(now - job.started)}" if begun else ""  # type: ignore[operator]
+    if state == "running" and job.total:
+        left = f", {duration(job.eta)} left" if job.eta is not None else since
+        return [f"{job.kind} {job.done * 100 // job.total:3d} %{left}"]
+    name = job.title.partition(" ")[0] if job.kind == "search" and job.title else job.kind
+    told = [f"{one} {state}{since}" for one in (name, job.kind)]
+    return [f"{told[0]}: {job.stage}", *told] if state == "running" and job.stage else told
 
 
 def footer_line(keys: list[Key], width: int, *, typing: bool = False) -> list[Part]:
