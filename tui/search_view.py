@@ -1,6 +1,7 @@
 """What the search screen reads of a session: searches with their trials, rankings and plans; sqlite3 only."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +117,7 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
         best_floats=row[3],
         points=points,
         best=best,
-        ranking=_ranked(outcome) or tried.ranking,
+        ranking=_ranked(outcome, str(spec.get("kind", ""))) or tried.ranking,
         reason=damage or row[4] or "",
     )
 
@@ -170,11 +171,15 @@ def _place_of(points: Points, floats: int | None, cos: float | None) -> int | No
     )
 
 
-def _ranked(outcome: dict[str, Any]) -> tuple[RankedLayer, ...]:
-    return tuple(
+def _ranked(outcome: dict[str, Any], kind: str) -> tuple[RankedLayer, ...]:
+    """The ranking as the outcome has it; of search_threshold, which keeps the order of trying, the best first."""
+    found = [
         RankedLayer(one[0], one[1], one[2], one[3] if len(one) > 3 else "")
         for one in outcome.get("ranking", ())
-    )
+    ]
+    if kind == "search_threshold":
+        found.sort(key=lambda one: (math.isnan(one.loss), one.loss))
+    return tuple(found)
 
 
 def has_ended(reader: SessionReader, job: int) -> bool:

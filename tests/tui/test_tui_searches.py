@@ -77,6 +77,18 @@ async def test_any_point_of_a_running_search_can_be_taken_and_given_back(
         assert plan(example) == before
 
 
+async def test_the_methods_of_a_threshold_search_are_ranked_by_what_they_cost(
+    example: Path, deck: MakeDeck
+) -> None:
+    do_search(example, answers(kind="search_threshold", strategy="chapter", expected_cos=OUT_OF_REACH))
+    app = deck(example)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "3", "v")
+        losses = [float(str(value)) for value in rows(app, "loss", "ranking")]
+        assert len(losses) > 2
+        assert losses == sorted(losses)
+
+
 async def test_the_curve_turns_from_float_layers_to_time(example: Path, deck: MakeDeck) -> None:
     do_search(example, answers(strategy="chapter", expected_cos=OUT_OF_REACH))
     app = deck(example)
