@@ -133,11 +133,17 @@ def end_line(outcome: Outcome, stop: str = "") -> str:
     raw = 2 * outcome.cos - 1
     floats = f"{counted(len(outcome.plan.modes), 'float layer')}"
     if outcome.reached:
-        return f"target reached: cos {outcome.cos:.6f} (cosine {raw:.6f}) with {floats}; {reason}"
+        return f"target reached: cos {_six(outcome.cos)} (cosine {_six(raw)}) with {floats}; {reason}"
     return (
-        f"target not reached: best cos {outcome.cos:.6f} (cosine {raw:.6f}) with {floats}, "
+        f"target not reached: best cos {_six(outcome.cos)} (cosine {_six(raw)}) with {floats}, "
         f"{outcome.target - outcome.cos:.3g} below {outcome.target:.10g}; {reason}"
     )
+
+
+def _six(value: float) -> str:
+    """Six digits, or nine where they would say 1; 1 only where it is that."""
+    near = 0.9999995 <= value < 1
+    return f"{min(value, 0.999999999):.9f}" if near else f"{value:.6f}"
 
 
 def screen_lines(spec: SearchSpec, outcome: Outcome, reasons: Reasons) -> list[str]:

@@ -173,6 +173,15 @@ def test_a_search_without_any_figure_ends_as_others_that_missed():
     )
 
 
+def test_a_figure_just_below_one_is_not_said_to_be_one():
+    line = end_line(Outcome(PLAN, 1 - 6.7e-8, 0.9, 0.999999, StopReason.CONFIRMED))
+    assert "cos 0.999999933 (cosine 0.999999866)" in line
+    assert "cos 1.000000 (cosine 1.000000)" in end_line(
+        Outcome(PLAN, 1.0, 0.9, 0.999999, StopReason.CONFIRMED)
+    )
+    assert "cos 0.998204 " in end_line(Outcome(PLAN, 0.9982037, 0.9, 0.998, StopReason.CONFIRMED))
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
