@@ -119,7 +119,9 @@ class LayerDetail(LayerEdits):
         """On a small screen detail and table take each other's place."""
         behind = self.detail_shown and self.instead
         self.table.set_class(behind, "-behind")
-        if behind:
+        if self.focused not in (None, self.table, self.detail):
+            pass  # what is being typed or chosen keeps the keys
+        elif behind:
             self.detail.focus()
         elif not self.detail_shown or not self.detail.has_focus:
             self.table.focus()

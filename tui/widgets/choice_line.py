@@ -1,17 +1,19 @@
-"""A line of choices above the footer: one key takes one, without a screen of its own (style 2.2)."""
+"""Choices above the footer, one key each, in as many lines as they need, without a screen of their own (style 2.2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ..messages import ChoiceDone
-from .cells import Part, clip
+from .cells import Part, clip, wrapped
 from .painted import Painted
 
 ENDS = ("ctrl+q", "ctrl+c")
+MOST_LABEL = 2  # lines of what is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,17 @@ class ChoiceLine(Painted, can_focus=True):
         self.index = next((place for place, one in enumerate(self.options) if one.value == value), 0)
         self._back = self.screen.focused
         self.display = True
+        self._fit(self.screen.size.width)
         self.refresh()
         self.screen.set_focus(self)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Other lines for another width."""
+        self._fit(event.size.width)
+
+    def _fit(self, width: int) -> None:
+        """As many lines as the choices need; the screen is laid out anew only when their number changes."""
+        self.styles.height = len(self._lines(width)) if self.options else 1
 
     def on_key(self, event: events.Key) -> None:
         """A choice's key, the arrows and Enter, or Escape; what ends the workbench passes."""
@@ -71,16 +82,27 @@ class ChoiceLine(Painted, can_focus=True):
     @property
     def text(self) -> str:
         """What stands there."""
-        return "".join(text for text, _ in self._parts())
+        return "\n".join("".join(text for text, _ in line) for line in self._lines(self.screen.size.width))
 
-    def _parts(self) -> list[Part]:
-        parts: list[Part] = [(f" {self.label}{'' if self.label.endswith('?') else ':'}", "accent")]
+    def _lines(self, width: int) -> list[list[Part]]:
+        """The question and, behind it, the choices; one that does not fit whole begins the next line."""
+        lines = wrapped(f"{self.label}{'' if self.label.endswith('?') else ':'}", "accent", width, MOST_LABEL)
         for place, option in enumerate(self.options):
-            marked = place == self.index
-            parts += [("[" if marked else " ", "key"), (option.key, "key")]
-            parts += [(f" {option.title}", "strong" if marked else "plain"), ("]" if marked else " ", "key")]
-        return parts
+            parts = self._option(option, place == self.index)
+            if sum(cell_len(text) for text, _ in [*lines[-1], *parts]) > width:
+                lines.append([])
+            lines[-1] += parts
+        return lines
+
+    def _option(self, option: Option, marked: bool) -> list[Part]:
+        return [
+            ("[" if marked else " ", "key"),
+            (option.key, "key"),
+            (f" {option.title}", "strong" if marked else "plain"),
+            ("]" if marked else " ", "key"),
+        ]
 
     def render_line(self, y: int) -> Strip:
-        """The choices in one line."""
-        return self.strip(clip(self._parts() if y == 0 else [], self.size.width))
+        """A line of the choices."""
+        lines = self._lines(self.size.width)
+        return self.strip(clip(lines[y] if y < len(lines) else [], self.size.width))
