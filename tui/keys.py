@@ -394,7 +394,8 @@ def clash(name: str, key: str, keys: "Mapping[str, str]") -> str:
     area = name.partition(".")[0]
     if area in TYPED_IN and len(key) == 1:
         return f"{key!a} would be typed into the fields; f7, ctrl+t and the like are free"
-    for other, one in rebindable().items():
+    fixed = {name_of(one): one for one in KEYS if one.action == "quit"}
+    for other, one in (rebindable() | fixed).items():
         taken = key_names(keys[other]) if other in keys else one.keys.split(",")
         if other != name and together(one.area, area) and named.intersection(taken):
             return f"{key} is taken by {AREAS[one.area]}: {one.title}"

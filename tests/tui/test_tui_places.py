@@ -315,6 +315,8 @@ async def test_a_key_that_was_changed_is_the_one_that_is_named_and_that_works(
         assert "'banana' is no key" in said(app)
         await press(pilot, "ctrl+u", "slash", "enter")
         assert "/ is taken by Layers: Filter" in said(app)
+        await press(pilot, "ctrl+u", "q", "enter")
+        assert "q is taken by Everywhere: Quit" in said(app)
         await press(pilot, "ctrl+u", "semicolon", "enter")
         assert "Undo: ;" in said(app)
         await press(pilot, "1", "space")
