@@ -66,9 +66,12 @@ def _run(out: Console, values: dict[str, Any]) -> int:
     )
     out.result(text)
     if score.dead_slices:
-        out.say(
-            f"{score.dead_slices} parts of the outputs have died: they vary in float and are constant in int8"
+        dead = (
+            "1 part of the outputs has"
+            if score.dead_slices == 1
+            else f"{score.dead_slices} parts of the outputs have"
         )
+        out.say(f"{dead} died: varying in float, constant in int8")
     for sentence in (*unlike_table(found, plan.thresholds), *_overlap(values, found), *_spoilt(score, found)):
         out.say(sentence)
     return _status(out, score, values["expected_cos"])
