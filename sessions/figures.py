@@ -28,8 +28,8 @@ UNITS: Mapping[str, str] = {
     "output_sqnr": "dB at the worst output, this layer alone in int8",
     "output_noise_share": "part of the plan's noise at the worst output, 0 to 1",
     "predicted_cost_share": "part of the plan's predicted time, 0 to 1",
-    "predicted_gain": "dB at the worst output if this layer alone changed between int8 and float, predicted",
-    "predicted_gain_error": "dB, half the width of the gain's 90 % interval",
+    "predicted_gain": "dB at the worst output if this layer alone changed between int8 and float",
+    "predicted_gain_error": "dB, half the width of the gain's 90 % interval; empty where both plans were run",
     "stale": "figures of this layer that are of the plan before, as this one has not been run",
 }
 """What a layer's figures are, by key."""
@@ -107,6 +107,8 @@ def _predicted(told: Predictions) -> dict[str, Any]:
         "sqnr_low": expected.low if expected else None,
         "sqnr_high": expected.high if expected else None,
         "cos": expected.cos if expected else None,
+        "cos_low": expected.cos_low if expected else None,
+        "cos_high": expected.cos_high if expected else None,
         "seconds": told.seconds,
         "seconds_over_int8": told.ratio,
     }

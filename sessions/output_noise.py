@@ -4,9 +4,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .expectation import Expected, difference
+
 if TYPE_CHECKING:
     from ..engine.mix.ledger import Ledger
     from ..engine.plan import Plan
+    from ..engine.run.score import Score
+
+Gains = Mapping[str, tuple[float, float | None]]
+"""Decibels by layer, and how wrong they may be; None where they were measured."""
 
 
 def output_noise(ledger: "Ledger") -> dict[str, float]:
@@ -26,23 +32,29 @@ def output_noise(ledger: "Ledger") -> dict[str, float]:
 
 
 def layer_gains(
-    ledger: "Ledger", plan: "Plan", stop: Callable[[], bool] = lambda: False
-) -> dict[str, tuple[float, float]] | None:
-    """What the worst output would gain if a layer alone changed between int8 and float, by layer.
+    ledger: "Ledger",
+    plan: "Plan",
+    runs: "Sequence[tuple[Plan, Score]]" = (),
+    stop: Callable[[], bool] = lambda: False,
+) -> Gains | None:
+    """What the worst output would gain if a layer alone changed between int8 and float, by layer, in dB.
 
-    Predicted dB, and half the width of their 90 % interval; nothing of layers whose float type was not measured.
+    Predicted from *runs* as any plan is (expectation.py), with half the width of the 90 % interval; without one where
+    both plans were run: it is the difference of their scores then. Nothing of layers whose float type was not measured.
     None as soon as *stop* says so.
     """
     floats, strange = ledger.map.restricted(plan.modes), plan.strange
-    now = ledger.predict_floats(floats).sqnr
-    gains: dict[str, tuple[float, float]] = {}
+    expected = Expected(ledger, runs)
+    now, run = expected.of_floats(floats), not strange and expected.measured(floats)
+    gains: dict[str, tuple[float, float | None]] = {}
     for name in ledger.map.names:
         if name in strange:
             continue
         if stop():
             return None
-        then = ledger.predict_floats(floats ^ {name})
-        gains[name] = then.sqnr - now, (then.high - then.low) / 2
+        then = expected.of_floats(floats ^ {name})
+        known = run and expected.measured(floats ^ {name})
+        gains[name] = difference(now.sqnr, then.sqnr), None if known else then.reach
     return gains
 
 

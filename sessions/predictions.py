@@ -9,7 +9,7 @@ from ..engine.plan import Plan
 from .corrections import corrected_graph, plan_corrections
 from .expectation import Expectation, expectation
 from .ledgers import scored_plans, shown_ledger
-from .output_noise import layer_gains, output_noise
+from .output_noise import Gains, layer_gains, output_noise
 from .session import Session
 from .work import session_graph
 
@@ -22,7 +22,8 @@ class Predictions:
     """Seconds of one sample on the chip, over those of all int8 (ratio), and each layer's part of them (shares).
 
     expected: the plan's figures by the noise ledger. outputs: by layer, SQNR in dB at the worst output with nothing
-    but this layer in int8. gains: by layer, dB and their error (output_noise.py). notes: why something is not known.
+    but this layer in int8. gains: by layer, dB and their error (None: measured). notes: why something is not
+    known.
     """
 
     seconds: float | None = None
@@ -30,7 +31,7 @@ class Predictions:
     shares: Mapping[str, float] = field(default_factory=dict[str, float])
     expected: Expectation | None = None
     outputs: Mapping[str, float] = field(default_factory=dict[str, float])
-    gains: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    gains: Gains = field(default_factory=dict[str, tuple[float, float | None]])
     notes: tuple[str, ...] = ()
 
 
@@ -79,5 +80,5 @@ def _measured(found: Predictions, session: Session, graph: "Graph", number: int,
     for one, score in runs:
         if replace(one, modes={}).digest == ledger.thresholds:
             ledger = ledger.with_anchor(one, score)
-    gains = layer_gains(ledger, plan) or {}
+    gains = layer_gains(ledger, plan, runs) or {}
     return replace(found, expected=expectation(ledger, plan, runs), outputs=output_noise(ledger), gains=gains)

@@ -11,19 +11,20 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
-from ..sessions.expectation import expectation
+from ..sessions.expectation import Expectation, Expected
 from .asked import Asked, Question
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
     from ..engine.hw.cost import CostModel
     from ..engine.mix.ledger import Ledger
+    from ..engine.mix.threshold_moves import Moves
     from ..engine.mix.trial import Result, Trial
     from ..engine.plan import Plan
     from ..engine.run.score import LayerScore, Score
@@ -77,7 +78,8 @@ class Assessor:
         self._trials = TrialEvaluator(graph, self._samples, reference="float32", threads=threads())
         self._scope = Scope(graph.digest, self._samples.digest, reference="float32")
         self._ledger: Ledger | None = None
-        self._former: Ledger | None = None  # of other thresholds: a first guess until this plan's is measured
+        self._former: Ledger | None = None  # of other thresholds: predicts until this plan's is measured
+        self._measured: Plan | None = None  # with the thresholds of the newer of both
         self._measuring: Any = None
         self._waiting: list[Trial] = []
         self._found: list[Result] = []
@@ -215,7 +217,10 @@ class Assessor:
         names = [self._samples.label(index) for index in range(len(self._samples))]
         local = figures.local if figures is not None else None
         worst = worst_samples(names, figures.accumulated) if figures is not None else None
-        tell(number, "layer", insight=closeup(number, layer, self._why(plan), worst, local).to_dict())
+        ledger = self._ledger_of(plan)
+        expected = Expected(ledger, self._anchors) if ledger is not None else None
+        found = closeup(number, layer, self._why(plan), worst, local, expected)
+        tell(number, "layer", insight=found.to_dict())
 
     def _why(self, plan: "Plan") -> "Reasons":
         """The evidence about a plan, gathered once for it and for what the ledger knows by then."""
@@ -261,7 +266,8 @@ class Assessor:
         if self._ledger is not None and self._ledger.thresholds == wanted:
             return self._prepare(plan)
         if self._tried != wanted:
-            self._former = self._ledger or self._former
+            if self._ledger is not None:
+                self._former = self._ledger
             self._tried, self._ledger = wanted, None
             setting = Measuring(min(4, len(self._samples)), 0)
             self._measuring = measure(self._graph, plan, mode=Mode(plan.fp_type), measuring=setting)
@@ -274,7 +280,7 @@ class Assessor:
             try:
                 self._waiting, self._found = list(self._measuring.send(self._found)), []
             except StopIteration as stop:
-                self._measuring, self._ledger = None, stop.value
+                self._measuring, self._ledger, self._measured = None, stop.value, plan
                 self._anchor(plan)
                 self._teach()
                 self._gains(number, plan)
@@ -336,7 +342,7 @@ class Assessor:
         return self._ledger if known else None
 
     def _predict(self, number: int, plan: "Plan") -> None:
-        """The plan's cost, and its figures; until its own thresholds' ledger is measured by another's, marked so."""
+        """The plan's cost, and its figures where they can be told."""
         self._priced = number
         costs = self._costs
         if costs is not None:
@@ -344,26 +350,45 @@ class Assessor:
             total = found.seconds or 1.0
             shares = {one.layer: one.seconds / total for one in found.layers}
             tell(number, "cost", seconds=found.seconds, ratio=found.seconds / (base or 1.0), shares=shares)
-        own = self._ledger_of(plan)
-        ledger = own or self._ledger or self._former
+        told = self._expected(plan)
+        if told is not None:
+            tell(number, "predicted", **asdict(told))
+
+    def _expected(self, plan: "Plan") -> "Expectation | None":
+        """The plan's figures; until its own thresholds' ledger is measured by another's and what the new ones do."""
+        ledger = self._ledger_of(plan)
         if ledger is not None:
-            told = expectation(ledger, plan, self._anchors)
-            tell(
-                number,
-                "predicted",
-                sqnr=told.sqnr,
-                low=told.low,
-                high=told.high,
-                cos=told.cos,
-                old=own is None,
-            )
+            return Expected(ledger, self._anchors).of(plan)
+        ledger = self._ledger or self._former
+        moves = self._moves(plan)
+        return Expected(ledger, self._anchors).moved(plan, moves) if ledger is not None and moves else None
+
+    def _moves(self, plan: "Plan") -> "Moves | None":
+        """What a plan's thresholds do beside those that were measured; None where that cannot be told."""
+        from ..engine.mix.repairs import Evidence
+        from ..engine.mix.threshold_moves import threshold_moves
+        from ..sessions.reasons import session_statistics
+
+        if self._measured is None:
+            return None
+        known = replace(plan, thresholds=self._measured.thresholds)
+        if replace(known, modes={}).digest != replace(self._measured, modes={}).digest:
+            return None  # another chip or type
+        try:
+            return threshold_moves(Evidence.of(self._graph, known, session_statistics(self._session)), plan)
+        except QuantdeckError:
+            return None  # said where the plan itself is run
 
     def _gains(self, number: int, plan: "Plan") -> None:
         """What each layer alone makes of the worst output, and would gain in the other mode: dB with its error."""
         from ..sessions.output_noise import layer_gains, output_noise
 
         ledger = self._ledger_of(plan)
-        gains = layer_gains(ledger, plan, lambda: self._asked.newer) if ledger is not None else None
+        gains = (
+            layer_gains(ledger, plan, self._anchors, lambda: self._asked.newer)
+            if ledger is not None
+            else None
+        )
         if ledger is not None and gains is not None:
             tell(number, "gains", gains=gains, outputs=output_noise(ledger))
 

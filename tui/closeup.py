@@ -9,13 +9,14 @@ import numpy as np
 from ..engine.graph.model import Graph, Layer
 from ..engine.mix.diagnose import causes
 from ..engine.mix.error_parts import weight_rows
-from ..engine.mix.repairs import Action
+from ..engine.mix.repairs import Action, Evidence
 from ..engine.mix.repairs import Repair as Found
+from ..engine.mix.threshold_moves import threshold_moves
 from ..engine.run.score import Similarity
 from .insight import Insight, Repair
 
 if TYPE_CHECKING:
-    from ..engine.mix.ledger import Ledger
+    from ..sessions.expectation import Expected
     from ..sessions.reasons import Reasons
 
 WORST = 12  # samples that are told
@@ -28,19 +29,18 @@ def closeup(
     why: "Reasons",
     samples: tuple[tuple[str, float, float], ...] | None,
     local: Similarity | None = None,
+    expected: "Expected | None" = None,
 ) -> Insight:
     """The close-up of *layer* under the plan of *why*, which has this number in the session.
 
-    local: its figures alone in int8, where they are known: what makes no error is offered no repair.
+    expected: predicts float layers as the header and the table do, from the runs that are known. local: its figures
+    alone in int8, where they are known: what makes no error is offered no repair.
     """
     found, evidence = why.of_layer(layer.name), why.evidence
+    told = [told_repair(one, evidence, expected) for one in found.repairs]
     silent = found.share == 0  # measured at the outputs
     exact = (local is not None and not any(local.noise)) or (silent and found.parts.total <= 0)
-    offered = [
-        told_repair(one, evidence.plan.fp_type, evidence.ledger)
-        for one in found.repairs
-        if one.gain >= LEAST_GAIN and not (silent or exact)
-    ]
+    offered = [one for one in told if one.gain >= LEAST_GAIN and not (silent or exact)]
     return Insight(
         plan=number,
         layer=layer.name,
@@ -48,35 +48,29 @@ def closeup(
         samples=samples,
         share=None if math.isnan(found.share) else found.share,
         reasons=("it makes no error of its own",) if exact else tuple(causes(found)),
-        repairs=tuple(offered),
+        repairs=tuple(sorted(offered, key=lambda one: -one.gain)),
         complete=evidence.ledger is not None,
     )
 
 
-def told_repair(found: Found, mode: str, ledger: "Ledger | None") -> Repair:
-    """A repair as the workbench shows and applies it; *mode*: the plan's float type."""
-    rough = not found.at_outputs
-    row = found.threshold
+def told_repair(found: Found, evidence: Evidence, expected: "Expected | None" = None) -> Repair:
+    """A repair as the workbench shows and applies it; its gain is what the header will say of the plan."""
+    mode, row, gain, error = evidence.plan.fp_type, found.threshold, found.gain, None
+    measured = False
+    if expected is not None and found.at_outputs and found.plan is not None:
+        moves = threshold_moves(evidence, found.plan) if row is not None else None
+        if row is None or moves is not None:
+            gain, error = expected.gain(evidence.plan, found.plan, moves)
+            measured = error is None
+    kind, value, title, ends = "stage", str(found.action), found.words, None
     if row is not None:
-        return Repair(
-            found.words,
-            "threshold",
-            row.method,
-            found.layers,
-            found.gain,
-            rough=rough,
-            row=(row.value, row.min, row.max),
-        )
-    if found.action is Action.FLOAT:
-        beside = f" with {', '.join(found.layers[1:])}" if len(found.layers) > 1 else ""
-        error = None
-        if ledger is not None and found.plan is not None:
-            then = ledger.predict(found.plan)
-            error = (then.high - then.low) / 2
-        return Repair(
-            f"run it in {mode}{beside}", "modes", mode, found.layers, found.gain, error, rough=rough
-        )
-    return Repair(found.words, "stage", str(found.action), found.layers, found.gain, rough=rough)
+        kind, value, ends = "threshold", row.method, (row.value, row.min, row.max)
+    elif found.action is Action.FLOAT:
+        kind, value = "modes", mode
+        title = f"run it in {mode}" + (f" with {', '.join(found.layers[1:])}" if found.layers[1:] else "")
+    return Repair(
+        title, kind, value, found.layers, gain, error, not found.at_outputs, measured=measured, row=ends
+    )
 
 
 def worst_samples(names: Sequence[str], figures: Similarity | None) -> tuple[tuple[str, float, float], ...]:

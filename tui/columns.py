@@ -11,6 +11,7 @@ from .glyphs import Glyphs
 from .widgets.cells import Part, cut, fit
 from .widgets.table_model import Column
 
+MEASURED = "meas."
 BAR_CELLS = 7
 BAR_DECIBELS = 48.0  # a full bar
 
@@ -54,7 +55,7 @@ def output_cell(glyphs: Glyphs, bars: bool) -> Callable[[Any, int], list[Part]]:
         if value is None:
             return [(" " * width, "plain")]
         decibels, part = value
-        text = fit(figures.decibel(decibels), 6, right=True)
+        text = fit(figures.stale(value) + figures.decibel(decibels), 6, right=True)
         tone, sign = noise_verdict(part)
         if not bars:
             return [(fit(text, width - 3, right=True) + " ", "plain"), (sign, tone)]
@@ -94,12 +95,16 @@ def mode_cell(value: Any, width: int) -> list[Part]:
 
 
 def gain_cell(value: Any, width: int) -> list[Part]:
-    """What the network would gain with this layer in the other mode: predicted dB, and by how much it may err."""
+    """What the network would gain with this layer in the other mode: dB, and by how much the prediction may err.
+
+    What was measured has no error and says so.
+    """
     if value is None:
         return [(" " * width, "plain")]
     gain, error = value
-    tone = "good" if gain > error else "muted"
-    return [(fit(f"{figures.gain(gain)} ({error:.1f})", width, right=True), tone)]
+    tone = "good" if gain > (error or 0.0) else "muted"
+    text = f"{figures.stale(value)}{figures.gain(gain)} {MEASURED if error is None else f'({error:.1f})'}"
+    return [(fit(text if len(text) <= width else text.replace(" ", ""), width, right=True), tone)]
 
 
 @lru_cache(4096)
@@ -125,7 +130,9 @@ def layer_columns(glyphs: Glyphs, *, ranked: bool = False) -> tuple[Column, ...]
 
     return (
         Column("name", "layer", 28),
-        Column("rank", "rank", 4, blank(str), right=True, priority=5 if ranked else 16),
+        Column(
+            "rank", "rank", 4, blank(lambda place: f"{place:.0f}"), right=True, priority=5 if ranked else 16
+        ),
         Column("position", "#", 4, right=True, priority=12),
         Column("op", "op", 9, shown(9), priority=2),
         Column(

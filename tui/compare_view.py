@@ -102,10 +102,10 @@ def _more(first: Side, second: Side) -> dict[str, str]:
 
 
 def _less(a: float | None, b: float | None) -> float | None:
-    """The second minus the first, where both are finite."""
+    """The second minus the first, where both are finite; stale where one of them is."""
     if a is None or b is None or abs(a) + abs(b) == float("inf"):
         return None
-    return b - a
+    return figures.Stale(b - a) if isinstance(a, figures.Stale) or isinstance(b, figures.Stale) else b - a
 
 
 def changed(one: Difference) -> str:

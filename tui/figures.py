@@ -1,6 +1,7 @@
 """Figures as text: aligned, with units, the same everywhere on the screens."""
 
 import math
+from typing import Any
 
 from ..engine.text import percent
 from ..sessions.layer_table import Stale
@@ -10,9 +11,15 @@ NOTHING = "-"
 STALE = "~"
 
 
+class StalePair(tuple[Any, Any]):
+    """Two figures of another plan than the one that is shown, such as a gain with its error."""
+
+    __slots__ = ()
+
+
 def stale(value: object) -> str:
     """The sign before a figure that belongs to another plan."""
-    return STALE if isinstance(value, Stale) else ""
+    return STALE if isinstance(value, (Stale, StalePair)) else ""
 
 
 def count(value: float | None) -> str:
@@ -25,13 +32,13 @@ def count(value: float | None) -> str:
     return f"{value:.0f}  "
 
 
-def cosine(value: float | None) -> str:
-    """A cosine with five decimals; never rounded up to one."""
+def cosine(value: float | None, digits: int = 5) -> str:
+    """A cosine with five decimals, or fewer; never rounded up to one."""
     if value is None or math.isnan(value):
         return NOTHING
     if 0.999995 <= value < 1:
         return "0.99999"
-    return f"{value:.5f}" if value >= 0 else f"{value:.4f}"
+    return f"{value:.{digits}f}" if value >= 0 else f"{value:.{digits - 1}f}"
 
 
 def decibel(value: float | None) -> str:

@@ -12,7 +12,7 @@ class Repair:
     kind: "modes" (*layers* to the mode *value*), "threshold" (the first layer's by *row*: value, min, max; *value*
     names the method), "stage" (a stage of the flow, *value*). gain: at the worst output, or with *rough* an estimate
     at the layer's own output; infinite where nothing of its own error would be left. error: half width of a 90 %
-    interval, where there is one.
+    interval, where there is one. measured: the plan was run, and the gain is the difference of the scores.
     """
 
     title: str
@@ -22,6 +22,7 @@ class Repair:
     gain: float
     error: float | None = None
     rough: bool = False
+    measured: bool = False
     row: tuple[float, float, float] | None = None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..sessions.output_noise import Gains
 from .insight import Insight
 
 
@@ -11,12 +12,12 @@ from .insight import Insight
 class Outlook:
     """State of the newest question: "" nothing asked, checking, scored, checked, failed.
 
-    sqnr, low, high, cos: predicted; in dB with a 90 % interval, and the raw cosine. old: with thresholds before this
-    plan's, while its own ledger is measured. cost: predicted seconds of one
-    sample on the chip; ratio: over those of all int8; shares: each layer's part. gains: by layer, predicted dB and its
-    error when the layer alone changes between int8 and float. outputs: by layer, SQNR in dB at the worst output with
-    nothing but this layer in int8. proposals: starting qtables, each a reason and its layers; None before they were
-    asked for. insight: the close-up of the layer that is looked at; unseen: why there is none.
+    sqnr, low, high: predicted, in dB with a 90 % interval; cos, cos_low, cos_high: the raw cosine. cost: predicted
+    seconds of one sample on the chip; ratio: over those of all int8; shares: each layer's part. gains: by layer, dB
+    when the layer alone changes between int8 and float, and their error; None where they were measured. outputs: by
+    layer, SQNR in dB at the worst output with nothing but this layer in int8. proposals: starting qtables, each a
+    reason and its layers; None before they were asked for. insight: the close-up of the layer that is looked at;
+    unseen: why there is none.
     """
 
     plan: int | None = None
@@ -25,23 +26,31 @@ class Outlook:
     low: float | None = None
     high: float | None = None
     cos: float | None = None
-    old: bool = False
+    cos_low: float | None = None
+    cos_high: float | None = None
     said: str = ""
     cost: float | None = None
     ratio: float | None = None
     shares: Mapping[str, float] = field(default_factory=dict[str, float])
-    gains: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    gains: Gains = field(default_factory=dict[str, tuple[float, float | None]])
     outputs: Mapping[str, float] = field(default_factory=dict[str, float])
     proposals: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     insight: Insight | None = None
     unseen: str = ""
+    former: frozenset[str] = frozenset()  # which of gains, outputs and shares are those of the plan before
 
     def asking(self, plan: int, state: str = "checking") -> "Outlook":
         """The outlook when *plan* is asked about: of another one only layers' figures stay, as a first guess."""
         if plan == self.plan:
             return replace(self, state=state, said="")
         return Outlook(
-            plan, state, gains=self.gains, outputs=self.outputs, shares=self.shares, proposals=self.proposals
+            plan,
+            state,
+            gains=self.gains,
+            outputs=self.outputs,
+            shares=self.shares,
+            proposals=self.proposals,
+            former=frozenset(("gains", "outputs", "shares")),
         )
 
     def after(self, answer: Mapping[str, Any]) -> "Outlook":
@@ -56,13 +65,25 @@ class Outlook:
                 low=answer["low"],
                 high=answer["high"],
                 cos=answer.get("cos"),
-                old=bool(answer.get("old")),
+                cos_low=answer.get("cos_low"),
+                cos_high=answer.get("cos_high"),
             )
         if state == "cost":
-            return replace(self, cost=answer["seconds"], ratio=answer["ratio"], shares=dict(answer["shares"]))
+            return replace(
+                self,
+                cost=answer["seconds"],
+                ratio=answer["ratio"],
+                shares=dict(answer["shares"]),
+                former=self.former - {"shares"},
+            )
         if state == "gains":
             gains = {name: (pair[0], pair[1]) for name, pair in answer["gains"].items()}
-            return replace(self, gains=gains, outputs=dict(answer.get("outputs", {})))
+            return replace(
+                self,
+                gains=gains,
+                outputs=dict(answer.get("outputs", {})),
+                former=self.former - {"gains", "outputs"},
+            )
         if state == "layer":
             return replace(self, insight=Insight.from_dict(answer["insight"]), unseen="")
         if state == "proposals":

@@ -147,6 +147,11 @@ class Ledger:
         angle = np.tensordot(weights, self.angle, 1) + self.floor_angle
         return np.maximum(energy, 0), np.maximum(angle, 0)
 
+    def worst_loss(self, weights: Array) -> float:
+        """Noise over signal at the worst output by the bare sum; *weights*: how often each source counts."""
+        energy = np.tensordot(weights, self.noise, 1).sum(axis=1) + self.floor.sum(axis=1)
+        return float((energy / np.maximum(self.signal.sum(axis=1), 1e-300)).max())
+
     @staticmethod
     def _cosine(angle: Array, shift: float) -> float:
         """Mean cosine when the loss is off by a factor of *shift* dB."""

@@ -176,9 +176,7 @@ def gain_at_outputs(ledger: Ledger, floats: frozenset[str], factors: Mapping[Sou
 
 
 def _worst_sqnr(ledger: Ledger, weights: np.ndarray) -> float:
-    energy = np.tensordot(weights, ledger.noise, 1).sum(axis=1) + ledger.floor.sum(axis=1)
-    signal = np.maximum(ledger.signal.sum(axis=1), 1e-300)
-    return float((-10 * np.log10(np.maximum(energy / signal, 1e-300))).min())
+    return -10 * math.log10(max(ledger.worst_loss(weights), 1e-300))
 
 
 def gain_at_layer(own: float, left: float, arrived: float) -> float:

@@ -54,7 +54,7 @@ async def test_edits(look_at: Looking, folder: Path, size: Size) -> None:
     app = stored_deck(make_session(folder / "mobilenet.qdeck"), folder)
     async with look_at(app, size) as eye:
         await eye.press("m", "down", "m", "space")
-        app.outlook = Outlook(2, "checking", 34.5, 33.25, 35.75)
+        app.outlook = Outlook(2, "checking", 34.5, 33.25, 35.75, 0.99982, 0.99973, 0.99988)
         app.screen.draw_bars()  # type: ignore[attr-defined]
         await eye.look("edited")
         await eye.look("precision", "p")

@@ -193,7 +193,7 @@ def test_an_insight_goes_through_json_unchanged() -> None:
 
 
 async def test_what_edits_ask_for_is_measured_from_the_opening_on(example: Path, deck: MakeDeck) -> None:
-    """So that the first edit is predicted at once; one of a threshold by the thresholds before it, marked as stale."""
+    """So that the first edit is predicted at once; one of a threshold by what it does to the layer's own noise."""
     app = deck(example, assess=True)
     async with app.run_test(size=S) as pilot:
         ear = Ear(app, pilot)
@@ -215,13 +215,33 @@ async def test_what_edits_ask_for_is_measured_from_the_opening_on(example: Path,
             await press(pilot, "space")
             await ear.until(lambda: app.outlook.state == "checked")
             assert predicted
-            assert not any(one.old for one in predicted)
+            before = predicted[-1]
+            await ear.until(lambda: "gains" not in app.outlook.former)
             predicted.clear()
-            assert app.screen.take_threshold("0.5") is None  # type: ignore[attr-defined]
-            await ear.until(lambda: len(predicted) > 1)
-        assert [one.old for one in predicted] == [True, False]
-        told = header_lines(stale_view(app), "", app.glyphs, 120, predicted[0])
-        assert "predicted ~" in "".join(text for text, _ in told[1])
+            cells = table(app).model.values
+            row = cells["op"].index("Conv")
+            table(app).go(table(app).model.order.index(row))
+            app.screen.take_threshold(f"{cells['threshold'][row] / 8:.6g}")  # type: ignore[attr-defined]
+            await ear.until(lambda: app.outlook.state == "checked")
+        edited = predicted[0]
+        assert edited.sqnr is not None
+        assert before.sqnr is not None
+        assert edited.sqnr < before.sqnr - 1, "a threshold far too low is told to cost much before it is run"
+        assert wide(edited) > 2 * wide(before), "an estimate from histograms is told to be coarse"
+        view = app.view
+        assert view is not None
+        assert view.score is not None
+        assert edited.low is not None
+        assert edited.low <= view.score.sqnr <= (edited.high or 0.0)
+        told = header_lines(stale_view(app), "", app.glyphs, 160, edited)
+        assert f"({edited.low:.1f} to {edited.high:.1f})" in "".join(text for text, _ in told[1])
+
+
+def wide(told: Outlook) -> float:
+    """The width of the interval of dB."""
+    assert told.low is not None
+    assert told.high is not None
+    return told.high - told.low
 
 
 def stale_view(app: Workbench) -> SessionView:

@@ -61,13 +61,24 @@ def test_a_header_of_80_cells_tells_prediction_error_and_that_it_is_stale(sessio
         view = reader.head()
     plan = view.plan or 0
     stale = replace(view, plan=plan + 1, plan_label="backbone_block_12_conv_Conv to F16")
-    outlook = Outlook(plan + 1, "checking", 19.4, 18.6, 20.1, 0.99436, cost=389e-6, ratio=1.348)
-    for width in (80, 100, 160):
+    outlook = Outlook(
+        plan + 1, "checking", 19.4, 18.6, 20.1, 0.99436, 0.99256, 0.99553, cost=389e-6, ratio=1.348
+    )
+    short, whole = (
+        "cosine 0.994 (0.002), 19.4 dB (0.8), 389 us",
+        "cosine 0.99436 (0.99256 to 0.99553), 19.4 dB (18.6 to 20.1)",
+    )
+    for width, told, end in ((80, short, "stale"), (100, short, "stale"), (160, whole, "stale, checking")):
         line = "".join(text for text, _ in header_lines(stale, "", GLYPHS["ascii"], width, outlook)[1])
         assert len(line) <= width
-        assert "19.4 dB (18.6 to 20.1)" in line
-        assert line.endswith("stale, checking")
+        assert f"predicted {told}" in line
+        assert line.endswith(end)
         assert "to F16" in line
+    near = replace(outlook, sqnr=48.2, low=47.6, high=48.8, cos=0.999992, cos_low=0.99999, cos_high=0.999994)
+    for width in (80, 160):
+        line = "".join(text for text, _ in header_lines(stale, "", GLYPHS["ascii"], width, near)[1])
+        assert "cosine 0.99999" in line
+        assert "1.000" not in line, "no cosine is rounded up to one"
     scored = replace(view, plan_label="relu6_2_Clip to F16")
     outlook = Outlook(plan, "checked", cost=389e-6, ratio=1.348)
     line = "".join(text for text, _ in header_lines(scored, "", GLYPHS["ascii"], 80, outlook)[1])

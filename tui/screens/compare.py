@@ -36,7 +36,7 @@ ANSWERING = "quantdeck.tui.answering"
 
 def delta(value: object) -> str:
     """A gain or loss in dB with its sign."""
-    return figures.gain(value) if isinstance(value, float) else ""
+    return figures.stale(value) + figures.gain(value) if isinstance(value, float) else ""
 
 
 class CompareScreen(PlaceScreen):

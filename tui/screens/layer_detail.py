@@ -10,6 +10,7 @@ from ...sessions.faults import explained
 from ...sessions.output_noise import noise_parts, ranks
 from ..columns import layer_columns
 from ..editor import Editor, counted
+from ..figures import Stale, StalePair
 from ..insight import Insight, Repair
 from ..keys import REPAIRS
 from ..messages import LayerStep
@@ -24,10 +25,22 @@ LOOKING = 0.5  # and before more is found out about the layer
 PREDICTED = ("gain", "output", "rank", "cost")  # columns that the assessing process fills
 
 
+def _marked(values: list[Any], old: bool) -> list[Any]:
+    """Figures, marked where they are those of another plan."""
+    if not old:
+        return values
+    return [
+        None if one is None else StalePair(one) if isinstance(one, tuple) else Stale(one) for one in values
+    ]
+
+
 class LayerDetail(LayerEdits):
     """Beside the table on a wide screen, below it on a tall one, in its place on a small one."""
 
     _rows: dict[str, int]
+    _heard_under: list[object] | None = (
+        None  # the thresholds with which the noise at the outputs was measured
+    )
     _rest: Timer | None = None
     _looking: Timer | None = None
     _asked: tuple[int | None, str] = (None, "")  # the plan and the layer whose close-up was asked for
@@ -59,13 +72,26 @@ class LayerDetail(LayerEdits):
         """The columns that the assessing process fills, for layers in graph order."""
         outlook = self.deck.outlook
         parts = noise_parts(outlook.outputs, names, [self._mode_of(name) for name in names])
-        places = ranks(parts)
+        places, old = ranks(parts), self._former()
         return {
-            "gain": [outlook.gains.get(name) for name in names],
-            "output": [parts.get(name) for name in names],
-            "rank": [places.get(name) for name in names],
-            "cost": [outlook.shares.get(name) for name in names],
+            "gain": _marked([outlook.gains.get(name) for name in names], "gains" in old),
+            "output": _marked([parts.get(name) for name in names], "outputs" in old),
+            "rank": _marked([places.get(name) for name in names], "outputs" in old),
+            "cost": _marked([outlook.shares.get(name) for name in names], "shares" in old),
         }
+
+    def _former(self) -> frozenset[str]:
+        """Which of the predicted figures are those of another plan.
+
+        A layer's own noise at the outputs holds for every plan with the same thresholds.
+        """
+        view, outlook = self.deck.view, self.deck.outlook
+        own = view is not None and outlook.plan == view.plan
+        old = outlook.former if own else frozenset(("gains", "outputs", "shares"))
+        thresholds = self.table.model.values["threshold"]
+        if "outputs" not in old:
+            self._heard_under = list(thresholds)
+        return old - {"outputs"} if self._heard_under == thresholds else old
 
     def _mode_of(self, layer: str) -> str:
         row = self._rows.get(layer)
@@ -74,7 +100,8 @@ class LayerDetail(LayerEdits):
     def show_outlook(self, before: Outlook) -> None:
         """What the assessing process has told since *before*."""
         outlook = self.deck.outlook
-        if (outlook.gains, outlook.outputs, outlook.shares) != (before.gains, before.outputs, before.shares):
+        figures = [(one.gains, one.outputs, one.shares, one.former) for one in (outlook, before)]
+        if figures[0] != figures[1]:
             self._fill_predicted()
         if (outlook.insight, outlook.unseen) != (before.insight, before.unseen):
             self._show_detail()

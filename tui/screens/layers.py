@@ -110,6 +110,7 @@ class LayersScreen(LayerDetail):
         over = was is not None and was.active and not (job is not None and job.active)
         if change.before is None or change.before.plan != change.view.plan or over:
             self._load(keep=True)
+            self._show_detail()  # figures of the plan before are marked from now on
             return
         table = self.table
         fresh = feed.reader.figures_since(change.view.plan, change.before.rev)

@@ -1,5 +1,8 @@
 """The lines around every screen: the session above, the keys below, and one when it is too small."""
 
+import math
+from collections.abc import Callable
+
 from rich.cells import cell_len
 
 from ...engine.text import counted
@@ -66,21 +69,23 @@ def _score_line(view: SessionView, glyphs: Glyphs, width: int, outlook: Outlook,
     label = glyphs.show(view.plan_label)
     figures: list[Part] = []
     room = 0
-    for old, more, fine in (
-        (True, True, True),
-        (False, True, True),
-        (False, True, False),
-        (False, False, False),
+    shortest = SHORTEST_LABEL if view.stale or view.score is None else LABEL
+    for old, more, fine, enough in (
+        (True, True, True, LABEL),
+        (False, True, True, LABEL),
+        (False, True, False, shortest),
+        (False, False, False, shortest),
+        (False, False, None, shortest),
     ):
         known = (
-            _known_parts(view, gap, more=more, fine=fine)
+            _known_parts(view, gap, more=more, fine=bool(fine))
             if old or not view.stale or outlook.sqnr is None
             else []
         )
         tail = _outlook_parts(view, gap, outlook, key, fine=fine) if more or view.stale else []
         figures = [*known, *tail]
         room = width - 1 - sum(cell_len(text) for text, _ in figures)
-        if room >= min(cell_len(label), LABEL):
+        if room >= min(cell_len(label), enough):
             break
     return [(f" {cut_middle(label, max(SHORTEST_LABEL, room), glyphs.cut)}", "muted"), *figures]
 
@@ -113,27 +118,54 @@ def _known_parts(view: SessionView, gap: str, *, more: bool, fine: bool) -> list
     return line
 
 
-def _outlook_parts(view: SessionView, gap: str, outlook: Outlook, key: KeyName, *, fine: bool) -> list[Part]:
+def _outlook_parts(
+    view: SessionView, gap: str, outlook: Outlook, key: KeyName, *, fine: bool | None
+) -> list[Part]:
     """What is expected: cost always, the rest of a plan without a score of its own; and whether it is being checked.
 
-    *fine*: with the cosine beside the dB, and with what the cost is beside int8 alone. A prediction from other
-    thresholds is marked as stale.
+    *fine*: with both ends of each interval and what the cost is beside int8 alone; else half the interval's width.
+    None: in the fewest words.
     """
-    told: list[str] = []
     open_still = view.score is None or view.stale
-    if open_still and outlook.sqnr is not None:
-        old = STALE if outlook.old else ""
-        told.append(
-            f"{old}{decibels(outlook.sqnr)} ({decibel(outlook.low)} to {decibel(outlook.high)})"
-            + (f" cosine {cosine(outlook.cos)}" if outlook.cos is not None and fine else "")
-        )
+    told = _predicted(outlook, fine=bool(fine)) if open_still and outlook.sqnr is not None else []
     if outlook.cost is not None:
         more = (outlook.ratio or 1.0) - 1
         told.append(milliseconds(outlook.cost) + (f" (+{share(more)})" if more >= 5e-4 and fine else ""))
     parts: list[Part] = [(f"{gap}predicted {', '.join(told)}", "accent")] if told else []
     if not open_still:
         return parts
-    return [*parts, (gap + _stale_words(view, outlook, key), "weak")]
+    brief = (fine is None or (not fine and outlook.sqnr is not None)) and outlook.state != "failed"
+    return [*parts, (gap + ("stale" if brief else _stale_words(view, outlook, key)), "weak")]
+
+
+def _predicted(outlook: Outlook, *, fine: bool) -> list[str]:
+    """Cosine and SQNR with their intervals."""
+    told: list[str] = []
+    if outlook.cos is not None:
+        ends = (outlook.cos_low, outlook.cos_high)
+        digits = 5 if fine else _digits(outlook.cos, *ends)
+        interval = _interval(outlook.cos, *ends, lambda value: cosine(value, digits), fine=fine)
+        told.append(f"cosine {cosine(outlook.cos, digits)}{interval}")
+    if outlook.sqnr is not None:
+        interval = _interval(outlook.sqnr, outlook.low, outlook.high, decibel, fine=fine)
+        told.append(decibels(outlook.sqnr) + interval)
+    return told
+
+
+def _interval(
+    value: float, low: float | None, high: float | None, text: Callable[[float], str], *, fine: bool
+) -> str:
+    """Both ends, or the wider half; nothing where there is no interval."""
+    if low is None or high is None or not math.isfinite(high - low):
+        return ""
+    return f" ({text(low)} to {text(high)})" if fine else f" ({text(max(value - low, high - value))})"
+
+
+def _digits(value: float, low: float | None, high: float | None) -> int:
+    """So many decimals that the interval shows, and no cosine is rounded up to one."""
+    half = max(value - low, high - value) if low is not None and high is not None else 0.0
+    least = next((digits for digits in range(2, 5) if half >= 0.95 * 10**-digits), 5)
+    return next((digits for digits in range(least, 5) if round(value, digits) < 1), 5)
 
 
 def _stale_words(view: SessionView, outlook: Outlook, key: KeyName) -> str:

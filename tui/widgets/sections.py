@@ -83,12 +83,12 @@ def figure_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
     lines: Lines = [_fact("output", cut(glyphs.show(shape), width - TITLE, glyphs.cut))]
     cost = f"{figures.count(layer.macs).strip()} MACs, {figures.count(layer.params).strip()} params"
     if (part := _real(row.get("cost"))) is not None:
-        cost += f", {figures.share(part)} of the time"
+        cost += f", {figures.stale(row.get('cost'))}{figures.share(part)} of the time"
     lines.append(_fact("cost", cost))
     if row.get("local_sqnr") is not None:
         lines.append(_noise("alone", row.get("local_cos"), row.get("local_sqnr")))
     if row.get("sqnr") is not None:
-        clipped = figures.share(_real(row.get("saturation")))
+        clipped = figures.stale(row.get("saturation")) + figures.share(_real(row.get("saturation")))
         lines.append(
             [*_noise("in the plan", row.get("cos"), row.get("sqnr")), (f"  clipped {clipped}", "plain")]
         )
@@ -99,8 +99,9 @@ def figure_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
 
 def _output(value: object, rank: object) -> list[Part]:
     decibels, part = value  # type: ignore[misc]
-    place = f", rank {rank}" if rank is not None else ", float"
-    told = f"{figures.decibels(decibels)} alone, {figures.share(part)} of noise{place}"
+    place = f", rank {figures.stale(rank)}{rank:.0f}" if isinstance(rank, (int, float)) else ", float"
+    old = figures.stale(value)
+    told = f"{old}{figures.decibels(decibels)} alone, {old}{figures.share(part)} of noise{place}"
     return _fact("at output", told)
 
 
@@ -137,7 +138,8 @@ def _matters(subject: Subject) -> tuple[str, ...]:
     """How much of the noise at the outputs it makes: the same figure that stands above and in the table."""
     if (output := subject.row.get("output")) is None or subject.row.get("rank") is None:
         return ()
-    return (f"it makes {figures.share(output[1])} of the noise at the outputs",)  # type: ignore[index]
+    part = figures.stale(output) + figures.share(output[1])  # type: ignore[index]
+    return (f"it makes {part} of the noise at the outputs",)
 
 
 def _item(text: str, glyphs: Glyphs, width: int, tone: str = "plain") -> Lines:
@@ -175,6 +177,8 @@ def gain_text(repair: Repair) -> str:
     amount = "no error left" if math.isinf(repair.gain) else f"+{repair.gain:.1f} dB"
     if repair.rough:
         return f"{amount} here"
+    if repair.measured:
+        return f"{amount} measured"
     return amount + (f" ({repair.error:.1f})" if repair.error is not None else "")
 
 
