@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from textual.dom import DOMNode
-from textual.events import Key
+from textual.events import Key, Paste
 
 STUCK = 0.5  # seconds after which a key counts as done when who had it is gone
 PATIENCE = (
@@ -18,18 +18,27 @@ PATIENCE = (
 )
 
 
+MOST = 500  # keys that wait; more were not typed, and whoever holds a key down wants no more of it
+AT_ONCE = ("ctrl+c", "ctrl+q")  # leave, whatever waits
+
+
 class KeyOrder:
-    """Keys that wait for the one before."""
+    """Keys, and what is pasted between them, that wait for the one before."""
 
     def __init__(
         self,
         target: Callable[[], DOMNode],
-        give: Callable[[Key], Awaitable[None]],
+        give: Callable[[Key | Paste], Awaitable[None]],
         later: Callable[[float, Callable[[], Awaitable[None]]], object],
+        left_out: Callable[[], None] = lambda: None,
     ) -> None:
-        """*target*: who gets the next key; *give* gives it; *later* calls something after seconds."""
-        self._target, self._give, self._later = target, give, later
-        self._waiting: deque[Key] = deque()
+        """*target*: who gets the next key; *give* gives it; *later* calls something after seconds.
+
+        *left_out* is called when so many keys wait that those behind them are left out.
+        """
+        self._target, self._give, self._later, self._left_out = target, give, later, left_out
+        self._waiting: deque[Key | Paste] = deque()
+        self._full = False  # whether keys are left out until all that wait are done
         self._number = 0  # of keys given
         self._since: float | None = None  # when the key that is at work was given
         self._holder: DOMNode | None = None  # who has it
@@ -40,13 +49,23 @@ class KeyOrder:
         """Whether a key is at work or waits."""
         return self._since is not None
 
-    async def take(self, event: Key) -> None:
+    async def take(self, event: Key | Paste) -> None:
         """Give a key as soon as the one before is done."""
+        if isinstance(event, Key) and event.key in AT_ONCE:
+            self._waiting.clear()
+        elif self._too_many():
+            return
         self._waiting.append(event)
         if self._since is None or self._stuck(self._since):
             await self._next()
         else:
             self._watch()
+
+    def _too_many(self) -> bool:
+        full, self._full = self._full, bool(self._waiting) and (self._full or len(self._waiting) >= MOST)
+        if self._full and not full:
+            self._left_out()
+        return self._full
 
     def _stuck(self, since: float) -> bool:
         gone = self._holder is not None and not self._holder.is_running

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from .pasted import Unmarked
+
 Found = TypeVar("Found")
 PAUSE = 0.05  # seconds between looks at a terminal that is gone
 
@@ -37,10 +39,14 @@ def decoder_of(encoding: str) -> Callable[[], "Typed"]:
 
 
 class Typed:
-    """A decoder that replaces what it cannot decode, and takes nothing at all as the end of the terminal."""
+    """A decoder that replaces what it cannot decode, and takes nothing at all as the end of the terminal.
+
+    What was pasted is marked so where the terminal does not (pasted.py).
+    """
 
     def __init__(self, decoder: codecs.IncrementalDecoder) -> None:
         self._decoder = decoder
+        self._unmarked = Unmarked()
         self._gone = False
 
     def decode(self, data: bytes, final: bool = False) -> str:
@@ -50,7 +56,7 @@ class Typed:
                 self._gone = True
                 os.kill(os.getpid(), signal.SIGHUP)  # which ends the workbench as it always does
             time.sleep(PAUSE)
-        return self._decoder.decode(data, final)
+        return self._unmarked.mark(self._decoder.decode(data, final))
 
 
 def _forgive_numbers() -> None:

@@ -14,12 +14,22 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.color import Color
 from textual.driver import Driver
-from textual.events import CursorPosition, Event, Key, MouseDown, MouseScrollDown, MouseScrollUp, Resize
+from textual.events import (
+    CursorPosition,
+    Event,
+    Key,
+    MouseDown,
+    MouseScrollDown,
+    MouseScrollUp,
+    Paste,
+    Resize,
+)
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
+from textual.widgets import Input
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
@@ -29,11 +39,12 @@ from .feed import Feed
 from .frames import CompositorUpdate, Frame, FrameUpdate, SliceUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
 from .key_names import key_map
-from .key_order import KeyOrder
+from .key_order import MOST, KeyOrder
 from .keys import KeyName, bindings, names_of
 from .messages import Answered, SessionChanged
 from .outlook import Outlook
 from .pacing import Pacer, may_ask
+from .pasted import LONGEST
 from .reader import SessionReader
 from .request import calibration_of, cancel, create, default_folder, flow, pause, resume, start
 from .screens.base import DeckScreen
@@ -115,7 +126,9 @@ class Workbench(App[None]):
             self._ask_terminal if may_ask() else None,
             lambda: self._keys.busy,
         )
-        self._keys = KeyOrder(lambda: self.focused or self.screen, self._give, self.set_timer)
+        self._keys = KeyOrder(
+            lambda: self.focused or self.screen, self._give, self.set_timer, self._tell_left_out
+        )
         self._assesses = assess
         self._assess: Assess | None = None
         self._editor: Editor | None = None
@@ -232,7 +245,7 @@ class Workbench(App[None]):
 
     async def on_event(self, event: Event) -> None:
         """What a key or the mouse does is written before what is held back; both end a message."""
-        if isinstance(event, Key) and not event.is_forwarded:
+        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
             self._pacer.hold()
             await self._keys.take(event)
             return
@@ -243,10 +256,28 @@ class Workbench(App[None]):
             self._pacer.answered()
         await super().on_event(event)
 
-    async def _give(self, key: Key) -> None:
+    async def _give(self, key: Key | Paste) -> None:
         """Give a key to whoever has the focus; it ends the message that stands above the footer."""
         self._end_message()
-        await super().on_event(key)
+        if isinstance(key, Paste) and (reason := self._refuses(key)):
+            self.tell(reason)
+        else:
+            await super().on_event(key)
+
+    def _refuses(self, paste: Paste) -> str:
+        """Why nothing is done with what was pasted; empty where a field takes it."""
+        field = self.focused
+        if not isinstance(field, Input):
+            return "pasted text goes into fields only; nothing was done with it"
+        line = next(iter(paste.text.splitlines()), "")  # a field takes no more of it
+        if len(field.value) + len(line) > LONGEST:
+            return "what was pasted is too long for a field, and was left out"
+        return ""
+
+    def _tell_left_out(self) -> None:
+        self.tell(
+            f"keys came faster than they could be done; those behind the first {MOST} were left out", "bad"
+        )
 
     def _end_message(self) -> None:
         if isinstance(self.screen, DeckScreen):

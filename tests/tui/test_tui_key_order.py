@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from quantdeck.tui import key_order
-from quantdeck.tui.key_order import PATIENCE, STUCK, KeyOrder
+from quantdeck.tui.key_order import MOST, PATIENCE, STUCK, KeyOrder
 from textual.events import Key
 
 
@@ -30,7 +30,16 @@ class Desk:
         self.node, self.given, self.now = Node(), list[str](), 0.0
         self.looks: list[Callable[[], Awaitable[None]]] = []
         monkeypatch.setattr(key_order.time, "monotonic", lambda: self.now)
-        self.order = KeyOrder(lambda: self.node, self._give, lambda _, look: self.looks.append(look))  # type: ignore[arg-type, return-value]
+        self.told = 0
+        self.order = KeyOrder(
+            lambda: self.node,  # type: ignore[arg-type, return-value]
+            self._give,  # type: ignore[arg-type]
+            lambda _, look: self.looks.append(look),
+            self._tell,
+        )
+
+    def _tell(self) -> None:
+        self.told += 1
 
     async def _give(self, event: Key) -> None:
         self.given.append(event.key)
@@ -91,8 +100,33 @@ async def test_what_has_gone_or_hangs_with_a_key_holds_up_no_other(monkeypatch: 
 
 async def test_ever_so_many_keys_for_what_has_gone_end(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(monkeypatch)
-    await desk.press("escape", *["down"] * 2000)  # pasted while a screen opened, which then went
+    await desk.press("escape", *["down"] * 400)  # pasted while a screen opened, which then went
     desk.node.is_running = False
     await desk.work()
-    assert len(desk.given) == 2001
+    assert len(desk.given) == 401
     assert not desk.order.busy
+
+
+async def test_keys_that_come_faster_than_they_can_be_done_are_left_out_and_it_is_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(monkeypatch)
+    await desk.press(*["down"] * (MOST + 200))
+    for _ in range(100):
+        await desk.work()
+    await desk.press(*["up"] * 50)  # it is not over: some of the first wait still
+    while desk.node.queue:
+        await desk.work()
+    assert (desk.given, desk.told) == (["down"] * (MOST + 1), 1)
+    await desk.press("up", "space")
+    while desk.node.queue:
+        await desk.work()
+    assert desk.given[MOST + 1 :] == ["up", "space"]
+
+
+@pytest.mark.parametrize("key", ["ctrl+c", "ctrl+q"])
+async def test_who_leaves_waits_for_no_keys(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    desk = Desk(monkeypatch)
+    await desk.press(*["down"] * (MOST + 200), key)
+    await desk.work()
+    assert desk.given == ["down", key]

@@ -1,0 +1,75 @@
+"""Text that was pasted though the terminal does not say so is taken as pasted: it would be keys, one for each letter.
+
+Textual asks terminals to mark what is pasted (bracketed paste, DECSET 2004); not all do, and tools such as
+``tmux paste-buffer`` and ``screen`` send it bare. Into a table a page of text would then change hundreds of layers,
+start jobs and keep the workbench busy for minutes. Nobody types so much before the program reads it, so here it gets
+the marks that the terminal left out.
+"""
+
+import re
+import time
+from collections.abc import Callable
+
+RUN = 32  # letters in one piece that nobody types before they are read
+VARIETY = 8  # different ones: a key that is held down is no text
+PAGE, LINES = (
+    1024,
+    3,
+)  # letters, or line ends, that are no more a line that a script has typed with its Enter and Tab
+SOON = 0.1  # seconds within which the next piece of a page follows
+STREAM = 160  # letters within that time, in however small pieces a slow line brings them
+LONGEST = 8192  # letters that a field takes when they are pasted: twice the longest path
+OPENERS = "/:"  # keys that open a line into which the rest is typed; a path begins with one of them too
+START, END = "\x1b[200~", "\x1b[201~"
+_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
+
+
+class Unmarked:
+    """Marks what has come in pieces too large, or too fast, to be typed."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """*clock* tells seconds."""
+        self._clock = clock
+        self._tail = ""  # the end of what came before, where a mark may have begun
+        self._marked = False  # whether the terminal itself marks what comes now
+        self._page = float("-inf")  # when the last piece of a page came
+        self._begun, self._letters = float("-inf"), ""  # what has come within SOON, and since when
+
+    def mark(self, text: str) -> str:
+        """*text* as it was read at once, with marks round what was pasted."""
+        seen = self._tail + text
+        self._tail = seen[-(len(START) - 1) :]
+        was = self._marked
+        first, last = seen.rfind(START), seen.rfind(END)
+        self._marked = first > last if max(first, last) >= 0 else was
+        if was or "\x1b" in seen:  # keys, reports of the mouse, answers, and what is marked already
+            return text
+        if self._is_page(text):
+            return _between(text)
+        return _PRINTABLE.sub(_run, text)
+
+    def _is_page(self, text: str) -> bool:
+        now = self._clock()
+        if now - self._begun >= SOON:
+            self._begun, self._letters = now, ""
+        self._letters = (self._letters + text)[-PAGE:]
+        large = len(text) >= PAGE or text.count("\n") + text.count("\r") >= LINES
+        found = large or now - self._page < SOON or len(self._letters) >= STREAM
+        found = found and len(self._letters) >= RUN and _varied(self._letters)
+        self._page = now if found else self._page
+        return found
+
+
+def _run(found: re.Match[str]) -> str:
+    text = found[0]
+    opener = text[:1] if text[0] in OPENERS else ""
+    rest = text[len(opener) :]
+    return opener + _between(rest) if len(rest) >= RUN and _varied(rest) else text
+
+
+def _varied(text: str) -> bool:
+    return len(set(text)) >= VARIETY
+
+
+def _between(text: str) -> str:
+    return f"{START}{text}{END}"
