@@ -9,6 +9,8 @@ import psutil
 import pytest
 from browser_page import Page, find_browser, until
 from PIL import Image
+from quantdeck.sessions.store import open_session
+from real_session import digits
 from sample_session import make_session
 from serving import Serving
 
@@ -95,3 +97,25 @@ async def test_a_session_that_cannot_be_opened_any_more_is_told_in_the_page(tmp_
             text = await page.shows("[b]mobilenet.qdeck")
             assert "is no quantdeck session" in " ".join(text.split())
             assert "New session" in text  # the list, from which to go on
+
+
+async def test_a_job_started_in_a_page_that_is_closed_at_once_is_done(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    session = digits(tmp_path_factory.getbasetemp(), tmp_path)
+    before = len(jobs(session))
+    with Serving(tmp_path, session) as server:
+        async with Page(tmp_path) as page:
+            await page.ask("Page.navigate", url=server.address)
+            await page.shows("1 of ")
+            await page.click(640, 300)
+            await page.press("e", "KeyE", 69, "e")
+            await page.ask("Page.close")
+            await until(lambda: not server.workbenches(), "the end of the workbench")
+            await until(lambda: jobs(session)[before:] == ["done"], "the end of the job")
+
+
+def jobs(session: Path) -> list[str]:
+    """The states of a session's jobs."""
+    with open_session(session, readonly=True) as opened:
+        return [row[0] for row in opened.rows("SELECT state FROM job ORDER BY id")]
