@@ -116,7 +116,10 @@ def interval_lines(outcome: Outcome) -> list[str]:
     elif outcome.reason is StopReason.CONFIRMED and outcome.plan.modes:
         lines.append("no sample was left to confirm on: all were searched on")
     if outcome.int8_cos >= outcome.target and outcome.plan.modes:
-        lines.append("all int8 meets the target on the samples first searched on, but not on the fresh ones")
+        lines.append(
+            "all int8 meets the target on the samples first searched on, but not on fresh ones, or a part of an "
+            "output is constant there"
+        )
     return lines
 
 

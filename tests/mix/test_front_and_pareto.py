@@ -172,6 +172,17 @@ def test_a_dead_slice_never_passes():
     assert "l6" in outcome.plan.modes
 
 
+@pytest.mark.parametrize("target", [0.99, 0.998])
+def test_a_dead_slice_never_passes_where_other_methods_rows_are_tried(target):
+    """The cos of all int8 and of other rows is good enough, but a part of the output is constant."""
+    rows = {name: Threshold(3.0, -1.0, 1.0, "other") for name in network(KINDS).tensors}
+    world = world_of(loudness=(0.1,) * 4, dead=lambda floats: "l6" not in floats)
+    outcome = run_search(pareto(setting_of(target, methods={"other": rows})), world)
+    assert outcome.reason is StopReason.CONFIRMED
+    assert "l6" in outcome.plan.modes
+    assert outcome.int8_cos >= target
+
+
 def test_noise_that_the_sum_does_not_know_is_found_by_trials():
     world = world_of(factor=lambda floats: 2.0 if "l2" in floats else 1.2)
     outcome = run_search(pareto(setting_of(0.998)), world)

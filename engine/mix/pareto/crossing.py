@@ -75,14 +75,14 @@ def cross(run: Run) -> Steps[bool]:
         if not known:
             (met,) = yield from run.score([plan])
         else:
-            met = plan.digest in run.valid and run.meets(plan)
+            met = run.passes(plan)
         if not run.placed:
             run.placed = True
             if run.setting.methods:
                 far = loss_of(run.points[plan.digest].cos) > HOPE * run.allowed
                 yield from rows_in_place(run, plan, parts_of(run, plan, "loudest") if far else ())
                 plan = run.floated(floats)
-                met = plan.digest in run.valid and run.meets(plan)
+                met = run.passes(plan)
                 space = run.field()
         tried[floats] = met
         if not met and len(floats) == len(space.ledger.map.names):

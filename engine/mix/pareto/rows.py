@@ -83,7 +83,7 @@ def rows_alone(run: Run) -> Steps[bool]:
         return False
     run.alone = True
     yield from rows_in_place(run, run.plan, parts_of(run, run.plan, "stretches"))
-    return run.meets(run.plan)
+    return run.passes(run.plan)
 
 
 def choose_samples(run: Run) -> None:
@@ -167,7 +167,7 @@ def refined(run: Run) -> Steps[bool]:
     """Better rows for the best plan that nearly meets the target, in smaller groups, once."""
     if run.setting.methods and not run.refined:
         point = run.nearest()
-        if run.meets(point.plan) and not run.is_checked(point):
+        if run.passes(point.plan) and not run.is_checked(point):
             return True
         if loss_of(point.cos) > CLOSE * run.allowed:
             return False
@@ -175,7 +175,7 @@ def refined(run: Run) -> Steps[bool]:
         best = yield from _swapped(run, point.plan, parts_of(run, point.plan, "finer"))
         run.take_rows(best)
     point = run.nearest()
-    return run.meets(point.plan) and not run.is_checked(point)
+    return run.passes(point.plan) and not run.is_checked(point)
 
 
 def parts_of(run: Run, plan: Plan, kind: str) -> list[list[str]]:

@@ -133,6 +133,10 @@ class Run:
         """Whether a plan that was scored loses no more than it may now."""
         return loss_of(self.points[plan.digest].cos) <= self.allowed
 
+    def passes(self, plan: Plan) -> bool:
+        """Whether a plan that was scored meets what is now asked and no slice of an output is dead in it."""
+        return plan.digest in self.valid and self.meets(plan)
+
     def best_price(self) -> float:
         """The lowest cost of a plan that meets what is now asked; infinite without one."""
         return min((self.valid[point.plan.digest] for point in self._met()), default=math.inf)
