@@ -201,14 +201,40 @@ async def test_what_the_engine_refuses_is_marked_at_its_field(
         form(app).set_value("dataset", str(place / "images"))
         await press(pilot, "f5")
         await settle(pilot)
-        assert form(app).row("model").said == "! see below"
-        assert "cut off [/]" in " ".join(said(app).split())
+        wrong = "! is not an ONNX model, or it is cut off [/]"
+        assert form(app).row("model").said == wrong
+        assert said(app).strip() == "1 to mend: model"
         app.screen._look()  # type: ignore[attr-defined] - the typing before F5 rests now
-        assert form(app).row("model").said == "! see below"
+        assert form(app).row("model").said == wrong
         (place / "nets" / "other.onnx").write_bytes(b"model")
         form(app).set_value("model", str(place / "nets" / "other.onnx"))
         app.screen._look()  # type: ignore[attr-defined]
         assert "!" not in form(app).row("model").said
+
+
+async def test_a_sentence_too_long_to_stand_beside_its_field_stands_whole_below(
+    place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the field it is cut after four lines, of as many cells as there are."""
+    sentence = f"is no model that can be read: {' '.join(['tensor_name'] * 10)}; make another"
+
+    def create(folder: Path, request: SessionRequest) -> Path:
+        raise QuantdeckError(f"{request.model} {sentence}")
+
+    monkeypatch.setattr(workbench, "create", create)
+    app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
+    async with app.run_test(size=S) as pilot:
+        form(app).set_value("dataset", str(place / "images"))
+        await press(pilot, "f5")
+        await settle(pilot)
+        row = form(app).row("model")
+        assert row.said.startswith("! is no model")
+        assert row.size.height == 4
+        assert sentence in " ".join(said(app).split())
+        await pilot.resize_terminal(160, 48)
+        await settle(pilot)
+        assert row.size.height < 4
+        assert row.said.endswith("make another")
 
 
 def test_preprocessing_needs_a_pixel_format_and_takes_only_what_was_given() -> None:

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from decks import MakeDeck
+from quantdeck.engine.data.samples import select_samples
+from quantdeck.sessions.work import load_model
 from quantdeck.tui.answering import answered
 from quantdeck.tui.beside import Beside
 from quantdeck.tui.widgets.form import Form
 from quantdeck.tui.workbench import Workbench
+from rich.cells import cell_len
 from test_tui_layers import S, press, said
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
@@ -22,6 +25,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
     monkeypatch.setattr(Beside, "ask", lambda self, question: found.append(question))
     monkeypatch.setattr("quantdeck.tui.screens.new_session.REST", 3600.0)
     return found
+
+
+def sample_order(folder: Path) -> list[Path]:
+    """The samples of a folder in the order in which a calibration takes them."""
+    graph = load_model(DIGITS / "digits.onnx")
+    return [Path(entry[0]) for entry in select_samples(graph, dataset=folder, number=0).entries]
 
 
 def preview(app: Workbench) -> str:
@@ -41,7 +50,12 @@ async def test_the_first_sample_is_shown_and_follows_the_fields(
         await pilot.pause()
         screen._look()  # type: ignore[attr-defined]
         screen._show_preview(answered(asked[-1]))  # type: ignore[attr-defined]
-        assert "first sample" in preview(app)
+        answer = answered(asked[-1])
+        first = sample_order(DIGITS / "calibration")[0]
+        assert Path(answer["sample"]).name == first.name
+        assert "first sample of the calibration" in preview(app)
+        assert preview(app).splitlines()[0].endswith(first.name)  # however long the way to it is
+        assert all(cell_len(line) <= S[0] for line in preview(app).splitlines())
         assert "1x1x" in preview(app)
         assert "float32  0 to 255" in preview(app)
         form.set_value("pixel_format", "gray")
@@ -77,11 +91,14 @@ async def test_what_is_wrong_stands_beside_its_field_while_it_is_typed(
         await pilot.pause()
         screen._look()  # type: ignore[attr-defined]
         screen._show_preview(answered(asked[-1]))  # type: ignore[attr-defined]
-        assert form.row("pixel_format").said == "! see below"
-        assert "--pixel_format rgb gives 3 channels" in " ".join(preview(app).split())
+        wrong = form.row("pixel_format").said
+        assert wrong.startswith("! rgb gives 3 channels")
+        await pilot.pause()
+        assert form.row("pixel_format").size.height > 1
+        assert not preview(app)
         form.set_value("title", "mine")
         screen._look()  # type: ignore[attr-defined]
-        assert form.row("pixel_format").said == "! see below"  # nothing of the preview has changed
+        assert form.row("pixel_format").said == wrong  # nothing of the preview has changed
         form.set_value("mean", "")
         screen._look()  # type: ignore[attr-defined]
         assert "!" not in form.row("pixel_format").said  # another sample is looked at

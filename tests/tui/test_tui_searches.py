@@ -150,8 +150,13 @@ async def test_what_the_engine_refuses_stands_at_its_field(example: Path, deck: 
         form.set_value("compared", "no_such_layer")
         await press(pilot, "f5")
         await settle(pilot)
-        assert form.row("compared").said == "! see below"
-        assert "--global_compare_layers" in said(app)
+        assert "no_such_layer" in form.row("compared").said
+        assert "see below" not in form.row("compared").said
+        assert said(app).strip() == "1 to mend: compare at"
+        form.set_value("compared", "")
+        await pilot.pause()
+        assert "!" not in form.row("compared").said
+        assert not said(app)
 
 
 async def test_bad_cases_of_the_samples_are_what_a_search_is_scored_on(

@@ -17,8 +17,8 @@ from ..beside import Beside
 from ..glyphs import Glyphs
 from ..keys import bindings
 from ..session_form import OPTIONS, SessionRequest, check_session, session_fields, session_request
-from ..widgets.cells import Part, wrapped
-from ..widgets.form import Choice, Form
+from ..widgets.cells import Part, cut_middle, wrapped
+from ..widgets.form import Choice, Form, beside
 from ..widgets.painted import Lines
 from .base import DeckScreen
 from .picker import Picker
@@ -28,9 +28,14 @@ ANSWERING = "quantdeck.tui.answering"
 NEEDED = ("model", "dataset", *OPTIONS)
 
 
-def preview_lines(answer: Mapping[str, Any], glyphs: Glyphs) -> list[list[Part]]:
-    """What the first sample becomes: name, then shape, type and range of each input."""
-    lines: list[list[Part]] = [[("  first sample ", "muted"), (glyphs.show(answer["sample"]), "plain")]]
+def preview_lines(answer: Mapping[str, Any], glyphs: Glyphs, width: int) -> list[list[Part]]:
+    """What the sample becomes that calibration takes first: its name, then shape, type and range of each input.
+
+    It is not the folder's first by name: the original's order is a shuffled one (engine/data/selection.py).
+    """
+    head = "  first sample of the calibration "
+    name = cut_middle(glyphs.show(answer["sample"]), width - len(head), glyphs.cut)
+    lines: list[list[Part]] = [[(head, "muted"), (name, "plain")]]
     for name, shape, kind, low, high, mean in answer["inputs"]:
         size = "x".join(str(length) for length in shape)
         span = f"{figures.real(low)} to {figures.real(high)}, mean {figures.real(mean)}"
@@ -63,8 +68,8 @@ class NewSessionScreen(DeckScreen):
         self._rest: Timer | None = None
         self._asked: dict[str, Any] = {}
         self._first: dict[str, str] = {}
-        self._refused: dict[str, str] = {}  # what a field held that the engine refused
-        self._doubted = ""  # the field that the preview's sentence names
+        self._refused: dict[str, tuple[str, str]] = {}  # what a field held that the engine refused, and why
+        self._doubted = ("", "")  # the field that the preview finds wrong, and why
 
     def body(self) -> ComposeResult:
         """The fields."""
@@ -78,7 +83,7 @@ class NewSessionScreen(DeckScreen):
         super().on_mount()
         said = f"One file holds samples, thresholds and scores; {self.key('form.submit')} makes it and calibrates."
         self.query_one(".heading", Lines).set_line([(said, "muted")])
-        self.query_one("#preview", Lines).styles.height = 2
+        self._preview([])
         self._first = self.form.values()
         self.form.row("dataset" if self._model else "model").control.focus()
 
@@ -116,25 +121,34 @@ class NewSessionScreen(DeckScreen):
         asked = {} if any(key in errors for key in NEEDED) else _question(values)
         new, self._asked = asked != self._asked, asked
         if new:
-            self._doubted = ""
+            self._doubted = ("", "")
         for key, value in values.items():
             touched = value != self._first.get(key)
             error = errors.get(key) or self._mark(key, value)
             self.form.row(key).say(error if touched or value else "")
         if self.form.mended(errors) or (
-            self._refused and not any(values[key] == value for key, value in self._refused.items())
+            self._refused and not any(values[key] == value for key, (value, _) in self._refused.items())
         ):
             self._refused = {}
             self.state("")
         if not asked:
-            self.query_one("#preview", Lines).set_lines([])
+            self._preview([])
         elif new:
-            self.query_one("#preview", Lines).set_lines([[("  looking at the first sample", "muted")]])
+            self._preview([[("  looking at the first sample", "muted")]])
             self._beside.ask({"what": "preview", "id": asked, **asked})
 
     def _mark(self, key: str, value: str) -> str:
-        """What the engine's sentence leaves beside a field until that is changed."""
-        return "see below" if key == self._doubted or self._refused.get(key) == value else ""
+        """What the engine says of a field until that is changed."""
+        refused, why = self._refused.get(key, ("", ""))
+        if why and refused == value:
+            return why
+        return self._doubted[1] if key == self._doubted[0] else ""
+
+    def _preview(self, lines: list[list[Part]]) -> None:
+        """Lines below the form; the fields have the room where there are none."""
+        area = self.query_one("#preview", Lines)
+        area.styles.height = len(lines)
+        area.set_lines(lines)
 
     def _heard(self, answer: dict[str, Any]) -> None:
         """From the thread that listens."""
@@ -144,18 +158,29 @@ class NewSessionScreen(DeckScreen):
         """The sample, or what is wrong with it, marked at the field whose option is named."""
         if answer.get("id") not in (None, self._asked) or not self.is_attached:
             return
-        lines = self.query_one("#preview", Lines)
         if "said" not in answer:
-            lines.set_lines(preview_lines(answer, self.deck.glyphs))
+            self._preview(preview_lines(answer, self.deck.glyphs, self.deck.size.width - 2))
             return
-        said = str(answer["said"])
-        lines.set_lines(wrapped("  " + self.deck.glyphs.show(said), "bad", self.deck.size.width - 2, 2))
-        named = {"model": str(self._asked.get("model")), "dataset": str(self._asked.get("dataset"))}
-        field = next((key for key in OPTIONS if f"--{key}" in said), None)
-        field = field or next((key for key, path in named.items() if visible(path) in said), None)
-        self._doubted = field or ""
+        said = self.deck.glyphs.show(str(answer["said"]))
+        field = self._field_of(said, self._asked)
+        whole = False
         if field:
-            self.form.row(field).say("see below")
+            self._doubted = (field, beside(said, *self._names(field, self._asked)))
+            whole = self.form.row(field).say(self._doubted[1])
+        self._preview([] if whole else wrapped("  " + said, "bad", self.deck.size.width - 2, 2))
+
+    @staticmethod
+    def _names(field: str, asked: Mapping[str, Any]) -> tuple[str, ...]:
+        """How a sentence about a field may begin: with its option, its value, or both."""
+        value = visible(str(asked.get(field, "")))
+        return (f"--{field} {value} ", f"--{field} {value}:", f"{value} ", f"--{field} ")
+
+    @staticmethod
+    def _field_of(said: str, asked: Mapping[str, Any]) -> str | None:
+        """The field that a sentence speaks of: whose option it names, or whose path."""
+        field = next((key for key in OPTIONS if f"--{key}" in said), None)
+        paths = ("model", "dataset")
+        return field or next((key for key in paths if visible(str(asked.get(key))) in said), None)
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next field."""
@@ -196,12 +221,12 @@ class NewSessionScreen(DeckScreen):
         self.deck.make_session(request)
 
     def fail(self, request: SessionRequest, sentence: str) -> None:
-        """What the engine found wrong: marked at the field that it concerns, the sentence below."""
-        named = {"model": str(request.model), "dataset": str(request.dataset)}
-        field = next((key for key, path in named.items() if visible(path) in sentence), None)
-        self._refused = {field: self.form.values()[field]} if field else {}
-        self.form.show_errors(dict.fromkeys(self._refused, "see below"))
-        self.state(sentence, "bad")
+        """What the engine found wrong, beside the field that it concerns; below where it does not fit there."""
+        asked = {"model": str(request.model), "dataset": str(request.dataset)}
+        field = self._field_of(sentence, asked)
+        short, below = self.form.refuse_one(field, sentence, *self._names(field or "", asked))
+        self._refused = {field: (self.form.values()[field], short)} if field else {}
+        self.state(below, "weak" if short and below != sentence else "bad")
 
     def action_back(self) -> None:
         """Leave without making anything."""

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from ...engine.errors import QuantdeckError
+from ...engine.text import visible
 from ..keys import bindings
 from ..request import search
 from ..search_form import KINDS, OPTIONS, Preset, check_search, hints, search_fields, used
@@ -74,6 +75,8 @@ class SearchFormScreen(DeckScreen):
         shown, said = used(values), hints(values)
         for field in self.form.fields:
             self.form.row(field.key).tell(said.get(field.key, field.hint), used=shown.get(field.key, True))
+        if self.form.forgotten():
+            self.state("")
         if self.form.mending:
             errors = check_search(values)
             self.form.say_errors(errors)
@@ -130,11 +133,12 @@ class SearchFormScreen(DeckScreen):
         self.deck.call_from_thread(self._started)
 
     def _fail(self, sentence: str) -> None:
-        """The sentence, and a mark at the field whose option it names."""
+        """The sentence beside the field whose option it names; below where it does not fit there."""
         if self.is_current:
-            field = next((key for option, key in OPTIONS.items() if option in sentence), None)
-            self.form.show_errors({field: "see below"} if field else {})
-            self.state(sentence, "bad")
+            option, field = next(((one, key) for one, key in OPTIONS.items() if one in sentence), ("", None))
+            value = visible(self.form.values()[field]) if field else ""
+            short, below = self.form.refuse_one(field, sentence, f"{option} {value} ", f"{option} ")
+            self.state(below, "weak" if short and below != sentence else "bad")
 
     def _started(self) -> None:
         if self.is_current:

@@ -1,5 +1,6 @@
 """Fields of a form: label, field and, beside it, the hint or what is wrong."""
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,17 @@ from textual.widgets import Input
 from .cells import clip, cut
 from .painted import Lines, Painted
 from .prompt import Line
+
+HINT = 33  # cells beside a field on a narrow terminal (app.tcss)
+MOST_BESIDE = 4  # lines of what is wrong with a field
+
+
+def beside(sentence: str, *named: str) -> str:
+    """The engine's sentence as it stands beside a field: without the option and the value that it begins with."""
+    for name in named:
+        if name and sentence.startswith(name):
+            return sentence[len(name) :].lstrip(": ") or sentence
+    return sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +115,23 @@ class FormRow(Horizontal):
         assert isinstance(found, (Input, Choice))
         return found
 
-    def say(self, error: str) -> None:
-        """What is wrong with the field, or its hint again."""
+    def say(self, error: str) -> bool:
+        """What is wrong with the field, in as many lines as it needs, or its hint again; whether it is said whole."""
         self._error = error
         hint = self.query_one(".hint", Lines)
-        hint.set_line([("! " + error, "bad")] if error else [(self._hint, "muted")])
+        width = hint.size.width or HINT
+        told = _lines_of(f"! {error}", width) if error else [self._hint]
+        shown = told[:MOST_BESIDE]
+        if len(told) > len(shown):
+            shown[-1] = cut(f"{shown[-1]} {told[MOST_BESIDE].strip()}", width, hint.glyphs.cut)
+        self.styles.height = hint.styles.height = len(shown)
+        hint.set_lines([[(line, "bad" if error else "muted")] for line in shown])
+        return len(told) == len(shown)
+
+    def on_resize(self) -> None:
+        """Other lines for another width; what lies in the row has that only when it was laid out."""
+        if self._error:
+            self.call_after_refresh(lambda: self.say(self._error))
 
     def tell(self, hint: str, *, used: bool = True) -> None:
         """Another hint; *used* False: the field plays no part now and is not shown."""
@@ -118,7 +142,11 @@ class FormRow(Horizontal):
     @property
     def said(self) -> str:
         """What stands beside the field."""
-        return self.query_one(".hint", Lines).text
+        return " ".join(line.strip() for line in self.query_one(".hint", Lines).text.split("\n"))
+
+
+def _lines_of(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 class Form(VerticalScroll, can_focus=False):
@@ -128,6 +156,7 @@ class Form(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self.fields = fields
         self.mending = False  # whether fields were refused and not all of them have been mended
+        self._refused: tuple[str, str] | None = None  # the field that the engine refused, and what it held
 
     def compose(self) -> ComposeResult:
         """A row for each field."""
@@ -155,6 +184,29 @@ class Form(VerticalScroll, can_focus=False):
         self.mending = bool(errors)
         labels = ", ".join(field.label for field in self.fields if field.key in errors)
         return f"{len(errors)} to mend: {labels}" if errors else ""
+
+    def refuse_one(self, key: str | None, sentence: str, *named: str) -> tuple[str, str]:
+        """Say what the engine found wrong beside its field and go there.
+
+        named: the options and values with which the sentence may begin; they are not repeated. Returns what stands
+        beside the field, and what is to be said below: the sentence where it does not stand there whole.
+        """
+        if key is None:
+            self.show_errors({})
+            return "", sentence
+        short = beside(sentence, *named)
+        self.show_errors({key: short})
+        row = self.row(key)
+        self._refused = (key, self.values()[key])
+        return short, f"1 to mend: {row.field.label}" if row.say(short) else sentence
+
+    def forgotten(self) -> bool:
+        """Whether the field that the engine refused holds something else by now; its hint is back then, once."""
+        if self._refused is None or self.values()[self._refused[0]] == self._refused[1]:
+            return False
+        self.row(self._refused[0]).say("")
+        self._refused = None
+        return True
 
     def mended(self, errors: Mapping[str, str]) -> bool:
         """Whether nothing of what was refused is left; true once."""
