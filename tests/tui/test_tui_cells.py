@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quantdeck.tui.figures import STALE, cosine, count, decibel, duration, real, share, verdict
 from quantdeck.tui.glyphs import GLYPHS, to_ascii
-from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, fit, fit_name, wrapped
+from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, ended, fit, fit_name, wrapped
 from rich.cells import cell_len
 from sample_session import HOSTILE
 
@@ -114,3 +114,20 @@ def test_of_a_huge_name_the_two_ends_are_shown() -> None:
         assert cut_middle(shown, 40).startswith("[b]first")
         assert shown.endswith("last\\u{202e}")
         assert "\x1b" not in shown
+
+
+@given(st.lists(st.text(max_size=12), max_size=4), st.integers(1, 30))
+def test_a_line_that_is_too_long_ends_with_the_sign_of_a_cut(texts: list[str], width: int) -> None:
+    parts = [("".join(sign for sign in text if sign.isprintable()), "plain") for text in texts]
+    shown = "".join(text for text, _ in ended(parts, width, "$"))
+    whole = "".join(text for text, _ in parts)
+    assert cell_len(shown) == width
+    if width > 1 and cell_len(whole.rstrip()) > width:
+        assert shown.endswith("$")
+    else:
+        assert shown == "".join(text for text, _ in clip(parts, width))
+
+
+def test_blanks_behind_the_end_are_not_worth_a_sign() -> None:
+    assert ended([("abc  ", "bad")], 3, "$") == [("abc", "bad")]
+    assert ended([("ab", "good"), ("cd", "bad")], 3, "$") == [("ab$", "good")]

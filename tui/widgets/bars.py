@@ -250,4 +250,4 @@ class SizeNotice(Lines):
         text = next(text for text in texts if len(text) <= width)
         if len(short) <= width:  # the sentence may be cut behind it
             text = f"{short}, this is {width}x{height}; q quits"
-        self.set_line([(text, "plain")])
+        self.set_line([(text[:width], "plain")])

@@ -102,6 +102,16 @@ def clip(parts: list[Part], width: int) -> list[Part]:
     return merge([*line, (" " * left, "plain")])
 
 
+def ended(parts: list[Part], width: int, sign: str) -> list[Part]:
+    """A line in exactly *width* cells that ends with *sign* where more than blanks did not find room."""
+    text = "".join(text for text, _ in parts).rstrip()
+    room = width - cell_len(sign)
+    if room < 1 or cell_len(text) <= width:
+        return clip(parts, width)
+    line = clip(parts, room)
+    return merge([*line, (sign, line[-1][1])])
+
+
 def difference(old: list[Part], new: list[Part]) -> tuple[int, int] | None:
     """First cell and number of cells in which two lines of equal width differ."""
     before, after = _cells(old), _cells(new)

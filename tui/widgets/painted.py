@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from ..glyphs import GLYPHS, Glyphs
 from ..keys import USUAL, KeyName
-from .cells import Part, clip, difference
+from .cells import Part, difference, ended
 
 TONES = ("muted", "strong", "title", "key", "good", "weak", "bad", "accent", "fill", "mark", "head", "column")
 
@@ -54,7 +54,8 @@ class Painted(Widget):
 class Lines(Painted):
     """Some lines of text of which only changed cells are painted again (style 2.3).
 
-    Text is shown as it is given; names must have gone through ``glyphs.show``.
+    Text is shown as it is given; names must have gone through ``glyphs.show``. What is too long ends with the sign
+    of a cut.
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -63,15 +64,15 @@ class Lines(Painted):
 
     def set_lines(self, lines: list[list[Part]]) -> None:
         """Show *lines*; each is a list of (text, tone)."""
-        width = self.size.width
+        width, sign = self.size.width, self.glyphs.cut
         old = self._lines
         self._lines = lines
         if not self.is_mounted or not width:
             self.refresh()
             return
         for y in range(min(self.size.height, max(len(old), len(lines)))):
-            before = clip(old[y] if y < len(old) else [], width)
-            after = clip(lines[y] if y < len(lines) else [], width)
+            before = ended(old[y] if y < len(old) else [], width, sign)
+            after = ended(lines[y] if y < len(lines) else [], width, sign)
             changed = difference(before, after)
             if changed:
                 self.refresh(Region(changed[0], y, changed[1], 1))
@@ -88,4 +89,4 @@ class Lines(Painted):
     def render_line(self, y: int) -> Strip:
         """One line in the widget's width."""
         line = self._lines[y] if y < len(self._lines) else []
-        return self.strip(clip(line, self.size.width))
+        return self.strip(ended(line, self.size.width, self.glyphs.cut))
