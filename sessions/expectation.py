@@ -147,7 +147,7 @@ class Expected:
 
         Where a plan with these thresholds was run it is the start, else what is expected under the ledger's own.
         """
-        from ..engine.mix.threshold_moves import MOST, WORST, louder
+        from ..engine.mix.threshold_moves import ANEW, MOST, WORST, louder
 
         ledger, floats = self._ledger, self._ledger.map.restricted(plan.modes)
         weights, known = ledger.map.weights(floats), replace(plan, modes={}).digest
@@ -167,13 +167,15 @@ class Expected:
         if not math.isfinite(before.sqnr) or ledger.worst_loss(weights) <= 0:
             return before
         likely, most, least = ratio(0), *sorted((ratio(1), ratio(-1)), reverse=True)
-        loss = 10 ** (-before.sqnr / 10)
+        loss, spread = 10 ** (-before.sqnr / 10), before.half
+        if moves.factors and not alike:
+            spread = math.hypot(spread, ANEW)
         sqnr, low, high = (
             -10 * math.log10(louder(loss, one, top))
             for one, top in ((likely, MOST), (most, WORST), (least, MOST))
         )
-        low = sqnr - math.hypot(before.half, max(sqnr - low, 0.0))
-        high = sqnr + math.hypot(before.half, max(high - sqnr, 0.0))
+        low = sqnr - math.hypot(spread, max(sqnr - low, 0.0))
+        high = sqnr + math.hypot(spread, max(high - sqnr, 0.0))
         return Expectation.of(sqnr, low, high, _turned(before.cos, 10 * math.log10(likely)))
 
 

@@ -134,8 +134,9 @@ async def test_a_gain_is_what_the_header_says_of_the_edit_and_the_difference_of_
         await ear.until(lambda: app.outlook.plan == first and not app.outlook.former)
         assert shown(app, "gain")[row] == (pytest.approx(real), None)
         app.look_at(str(table(app).model.value(row, "name")))
-        await ear.until(lambda: bool(app.outlook.insight and app.outlook.insight.complete))
+        await ear.until(lambda: bool(app.outlook.insight and app.outlook.insight.samples))
         assert app.outlook.insight is not None
+        assert app.outlook.insight.complete
         floated = [one for one in app.outlook.insight.repairs if one.kind == "modes" and len(one.layers) == 1]
         assert [(one.gain, one.measured) for one in floated] == [(pytest.approx(real), True)]
 
