@@ -3,11 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..engine.hw.chip import get_chip
+from ..engine.hw.cost import CostModel
 from ..engine.mix.cost_forwards import Budget
+from ..engine.mix.front import Cost, count_layers
 from ..engine.mix.pareto import Setting, pareto
 from ..engine.mix.patterns import transformer_proposal
 from ..engine.mix.qtable_search import LayerSearch
@@ -214,6 +216,7 @@ def _pareto(
         total=total,
         methods=thresholds,
         join=spec.kind != "run_qtable",  # which writes no calibration table, so the given one has to hold
+        cost=_cost(graph, start) if spec.cost == "chip" else count_layers,
         budget=_budget(spec),
         watch=watch,
     )
@@ -227,4 +230,10 @@ def _budget(spec: SearchSpec) -> Budget:
     def over() -> StopReason | None:
         return StopReason.BUDGET if limit and time.monotonic() - started > limit else None
 
-    return Budget(trials=spec.budget_trials or math.inf, over=over)
+    return Budget(spec.budget_forwards or math.inf, spec.budget_trials or math.inf, over)
+
+
+def _cost(graph: "Graph", start: Plan) -> Cost:
+    """The time of a plan on its chip, all int8 = 1."""
+    program = get_chip(start.chip).lower(graph, replace(start, modes={}))
+    return CostModel(graph, program, start.fp_type).relative()

@@ -16,6 +16,7 @@ class SearchSpec:
     order in which they are tried. start: rows of the given calibration table. compared: names and weights.
     without_ops: types that stay as the start plan has them, untried. scheduler: the address of a Dask scheduler,
     "" for this machine alone.
+    cost: what pareto lowers: "layers", their number, or "chip", the time by engine/hw's model of the chip.
     start_rules: "show" names the layers that rules leave in float, "auto" starts with them in float, "none" neither.
     scored_list: a list file of the samples that score candidates; None: those of the calibration do.
     outputs: option -> (path, text as typed). expected_cos None: nothing is asked for.
@@ -54,7 +55,9 @@ class SearchSpec:
     strategy: str = "chapter"
     start_rules: str = "none"
     confirm_num: int = 0
+    cost: str = "layers"
     budget_trials: int = 0
+    budget_forwards: int = 0
     budget_minutes: float = 0.0
     reference: str = "chip"
     equalize: bool = False

@@ -73,6 +73,7 @@ def result_lines(spec: SearchSpec, outcome: Outcome, reasons: Reasons) -> list[s
     int8 = outcome.curve[0].plan if outcome.curve else outcome.plan
     return [
         *interval_lines(outcome),
+        *_time_lines(spec, outcome),
         f"int8 outputs_cos:{_figure(outcome.int8_cos, of_plan(reasons, int8))} old",
         f"mix model outputs_cos:{_figure(outcome.cos, of_plan(reasons, outcome.plan))}",
         f"Output mix quantization table to {visible(typed)}",
@@ -121,6 +122,13 @@ def interval_lines(outcome: Outcome) -> list[str]:
             "output is constant there"
         )
     return lines
+
+
+def _time_lines(spec: SearchSpec, outcome: Outcome) -> list[str]:
+    """The predicted time of a plan, where that is what was to be low."""
+    if spec.cost != "chip" or not isinstance(outcome, ParetoOutcome):
+        return []
+    return [f"time by the model of {spec.chip}: {outcome.cost / outcome.int8_cost:.3f} times all int8's"]
 
 
 def end_line(outcome: Outcome, stop: str = "") -> str:

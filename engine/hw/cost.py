@@ -5,7 +5,7 @@ reach in practice, and one memory bandwidth. They order plans of one network on 
 milliseconds. A layer takes the longer of its arithmetic and its traffic, a cast reads one form and writes the other.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -170,3 +170,72 @@ class CostModel:
                 LayerCost(work.layer, mode, work.operations / rate, traffic / bandwidth, casts / bandwidth)
             )
         return tuple(found)
+
+    def relative(self) -> "RelativeCost":
+        """The same cost as a multiple of all int8's, for asking about many plans."""
+        return RelativeCost(self._graph, self._base, self._mode, self._rates, self._work)
+
+
+class RelativeCost:
+    """Time of plans of one network, all int8 = 1, each found from what differs from the plan asked for before.
+
+    Parts are summed as whole femtoseconds, so that the figure of a plan does not depend on what was asked before it:
+    a search that is run again goes the same way. Made by ``CostModel.relative``.
+    """
+
+    def __init__(
+        self, graph: Graph, base: Mapping[str, str], mode: str, rates: Rates, work: Sequence[_Work]
+    ) -> None:
+        self._graph, self._base, self._mode, self._rates = graph, base, mode, rates
+        self._own = {
+            item.layer: (self._layer(item, base[item.layer]), self._layer(item, mode)) for item in work
+        }
+        self._readers: dict[str, list[str]] = {}
+        for item in work:
+            for name in item.reads:
+                self._readers.setdefault(name, []).append(item.layer)
+        self._around = {
+            layer.name: [
+                name for name in (*graph.activations(layer), *layer.outputs) if name in self._readers
+            ]
+            for layer in graph.layers
+        }
+        self._floats: frozenset[str] = frozenset()
+        self._total = sum(own for own, _ in self._own.values()) + sum(map(self._casts, self._readers))
+        self._int8 = self._total or 1
+
+    def __call__(self, floats: Collection[str]) -> float:
+        """The time when these layers are float, over that of all int8."""
+        wanted = frozenset(floats) & self._own.keys()
+        turned = wanted ^ self._floats
+        touched = {name for layer in turned for name in self._around[layer]}
+        self._total -= sum(map(self._casts, touched))
+        for layer in turned:
+            own, other = self._own[layer]
+            self._total += other - own if layer in wanted else own - other
+        self._floats = wanted
+        self._total += sum(map(self._casts, touched))
+        return self._total / self._int8
+
+    def _layer(self, work: _Work, mode: str) -> int:
+        compute = work.operations / (self._rates.tera[mode] * 1e12 * REACHED)
+        return _femto(max(compute, (work.values + work.weights) * BYTES[mode] / self._bandwidth))
+
+    def _casts(self, name: str) -> int:
+        """What the forms cost in which a tensor is read besides the one that it was made in."""
+        maker = self._graph.producer(name)
+        made = self._width(maker.name) if maker is not None else BYTES["F32"]
+        widths = {self._width(reader) for reader in self._readers[name]} - {made}
+        size = self._graph.tensors[name].size
+        return sum(_femto(size * (made + width) / self._bandwidth) for width in sorted(widths))
+
+    def _width(self, layer: str) -> int:
+        return BYTES[self._mode if layer in self._floats else self._base[layer]]
+
+    @property
+    def _bandwidth(self) -> float:
+        return self._rates.gigabytes * 1e9
+
+
+def _femto(seconds: float) -> int:
+    return round(seconds * 1e15)

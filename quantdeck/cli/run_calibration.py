@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 SEARCH_ONLY = (
     "inference_num", "benchmark_method", "quantize_method_list", "transformer", "post_process", "bc_inference_num",
     "expected_cos", "min_layer_cos", "max_float_layers", "global_compare_layers", "strategy", "start_rules",
-    "confirm_num", "budget_trials", "budget_minutes", "detach", "jobs", "scheduler", "memory", "reference",
+    "confirm_num", "cost", "budget_trials", "budget_forwards", "budget_minutes", "detach", "jobs", "scheduler",
+    "memory", "reference",
 )  # fmt: skip
 thresholds, corrections, searching = under("Thresholds"), under("Corrections"), under("Search")
 

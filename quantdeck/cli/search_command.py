@@ -72,6 +72,6 @@ def _tell_unused(out: Console, values: dict[str, Any], spec: "SearchSpec") -> No
     if spec.strategy == "pareto" and spec.kind not in MIXED:
         out.say(f"--strategy pareto looks for float layers; {spec.kind} has none, so it has no effect here")
     elif spec.strategy != "pareto":
-        for name in ("budget_trials", "budget_minutes", "confirm_num"):
+        for name in ("cost", "budget_trials", "budget_forwards", "budget_minutes", "confirm_num"):
             if values[name] is not None:
                 out.say(f"--{name} belongs to --strategy pareto and has no effect here")

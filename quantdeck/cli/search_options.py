@@ -97,7 +97,11 @@ def strategies(function: F) -> F:
                "chapter's search starts with them in float; none: no rules. [show]"),
         add("--confirm_num", type=click.IntRange(min=0), help="Samples beyond those searched on that confirm "
                "pareto's end. [as many as are searched on]"),
+        add("--cost", type=click.Choice(["layers", "chip"]), help="What pareto keeps low: layers, the number of "
+               "float layers; chip, the time by a model of the chip (rates, bytes, casts between types). [layers]"),
         add("--budget_trials", type=click.IntRange(min=1), help="Trials that pareto may take. [no limit]"),
+        add("--budget_forwards", type=click.IntRange(min=1), help="Layer-forwards that pareto may take: layers "
+               "executed, times samples. [no limit]"),
         add("--budget_minutes", type=Between(min=0, min_open=True),
             help="Time that pareto may take. [no limit]"),
     )(function)  # fmt: skip
@@ -201,7 +205,9 @@ def base_spec(values: dict[str, Any], graph: "Graph", kind: str) -> "dict[str, A
         "strategy": values["strategy"],
         "start_rules": values["start_rules"],
         "confirm_num": _fresh(values) if values["confirm_num"] is None else values["confirm_num"],
+        "cost": values["cost"] or "layers",
         "budget_trials": values["budget_trials"] or 0,
+        "budget_forwards": values["budget_forwards"] or 0,
         "budget_minutes": values["budget_minutes"] or 0.0,
         "reference": values["reference"],
         "memory": values["memory"],

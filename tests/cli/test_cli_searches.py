@@ -108,6 +108,23 @@ def test_pareto_instead_of_the_chapters_search(shell: Shell) -> None:
     assert 1 <= len(read_qtable(Path("qtable"))) <= 6
 
 
+def test_pareto_by_the_chips_time_and_within_a_budget_of_forwards(shell: Shell) -> None:
+    line = (
+        "run_qtable MODEL DATA --input_num 8 --calibration_table start --chip bm1684x --strategy pareto "
+        "--expected_cos 0.999999 -o qtable"
+    )
+    status, out, err = shell(f"{line} --cost chip")
+    assert status == 0, err
+    (time,) = [row for row in out.splitlines() if row.startswith("time by the model of bm1684x: ")]
+    assert 1 <= float(time.split()[6]) < 2
+    status, out, err = shell(f"{line} --budget_forwards 900")
+    assert status == 3, err
+    assert "time by the model" not in out
+    assert out.splitlines()[-1].endswith("; budget spent")
+    _, _, err = shell(line.replace("pareto", "chapter") + " --cost chip")
+    assert "--cost belongs to --strategy pareto and has no effect here" in err
+
+
 def test_paretos_quantize_table_goes_together_with_the_table_that_was_given(shell: Shell) -> None:
     """run_qtable keeps its rows: it writes no other table, and evaluate finds the cosine that was printed."""
     before = Path("start").read_bytes()

@@ -54,6 +54,20 @@ def test_float_costs_more_than_int8_and_the_shares_are_a_whole():
     assert next(layer for layer in plan.layers if layer.layer == "l1").mode == "F16"
 
 
+def test_the_relative_cost_is_the_time_over_all_int8_in_any_order_of_asking():
+    found = model(6)
+    every = [f"l{index}" for index in range(6)]
+    plans = [tuple(name for bit, name in enumerate(every) if number >> bit & 1) for number in range(64)]
+    asked = {}
+    for order in (plans, plans[::-1], plans[1::2] + plans[::2]):
+        quick = found.relative()
+        for floats in order:
+            value = quick(floats)
+            assert value == pytest.approx(found.seconds(floats) / found.seconds(()), rel=1e-6)
+            assert asked.setdefault(floats, value) == value
+    assert found.relative()(()) == 1
+
+
 def test_unknown_chips_and_types_are_one_sentence():
     with pytest.raises(QuantdeckError, match="no rates"):
         get_rates("tpu9")

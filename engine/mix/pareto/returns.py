@@ -15,6 +15,8 @@ SWAPPED = 6
 """Int8 layers that are tried in exchange for two float ones."""
 PAIRED = 4
 """Float layers of which two go back in exchange."""
+CHEAPER = 1e-3
+"""A plan is tried only if it costs less by this share: under a cost by time there would be no end of small gains."""
 
 
 def give_back(run: Run) -> Steps[None]:
@@ -59,7 +61,7 @@ def _hopeful(run: Run, best: Point) -> list[Floats]:
     for name in gains(space, floats)[:SWAPPED]:
         inside = floats | {name}
         tries |= {inside - {other, third} for other, third in _pairs(space, inside, name)}
-    tries = {item for item in tries if run.price(item) < cost}
+    tries = {item for item in tries if run.price(item) < cost * (1 - CHEAPER)}
     order = sorted((space.loss(item), sorted(item)) for item in tries)
     fresh = [frozenset(names) for loss, names in order if loss <= limit]
     return [item for item in fresh if run.floated(item).digest not in run.points][: sum(RETURNS)]
