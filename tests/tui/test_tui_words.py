@@ -8,14 +8,17 @@ import pytest
 from decks import MakeDeck
 from quantdeck.tui.figures import gain
 from quantdeck.tui.glyphs import GLYPHS
+from quantdeck.tui.insight import Insight
+from quantdeck.tui.keys import USUAL
 from quantdeck.tui.outlook import Outlook
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.help import help_rows
 from quantdeck.tui.screens.palette import palette_rows
 from quantdeck.tui.screens.settings import SETTINGS
-from quantdeck.tui.snapshots import ScoreView
+from quantdeck.tui.snapshots import LayerView, ScoreView
 from quantdeck.tui.widgets.bars import header_lines
 from quantdeck.tui.widgets.line_table import LineTable
+from quantdeck.tui.widgets.sections import Subject, repair_lines
 from sample_session import make_session, set_layer_score
 from test_tui_layers import L, S, press, said, table
 
@@ -201,3 +204,12 @@ async def test_samples_compared_have_no_columns_of_layers(session: Path, deck: M
 
 def test_a_gain_that_rounds_to_nothing_is_no_loss() -> None:
     assert [gain(value) for value in (-0.04, 0.0, -0.06, 2.44)] == ["+0.0", "+0.0", "-0.1", "+2.4"]
+
+
+def test_no_repair_is_ruled_out_while_the_outputs_are_still_measured() -> None:
+    view = LayerView("conv", "Conv", "1x8", "", 0, 0, (), (), None)
+    text = lambda complete: str(
+        repair_lines(Subject(view, {}, Insight(1, "conv", complete=complete)), GLYPHS["braille"], 60, USUAL)
+    )
+    assert "none is known yet" in text(False)
+    assert "none is predicted to gain anything" in text(True)

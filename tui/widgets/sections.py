@@ -155,7 +155,8 @@ def repair_lines(subject: Subject, glyphs: Glyphs, width: int, key: KeyName) -> 
     title = "repairs, predicted at the outputs" if insight.complete else "repairs, measuring the outputs"
     lines: Lines = [[(title, "strong"), ("" if insight.complete else glyphs.cut, "muted")]]
     if not insight.repairs:
-        return [*lines, [("  none is predicted to gain anything", "muted")]]
+        none = "none is predicted to gain anything" if insight.complete else "none is known yet"
+        return [*lines, [(f"  {none}", "muted")]]
     keys = [key(action) for action in REPAIRS]
     long = max(map(len, keys))
     for sign, repair in zip(keys, insight.repairs, strict=False):
