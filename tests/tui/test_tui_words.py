@@ -8,7 +8,7 @@ import pytest
 from decks import MakeDeck
 from quantdeck.tui.figures import gain
 from quantdeck.tui.glyphs import GLYPHS
-from quantdeck.tui.insight import Insight
+from quantdeck.tui.insight import Insight, Repair
 from quantdeck.tui.keys import USUAL
 from quantdeck.tui.outlook import Outlook
 from quantdeck.tui.reader import SessionReader
@@ -18,7 +18,7 @@ from quantdeck.tui.screens.settings import SETTINGS
 from quantdeck.tui.snapshots import LayerView, ScoreView
 from quantdeck.tui.widgets.bars import header_lines
 from quantdeck.tui.widgets.line_table import LineTable
-from quantdeck.tui.widgets.sections import Subject, repair_lines
+from quantdeck.tui.widgets.sections import Subject, gain_told, repair_lines
 from sample_session import make_session, set_layer_score
 from test_tui_layers import L, S, press, said, table
 
@@ -213,3 +213,9 @@ def test_no_repair_is_ruled_out_while_the_outputs_are_still_measured() -> None:
     )
     assert "none is known yet" in text(False)
     assert "none is predicted to gain anything" in text(True)
+
+
+def test_a_gain_that_was_measured_is_not_told_as_predicted() -> None:
+    repair = Repair("threshold 6 by max", "threshold", "max", ("conv",), 5.4, 0.8)
+    assert gain_told(repair) == "predicted +5.4 dB (0.8)"
+    assert gain_told(replace(repair, measured=True)) == "measured +5.4 dB"

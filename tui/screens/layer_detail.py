@@ -16,7 +16,7 @@ from ..keys import REPAIRS
 from ..messages import LayerStep
 from ..outlook import Outlook
 from ..widgets.detail import DetailPane
-from ..widgets.sections import Subject, gain_text
+from ..widgets.sections import Subject, gain_text, gain_told
 from .base import Said
 from .layer_edits import LayerEdits
 
@@ -272,7 +272,7 @@ class LayerDetail(LayerEdits):
 
         if self.deck.edit(step):
             self.say(
-                f"{repair.title}: {self._named(repair.layers)}; predicted {gain_text(repair)}; "
+                f"{repair.title}: {self._named(repair.layers)}; {gain_told(repair)}; "
                 f"{self.key('layers.undo')} undoes",
                 "accent",
             )

@@ -183,6 +183,12 @@ def gain_text(repair: Repair) -> str:
     return amount + (f" ({repair.error:.1f})" if repair.error is not None else "")
 
 
+def gain_told(repair: Repair) -> str:
+    """The gain in a sentence: predicted, or that of a plan which was run."""
+    text = gain_text(repair)
+    return f"measured {text.removesuffix(' measured')}" if repair.measured else f"predicted {text}"
+
+
 # -------------------------------------------------------------------- pictures
 
 
