@@ -102,8 +102,8 @@ class Plan:
         try:
             body = json.loads(text)
             return cls(
-                chip=str(body["chip"]),
-                fp_type=str(body["fp_type"]),
+                chip=_word(body["chip"]),
+                fp_type=_word(body["fp_type"]),
                 thresholds={name: _threshold(*row) for name, row in body["thresholds"].items()},
                 modes={name: Mode(mode) for name, mode in body["modes"].items()},
             )
@@ -134,6 +134,13 @@ class Plan:
             ]
         )
         return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _word(value: object) -> str:
+    """A name as ``to_json`` writes it. Errors: TypeError."""
+    if not isinstance(value, str):
+        raise TypeError("a name is a text")
+    return value
 
 
 def _threshold(value: float, low: float, high: float, method: str = "") -> Threshold:

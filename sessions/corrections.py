@@ -15,7 +15,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.graph.rewrite import with_weights
 from ..engine.plan import Plan
 from ..engine.text import visible
-from .packing import unpack
+from .packing import unpack, well_formed
 from .session import Session
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def _corrected_plans(session: Session) -> dict[str, tuple[bool, bool]]:
         flags = bool(spec.get("equalize")), bool(spec.get("bias")) and _changed_any(session, row["id"])
         if any(flags):
             outcome = unpack(row["outcome"])
-            texts = [outcome["plan"], *(point[2] for point in outcome.get("curve", ()))]
+            with well_formed():
+                texts = [outcome["plan"], *(point[2] for point in outcome.get("curve", ()))]
             found |= {Plan.from_json(text).digest: flags for text in texts if text}
     return found
 

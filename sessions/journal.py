@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.mix.trial import Failure, Result, Trial
 from ..engine.plan import Threshold
 from ..engine.run.arithmetic import ARITHMETIC_VERSION
-from .packing import pack, unpack
+from .packing import pack, unpack, well_formed
 from .proposals import Proposals
 from .records import score_from
 from .session import Session
@@ -143,8 +143,11 @@ def find_calibration(session: Session, key: str) -> tuple[Rows, list[str]] | Non
     if row is None:
         return None
     body = unpack(row["body"])
-    rows = {method: {name: Threshold(*numbers) for name, numbers in found} for method, found in body["rows"]}
-    return rows, body["warnings"]
+    with well_formed():
+        rows = {
+            method: {name: Threshold(*numbers) for name, numbers in found} for method, found in body["rows"]
+        }
+        return rows, body["warnings"]
 
 
 def put_calibration_rows(

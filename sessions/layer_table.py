@@ -143,6 +143,8 @@ def plan_body(text: str) -> PlanRows | None:
     """What a plan's text (Plan.to_json) holds; None where it is none."""
     try:
         body: dict[str, Any] = json.loads(text)
+        if not all(isinstance(body[key], str) for key in ("chip", "fp_type")):
+            return None
         thresholds = {name: (1.0 * value[0], str(value[3])) for name, value in body["thresholds"].items()}
         modes = {str(name): str(mode) for name, mode in body["modes"].items()}
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):

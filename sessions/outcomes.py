@@ -6,7 +6,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.mix.trial import Outcome, Point, Ranked, StopReason
 from ..engine.plan import Plan
 from .no_figure import Reasons, of_layer
-from .packing import unpack
+from .packing import unpack, well_formed
 from .session import Session
 
 
@@ -27,21 +27,23 @@ def outcome_body(outcome: Outcome, reasons: Reasons | None = None) -> dict[str, 
 
 def reasons_from(body: dict[str, Any]) -> dict[tuple[str, str], str]:
     """Why layers of the ranking have no figure; older sessions do not know it."""
-    return {(layer, method): words for layer, method, words in body.get("reasons", []) if words}
+    with well_formed():
+        return {(layer, method): words for layer, method, words in body.get("reasons", []) if words}
 
 
 def outcome_from(body: dict[str, Any]) -> Outcome:
-    """What ``outcome_body`` took."""
-    return Outcome(
-        plan=Plan.from_json(body["plan"]),
-        cos=body["cos"],
-        int8_cos=body["int8_cos"],
-        target=body["target"],
-        reason=StopReason(body["reason"]),
-        ranking=tuple(Ranked(*row) for row in body["ranking"]),
-        curve=tuple(Point(count, cos, Plan.from_json(plan)) for count, cos, plan in body["curve"]),
-        lines=tuple(body["lines"]),
-    )
+    """What ``outcome_body`` took. Errors: QuantdeckError where it is something else."""
+    with well_formed():
+        return Outcome(
+            plan=Plan.from_json(body["plan"]),
+            cos=body["cos"],
+            int8_cos=body["int8_cos"],
+            target=body["target"],
+            reason=StopReason(body["reason"]),
+            ranking=tuple(Ranked(*row) for row in body["ranking"]),
+            curve=tuple(Point(count, cos, Plan.from_json(plan)) for count, cos, plan in body["curve"]),
+            lines=tuple(body["lines"]),
+        )
 
 
 def best_plan(session: Session, job: int) -> Plan | None:
@@ -53,7 +55,8 @@ def best_plan(session: Session, job: int) -> Plan | None:
     if row is None:
         raise QuantdeckError(f"the session has no search {job}; quantdeck jobs SESSION lists its jobs")
     if row["outcome"] is not None:
-        return Plan.from_json(unpack(row["outcome"])["plan"])
+        with well_formed():
+            return Plan.from_json(unpack(row["outcome"])["plan"])
     return None if row["best"] is None else _best(unpack(row["best"]))[0]
 
 
@@ -64,6 +67,7 @@ def best_so_far(session: Session, job: int) -> tuple[Plan, float] | None:
 
 
 def _best(body: dict[str, Any]) -> tuple[Plan, float]:
-    stored = Plan.from_json(body["plan"])
-    modes = {name: stored.modes[name] for name in body["layers"]}
-    return Plan(stored.chip, stored.fp_type, stored.thresholds, modes), body["cos"]
+    with well_formed():
+        stored = Plan.from_json(body["plan"])
+        modes = {name: stored.modes[name] for name in body["layers"]}
+        return Plan(stored.chip, stored.fp_type, stored.thresholds, modes), body["cos"]

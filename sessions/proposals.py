@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .packing import pack, unpack
+from .packing import pack, unpack, well_formed
 
 if TYPE_CHECKING:
     from ..engine.plan import Plan
@@ -38,14 +38,21 @@ class Proposals:
 
 
 def plan_text(blob: bytes, find: Callable[[str], bytes | None]) -> str:
-    """A plan's canonical text from its blob; *find* gives the blob of another key. Empty when that is gone."""
-    body: Body = unpack(blob)
+    """A plan's canonical text from its blob; *find* gives the blob of another key. Empty when that is gone.
+
+    Errors: QuantdeckError where the blob holds something else.
+    """
+    with well_formed():
+        return _plan_text(unpack(blob), find)
+
+
+def _plan_text(body: Body, find: Callable[[str], bytes | None]) -> str:
     if "whole" in body:
         return _text(body["whole"])
     base = find(body["base"])
     if base is None:
         return ""
-    first: Body = json.loads(plan_text(base, find))
+    first: Body = json.loads(_plan_text(unpack(base), find))
     rows = {**first["thresholds"], **body["thresholds"]}
     return _text({**first, "fp_type": body["fp_type"], "thresholds": rows, "modes": body["modes"]})
 

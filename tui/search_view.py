@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.errors import QuantdeckError
-from ..sessions.packing import unpack
+from ..sessions.packing import damaged, unpack, well_formed
 from ..sessions.proposals import plan_text
 from .reader import SessionReader
 from .search_points import Points, SearchPoint
@@ -102,13 +102,13 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
     )
     tried = watched or Watched(job)
     tried.read(reader)
-    outcome, damage = _unpacked(row[5])
-    points = _curve(outcome)
+    kind = str(spec.get("kind", ""))
+    outcome, points, ranking, damage = _ended(row[5], kind)
     place = _place_of(points, row[3], row[2]) if points else tried.place(row[3], row[2])
     points, best = _with_best(points or tried.points, place, row[3], row[2], outcome, row[1])
     return SearchView(
         job=job,
-        kind=str(spec.get("kind", "")),
+        kind=kind,
         strategy=str(spec.get("strategy", "")),
         target=row[0] if row[0] is not None else _number(spec.get("expected_cos")),
         trials=tried.trials,
@@ -117,17 +117,27 @@ def search(reader: SessionReader, job: int, watched: Watched | None = None) -> S
         best_floats=row[3],
         points=points,
         best=best,
-        ranking=_ranked(outcome, str(spec.get("kind", ""))) or tried.ranking,
+        ranking=ranking or tried.ranking,
         reason=damage or row[4] or "",
     )
 
 
-def _unpacked(blob: bytes | None) -> tuple[dict[str, Any], str]:
-    """A body, and what is wrong with it."""
+def _ended(blob: bytes | None, kind: str) -> tuple[dict[str, Any], Points, tuple[RankedLayer, ...], str]:
+    """The outcome of a search that has ended with its points and its ranking, and what is wrong with it."""
     try:
-        return (unpack(blob) if blob else {}), ""
+        outcome = _unpacked(blob)
+        with well_formed():
+            return outcome, _curve(outcome), _ranked(outcome, kind), ""
     except QuantdeckError as error:
-        return {}, str(error)
+        return {}, Points(), (), str(error)
+
+
+def _unpacked(blob: bytes | None) -> dict[str, Any]:
+    """A body. Errors: QuantdeckError where it is none."""
+    body: Any = unpack(blob) if blob else {}
+    if not isinstance(body, dict):
+        raise damaged("no object")
+    return body  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
 def _curve(outcome: dict[str, Any]) -> Points:
@@ -135,7 +145,9 @@ def _curve(outcome: dict[str, Any]) -> Points:
     curve: list[Any] = outcome.get("curve", [])
     costs: list[float | None] = outcome.get("costs") or [None] * len(curve)
     found = {
-        (one[0], one[1]): SearchPoint(one[0], one[1], cost, plan=one[2])
+        (int(one[0]), float(one[1])): SearchPoint(
+            int(one[0]), float(one[1]), None if cost is None else float(cost), plan=str(one[2])
+        )
         for one, cost in zip(curve, costs, strict=True)
     }
     points = Points()
@@ -157,7 +169,10 @@ def _with_best(
         return points, None
     if place is not None and points.known(place):
         return points, place
-    text = str(outcome.get("plan") or _unpacked(best)[0].get("plan", ""))
+    try:
+        text = str(outcome.get("plan") or _unpacked(best).get("plan", ""))
+    except QuantdeckError:
+        text = ""  # said where somebody takes it
     at = len(points) if place is None else place
     cost = points.costs[at] if place is not None else None
     return points.mended(at, SearchPoint(floats, cos, cost, plan=text)), at
@@ -174,7 +189,7 @@ def _place_of(points: Points, floats: int | None, cos: float | None) -> int | No
 def _ranked(outcome: dict[str, Any], kind: str) -> tuple[RankedLayer, ...]:
     """The ranking as the outcome has it; of search_threshold, which keeps the order of trying, the best first."""
     found = [
-        RankedLayer(one[0], one[1], one[2], one[3] if len(one) > 3 else "")
+        RankedLayer(str(one[0]), str(one[1]), float(one[2]), str(one[3] or "") if len(one) > 3 else "")
         for one in outcome.get("ranking", ())
     ]
     if kind == "search_threshold":

@@ -8,6 +8,9 @@ import pytest
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.plan import Mode
 from quantdeck.sessions import edits, records
+from quantdeck.sessions.outcomes import outcome_from, reasons_from
+from quantdeck.sessions.packing import pack
+from quantdeck.sessions.proposals import plan_text
 from quantdeck.sessions.store import list_sessions, open_session
 from quantdeck.tui.listing import list_folder
 from quantdeck.tui.reader import SessionReader
@@ -71,13 +74,18 @@ def test_figures_of_any_size_are_no_damage(tmp_path: Path) -> None:
     open_session(path).close()
 
 
+HEAD = '"chip": "bm1684x", "fp_type": "F16"'
 BODIES = (
     "{}",
-    '{"thresholds": [], "modes": {}}',
-    '{"thresholds": {"t0": [1.5]}, "modes": {}}',
-    '{"thresholds": {"t0": ["1.5", 0, 1, "kl"]}, "modes": {}}',
-    '{"thresholds": {}, "modes": ["F16"]}',
-    '{"thresholds": {}, "modes": {"layer0": "Q4"}}',
+    '{"thresholds": {}, "modes": {}}',
+    '{"chip": 1, "fp_type": "F16", "thresholds": {}, "modes": {}}',
+    '{"chip": "bm1684x", "fp_type": null, "thresholds": {}, "modes": {}}',
+    f"{{{HEAD}}}",
+    f'{{{HEAD}, "thresholds": [], "modes": {{}}}}',
+    f'{{{HEAD}, "thresholds": {{"t0": [1.5]}}, "modes": {{}}}}',
+    f'{{{HEAD}, "thresholds": {{"t0": ["1.5", 0, 1, "kl"]}}, "modes": {{}}}}',
+    f'{{{HEAD}, "thresholds": {{}}, "modes": ["F16"]}}',
+    f'{{{HEAD}, "thresholds": {{}}, "modes": {{"layer0": "Q4"}}}}',
 )
 
 
@@ -110,3 +118,20 @@ def test_a_plan_that_is_none_is_told_where_the_session_stands_on_it_and_where_it
             pytest.raises(QuantdeckError, match=f"plan {wrong} of the session"),
         ):
             reader.layers(wrong)
+
+
+def _itself(key: str) -> bytes:
+    return pack({"base": "a"})
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], {"whole": 3}, {"whole": {"thresholds": []}}, {"base": 1}, {"base": "a"}]
+)
+def test_what_is_kept_of_a_search_is_damage_where_it_is_something_else(body: object) -> None:
+    """Valid JSON in another shape is told with the sentence about cut bodies, never as a fault of the program."""
+    with pytest.raises(QuantdeckError, match="keeps of a search or calibration is damaged"):
+        plan_text(pack(body), _itself)
+    with pytest.raises(QuantdeckError, match="damaged"):
+        outcome_from({"plan": body})
+    with pytest.raises(QuantdeckError, match="keeps of a search or calibration is damaged"):
+        reasons_from({"reasons": [[body]]})

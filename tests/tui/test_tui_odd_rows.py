@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from decks import MakeDeck
+from quantdeck.sessions.packing import pack
 from sample_session import add_plans, add_search
 from test_tui_layers import L, press, said
 from test_tui_places import rows
@@ -16,6 +17,13 @@ def spoil(path: Path, statement: str, *values: object) -> None:
     with connection:
         connection.execute(statement, values)
     connection.close()
+
+
+@pytest.fixture
+def planned(session: Path) -> Path:
+    """The session with three plans, of which the last two have figures of every sample."""
+    add_plans(session)
+    return session
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, 1e308])
@@ -45,6 +53,24 @@ async def test_a_search_whose_outcome_is_damaged_shows_its_trials_and_says_so(
         assert app.is_running
 
 
+@pytest.mark.parametrize(
+    "body", [{}, {"plan": "{}"}, {"plan": {}, "curve": 3, "ranking": {}}, {"curve": [[]]}]
+)
+async def test_a_search_whose_bodies_are_others_shows_its_trials(
+    session: Path, deck: MakeDeck, body: dict[str, object]
+) -> None:
+    for state in ("running", "done"):
+        job = add_search(session, state=state)
+        spoil(session, "UPDATE search SET outcome = ?, best = ? WHERE job = ?", pack(body), pack(body), job)
+        app = deck(session)
+        async with app.run_test(size=L) as pilot:
+            await press(pilot, "3")
+            assert len(rows(app, "cos")) >= 14
+            await press(pilot, "v", "v", "end", "enter", "2")
+            assert app.is_running
+        spoil(session, "UPDATE job SET state = 'cancelled'")
+
+
 @pytest.mark.parametrize("blob", [b"\xff\x00\xfe", b"\x00\x00\x80\x7f" * 64, b"\xff" * 64, b""])
 async def test_a_histogram_that_is_none_leaves_the_detail_standing(
     session: Path, deck: MakeDeck, blob: bytes
@@ -56,7 +82,13 @@ async def test_a_histogram_that_is_none_leaves_the_detail_standing(
         assert app.is_running
 
 
-PLANS = ('{"chip": 1}', '{"thresholds": [], "modes": {}}', '{"thresholds": {"a": [1]}, "modes": {}}')
+PLANS = (
+    "{}",
+    '{"chip": 1}',
+    '{"thresholds": {}, "modes": {}}',
+    '{"thresholds": [], "modes": {}}',
+    '{"thresholds": {"a": [1]}, "modes": {}}',
+)
 SCORES = (
     "{",
     "[]",
@@ -67,10 +99,9 @@ SCORES = (
 
 
 @pytest.mark.parametrize("body", PLANS)
-async def test_a_damaged_plan_is_said_where_it_is_compared(session: Path, deck: MakeDeck, body: str) -> None:
-    add_plans(session)
-    spoil(session, "UPDATE plan SET body = ? WHERE id = 2", body)
-    app = deck(session)
+async def test_a_damaged_plan_is_said_where_it_is_compared(planned: Path, deck: MakeDeck, body: str) -> None:
+    spoil(planned, "UPDATE plan SET body = ? WHERE id = 2", body)
+    app = deck(planned)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "4")
         assert "plan 2 of the session" in said(app)
@@ -79,10 +110,9 @@ async def test_a_damaged_plan_is_said_where_it_is_compared(session: Path, deck: 
 
 
 @pytest.mark.parametrize("body", SCORES)
-async def test_damaged_figures_of_samples_are_said(session: Path, deck: MakeDeck, body: str) -> None:
-    add_plans(session)
-    spoil(session, "UPDATE score SET body = ?", body)
-    app = deck(session)
+async def test_damaged_figures_of_samples_are_said(planned: Path, deck: MakeDeck, body: str) -> None:
+    spoil(planned, "UPDATE score SET body = ?", body)
+    app = deck(planned)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "5")
         assert "damaged" in said(app)
@@ -96,12 +126,11 @@ async def test_damaged_figures_of_samples_are_said(session: Path, deck: MakeDeck
     "spec", ['{"kind": 3}', '{"expected_cos": "x", "inference_num": "y", "input_num": []}', "{}"]
 )
 async def test_settings_of_a_search_that_are_none_leave_the_screens_standing(
-    session: Path, deck: MakeDeck, spec: str
+    planned: Path, deck: MakeDeck, spec: str
 ) -> None:
-    add_plans(session)
-    add_search(session, state="done")
-    spoil(session, "UPDATE job SET spec = ?", spec)
-    app = deck(session)
+    add_search(planned, state="done")
+    spoil(planned, "UPDATE job SET spec = ?", spec)
+    app = deck(planned)
     async with app.run_test(size=L) as pilot:
         for key in "2354":
             await press(pilot, key)
