@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quantdeck.tui.figures import STALE, cosine, count, decibel, duration, real, share, verdict
 from quantdeck.tui.glyphs import GLYPHS, to_ascii
-from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, ended, fit, fit_name, wrapped
+from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, ended, fit, fit_name, wrap, wrapped
 from rich.cells import cell_len
 from sample_session import HOSTILE
 
 names = st.one_of(st.text(max_size=60), st.sampled_from(HOSTILE))
 widths = st.integers(1, 40)
+ESCAPE = re.compile(r"\\(u\{[0-9a-f]+\}|u[0-9a-f]{4}|U[0-9a-f]{8}|x[0-9a-f]{2})")
 
 
 @given(names, widths, st.sampled_from(["braille", "ascii"]))
@@ -42,12 +43,12 @@ def test_the_cut_falls_between_wide_characters() -> None:
 @given(st.text(st.sampled_from("ab\u5c42\x1b\u200d\U0001f468\xe9"), max_size=12), widths)
 def test_no_escape_is_cut_in_its_midst(name: str, width: int) -> None:
     r"""Half of ``\u5c42`` would be read as another name."""
-    escape = re.compile(r"\\(u\{[0-9a-f]+\}|u[0-9a-f]{4}|U[0-9a-f]{8}|x[0-9a-f]{2})")
     for kind in ("ascii", "braille"):
         glyphs = GLYPHS[kind]
         shown = glyphs.show(name)
-        for text in (cut(shown, width, glyphs.cut), cut_middle(shown, width, glyphs.cut)):
-            rest = escape.sub("", text)
+        clipped = "".join(text for text, _ in clip([(shown, "plain")], width))
+        for text in (cut(shown, width, glyphs.cut), cut_middle(shown, width, glyphs.cut), clipped):
+            rest = ESCAPE.sub("", text)
             assert "\\" not in rest
             assert set(rest) <= set("ab $\u2026\u5c42\u241b\U0001f468\xe9")
 
@@ -69,6 +70,36 @@ def test_sentences_are_wrapped_and_the_last_line_says_that_more_was_there() -> N
     lines = wrapped("one two three four five six seven", "bad", 14, 2)
     assert [line[0][0] for line in lines] == [" one two", " three four \u2026"]
     assert wrapped("a long sentence", "bad", 10, 1) == [[(" a long\u2026", "bad")]]
+
+
+@given(
+    st.text(st.sampled_from("ab \u5c42\x1b\u200d\xe9-"), max_size=60),
+    st.integers(12, 30),
+    st.sampled_from([None, 1, 2, 5]),
+    st.sampled_from(["", "  "]),
+)
+def test_lines_hold_their_width_in_cells_and_lose_nothing(
+    text: str, width: int, height: int | None, indent: str
+) -> None:
+    for kind in ("ascii", "braille"):
+        shown = GLYPHS[kind].show(text)
+        lines = wrap(shown, width, height, indent=indent)
+        assert all(cell_len(line) <= width for line in lines)
+        assert not any("\\" in ESCAPE.sub("", line) for line in lines)
+        assert all(line.startswith(indent) for line in lines[1:])
+        if height is None or not lines or not lines[-1].endswith(" \u2026"):
+            assert "".join("".join(lines).split()) == "".join(shown.split())
+        else:
+            assert len(lines) == height
+
+
+def test_a_sentence_of_wide_characters_stands_whole() -> None:
+    name = "\u5c42\u540d" * 40
+    lines = [line[0][0] for line in wrapped(f"{name}.onnx is no model", "bad", 80, 4)]
+    assert [cell_len(line) <= 80 for line in lines] == [True] * len(lines)
+    assert "".join(line[1:] for line in lines) == f"{name}.onnx is no model"
+    long = wrap("word " + "x" * 30 + " end", 20)
+    assert long == ["word " + "x" * 15, "x" * 15 + " end"]
 
 
 @pytest.mark.parametrize(

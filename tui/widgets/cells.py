@@ -1,7 +1,6 @@
 """Text in terminal cells: cut on cell borders, padded, measured (style 2.4, rule 6)."""
 
 import re
-import textwrap
 from functools import lru_cache
 
 from rich.cells import cell_len, get_character_cell_size, set_cell_size
@@ -12,6 +11,8 @@ Part = tuple[str, str]
 
 _ESCAPE = re.compile(r"\\(?:u\{[0-9a-f]+\}|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 """What glyphs.show writes for a character that may not stand there: cut within, it would be another name."""
+
+_WORD = re.compile(r" *[^ ]+")
 
 
 def cut(text: str, width: int, sign: str = "…") -> str:
@@ -95,7 +96,8 @@ def clip(parts: list[Part], width: int) -> list[Part]:
     for text, tone in parts:
         size = cell_len(text)
         if size >= left:
-            line.append((set_cell_size(text, left), tone))
+            head = _head(text, left)
+            line.append((head + " " * (left - cell_len(head)), tone))
             return merge(line)
         line.append((text, tone))
         left -= size
@@ -141,7 +143,56 @@ def wrapped(text: str, tone: str, width: int, height: int) -> list[list[Part]]:
     """A sentence in at most *height* lines, the last one cut where it does not fit."""
     if height <= 1:
         return [[(" " + cut(text, max(1, width - 2)), tone)]]
-    lines = textwrap.wrap(
-        text, max(10, width - 2), max_lines=height, placeholder=" …", break_on_hyphens=False
-    )
-    return [[(" " + line, tone)] for line in lines]
+    return [[(" " + line, tone)] for line in wrap(text, max(10, width - 2), height)]
+
+
+def wrap(text: str, width: int, height: int | None = None, *, indent: str = "") -> list[str]:
+    """Lines of at most *width* cells, all but the first behind *indent*; with more than *height* the last says so.
+
+    ``textwrap`` counts characters, of which a wide one takes two cells, and breaks a long word anywhere.
+    """
+    lines: list[str] = []
+    for word in _WORD.findall(text):
+        lines[-1:] = _with_word(lines[-1] if lines else "", word, width, indent)
+    if height is not None and len(lines) > height:
+        lines[height - 1 :] = [_more(lines[height - 1], width)]
+    return lines
+
+
+def _with_word(line: str, word: str, width: int, indent: str) -> list[str]:
+    """*line* with a word and the blanks before it, on as many lines as that needs."""
+    if cell_len(line + word) <= width:
+        return [line + word]
+    bare, found = word.lstrip(" "), []
+    if cell_len(indent + bare) > width:  # it is broken anyway: what there is of the line is used
+        blanks = word[: len(word) - len(bare)]
+        head, rest = _broken(bare, width - cell_len(line + blanks))
+        line, bare = (line + blanks + head if head else line), rest
+    while True:
+        if line.strip():
+            found.append(line.rstrip())
+        if cell_len(indent + bare) <= width:
+            return [*found, indent + bare]
+        room = max(1, width - cell_len(indent))
+        head, rest = _broken(bare, room)
+        if not head:  # narrower than an escape
+            head, rest = bare[:room], bare[room:]
+        line, bare = indent + head, rest
+
+
+def _broken(text: str, width: int) -> tuple[str, str]:
+    """*text* in two: as much as *width* cells hold, and the rest; between characters, and not within an escape."""
+    place, taken = 0, 0
+    while place < len(text) and taken + (size := get_character_cell_size(text[place])) <= width:
+        taken += size
+        place += 1
+    inside = _escape_at(text, place)
+    place = inside.start() if inside else place
+    return text[:place], text[place:]
+
+
+def _more(line: str, width: int) -> str:
+    """A line that says that more was there; whole words where it has several."""
+    while cell_len(line) + 2 > width and " " in line.strip():
+        line = line.rpartition(" ")[0]
+    return (line if cell_len(line) + 2 <= width else _broken(line, width - 2)[0]).rstrip() + " …"

@@ -1,6 +1,5 @@
 """Fields of a form: label, field and, beside it, the hint or what is wrong."""
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
-from .cells import clip, cut
+from .cells import clip, cut, wrap
 from .painted import Lines, Painted
 from .prompt import Line
 
@@ -120,7 +119,7 @@ class FormRow(Horizontal):
         self._error = error
         hint = self.query_one(".hint", Lines)
         width = hint.size.width or HINT
-        told = _lines_of(f"! {error}", width) if error else [self._hint]
+        told = wrap(f"! {error}", width, indent="  ") if error else [self._hint]
         shown = told[:MOST_BESIDE]
         if len(told) > len(shown):
             shown[-1] = cut(f"{shown[-1]} {told[MOST_BESIDE].strip()}", width, hint.glyphs.cut)
@@ -143,10 +142,6 @@ class FormRow(Horizontal):
     def said(self) -> str:
         """What stands beside the field."""
         return " ".join(line.strip() for line in self.query_one(".hint", Lines).text.split("\n"))
-
-
-def _lines_of(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 class Form(VerticalScroll, can_focus=False):
