@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ..engine.errors import QuantdeckError
 from ..sessions.faults import explained
+from ..sessions.locations import SUFFIX
+from ..sessions.moved import remove_left_behind
 from ..sessions.recognise import is_session
 from .life import is_lost
 from .reader import SessionReader
@@ -11,8 +13,13 @@ from .snapshots import JobView, SessionEntry
 
 
 def list_folder(folder: Path) -> tuple[SessionEntry, ...]:
-    """The sessions of *folder*, newest first; one that cannot be read stands there with its reason."""
+    """The sessions of *folder*, newest first; one that cannot be read stands there with its reason.
+
+    Empty logs of sessions that are gone, as a killed process leaves them, are taken away.
+    """
     try:
+        for log in list(folder.glob(f"*{SUFFIX}-wal")):
+            remove_left_behind(log.with_name(log.name.removesuffix("-wal")))
         files = [path for path in folder.iterdir() if path.is_file() and is_session(path)]
     except OSError:
         return ()

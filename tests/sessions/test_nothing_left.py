@@ -7,6 +7,7 @@ from quantdeck.engine.plan import Mode
 from quantdeck.sessions import edits
 from quantdeck.sessions.session import Session
 from quantdeck.sessions.store import backup, create_session, open_session
+from quantdeck.tui.listing import list_folder
 from quantdeck.tui.request import delete
 from session_files import make
 
@@ -64,3 +65,17 @@ def test_the_log_of_a_session_that_was_moved_is_kept(tmp_path: Path) -> None:
     reader.close()
     with open_session(path) as session:
         assert len(edits.steps(session)) == 1
+
+
+def test_the_list_of_sessions_takes_away_what_a_killed_process_left_of_one_that_was_removed(
+    tmp_path: Path,
+) -> None:
+    """Only empty logs: one with bytes may be all that is left of a session that was moved elsewhere."""
+    for name, size in (("gone", 0), ("moved", 32)):
+        (tmp_path / f"{name}.qdeck-wal").write_bytes(bytes(size))
+        (tmp_path / f"{name}.qdeck-shm").write_bytes(bytes(32))
+    make(tmp_path / "here.qdeck")
+    (tmp_path / "here.qdeck-wal").write_bytes(b"")
+    assert [entry.path.name for entry in list_folder(tmp_path)] == ["here.qdeck"]
+    left = sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("here"))
+    assert left == ["moved.qdeck-shm", "moved.qdeck-wal"]
