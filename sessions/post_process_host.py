@@ -14,7 +14,7 @@ from .post_process import pack_arrays, read_message, unpack_arrays, write_messag
 def main(arguments: list[str]) -> int:
     """Answer messages until there are no more. What the file prints goes nowhere."""
     path, source, target = Path(arguments[0]).absolute(), int(arguments[1]), int(arguments[2])
-    folder = os.getcwd()
+    folder, own = os.getcwd(), os.getpid()
     function: Callable[[Any], Any] | None = None
     while (body := read_message(source)) is not None:
         try:
@@ -23,6 +23,8 @@ def main(arguments: list[str]) -> int:
                 answer = b"=" + pack_arrays(_checked(function(_data(body))))
         except BaseException as error:  # SystemExit and worse: they concern this trial alone
             answer = b"!" + _sentence(error).encode("utf-8", "backslashreplace")
+        if os.getpid() != own:
+            os._exit(0)  # a copy that the function forked: two would answer
         os.chdir(folder)
         _reopen()
         write_message(target, answer)

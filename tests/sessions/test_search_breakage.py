@@ -210,15 +210,16 @@ def test_a_post_process_that_leaves_nothing_to_compare_is_refused_on_the_first_s
 
 
 @pytest.mark.parametrize(
-    "closing", ["sys.stdout.close()", "os.close(1); os.close(2)", "sys.stdin.close(); os.closerange(0, 3)"]
+    "closing",
+    ["sys.stdout.close()", "os.close(1); os.close(2)", "sys.stdin.close(); os.closerange(0, 3)", "os.fork()"],
 )
-def test_a_function_that_closes_streams_gives_its_figures_again_and_again(tmp_path, closing):
+def test_a_function_that_closes_streams_or_forks_gives_its_figures_again_and_again(tmp_path, closing):
     file = tmp_path / "closing.py"
     file.write_text(f"import os, sys\ndef PostProcess(data):\n    {closing}\n    return data\n")
     post = PostProcessor(file)
     try:
-        for _ in range(3):
-            assert post({"y": np.ones(2, np.float32)})["y"].tolist() == [1, 1]
+        for turn in range(3):
+            assert post({"y": np.full(2, turn, np.float32)})["y"].tolist() == [turn, turn]
     finally:
         post.close()
 
