@@ -82,6 +82,12 @@ def test_a_header_of_80_cells_tells_prediction_error_and_that_it_is_stale(sessio
         line = "".join(text for text, _ in header_lines(stale, "", GLYPHS["ascii"], width, near)[1])
         assert "cosine 0.99999" in line
         assert "1.000" not in line, "no cosine is rounded up to one"
+    wide = Outlook(
+        plan + 1, "checking", -1.5, -6.6, 6.2, 0.342, -1.0, 0.711, cost=289e-6, ratio=1.0
+    )  # a threshold far too low
+    line = "".join(text for text, _ in header_lines(stale, "", GLYPHS["ascii"], 80, wide)[1])
+    assert len(line) <= 80
+    assert "predicted cosine 0.34 (-1.0 to 0.71), -1.5 dB (7.7), 289 us - stale" in line
     scored = replace(view, plan_label="relu6_2_Clip to F16")
     outlook = Outlook(plan, "checked", cost=389e-6, ratio=1.348)
     line = "".join(text for text, _ in header_lines(scored, "", GLYPHS["ascii"], 80, outlook)[1])

@@ -17,6 +17,7 @@ from .painted import Lines
 SMALLEST = (80, 24)
 LABEL = 19  # cells of a plan's label for which finer figures go
 SHORTEST_LABEL = 8
+WIDE = 0.1  # of a cosine, from its lower end to it
 
 
 def header_lines(
@@ -127,7 +128,7 @@ def _outlook_parts(
     None: in the fewest words.
     """
     open_still = view.score is None or view.stale
-    told = _predicted(outlook, fine=bool(fine)) if open_still and outlook.sqnr is not None else []
+    told = _predicted(outlook, fine) if open_still and outlook.sqnr is not None else []
     if outlook.cost is not None:
         more = (outlook.ratio or 1.0) - 1
         told.append(milliseconds(outlook.cost) + (f" (+{share(more)})" if more >= 5e-4 and fine else ""))
@@ -138,16 +139,17 @@ def _outlook_parts(
     return [*parts, (gap + ("stale" if brief else _stale_words(view, outlook, key)), "weak")]
 
 
-def _predicted(outlook: Outlook, *, fine: bool) -> list[str]:
-    """Cosine and SQNR with their intervals."""
+def _predicted(outlook: Outlook, fine: bool | None) -> list[str]:
+    """Cosine and SQNR with their intervals; both ends of a wide one of the cosine: half of it would reach past one."""
     told: list[str] = []
     if outlook.cos is not None:
         ends = (outlook.cos_low, outlook.cos_high)
         digits = 5 if fine else _digits(outlook.cos, *ends)
-        interval = _interval(outlook.cos, *ends, lambda value: cosine(value, digits), fine=fine)
+        both = fine or (fine is False and outlook.cos - (outlook.cos_low or 0.0) >= WIDE)
+        interval = _interval(outlook.cos, *ends, lambda value: cosine(value, digits), fine=both)
         told.append(f"cosine {cosine(outlook.cos, digits)}{interval}")
     if outlook.sqnr is not None:
-        interval = _interval(outlook.sqnr, outlook.low, outlook.high, decibel, fine=fine)
+        interval = _interval(outlook.sqnr, outlook.low, outlook.high, decibel, fine=bool(fine))
         told.append(decibels(outlook.sqnr) + interval)
     return told
 
