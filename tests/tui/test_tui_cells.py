@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quantdeck.tui.figures import STALE, cosine, count, decibel, duration, real, share, verdict
 from quantdeck.tui.glyphs import GLYPHS, to_ascii
-from quantdeck.tui.widgets.cells import clip, cut, cut_middle, difference, ended, fit, fit_name, wrap, wrapped
+from quantdeck.tui.widgets.cells import (
+    clip,
+    cut,
+    cut_middle,
+    difference,
+    ended,
+    fit,
+    fit_name,
+    folded,
+    wrap,
+    wrapped,
+)
 from rich.cells import cell_len
 from sample_session import HOSTILE
 
@@ -91,6 +102,16 @@ def test_lines_hold_their_width_in_cells_and_lose_nothing(
             assert "".join("".join(lines).split()) == "".join(shown.split())
         else:
             assert len(lines) == height
+
+
+@given(st.text(st.sampled_from("ab \u5c42\x1b\u200d\xe9-"), max_size=60), st.integers(12, 30))
+def test_a_folded_command_loses_nothing(text: str, width: int) -> None:
+    for kind in ("ascii", "braille"):
+        shown = GLYPHS[kind].show(text)
+        lines = folded(shown, width)
+        assert "".join(lines) == shown
+        assert all(0 < cell_len(line) <= width for line in lines)
+        assert not any("\\" in ESCAPE.sub("", line) for line in lines)
 
 
 def test_a_sentence_of_wide_characters_stands_whole() -> None:

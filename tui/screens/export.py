@@ -10,7 +10,7 @@ from ...engine.errors import QuantdeckError
 from ...engine.text import visible
 from ..messages import ChoiceDone, PromptDone, RowChosen, RowMoved
 from ..shell_word import shell_word
-from ..widgets.cells import Part
+from ..widgets.cells import Part, folded
 from ..widgets.choice_line import ChoiceLine, Option
 from ..widgets.line_table import LineTable
 from ..widgets.painted import Lines
@@ -102,8 +102,7 @@ class ExportScreen(PlaceScreen):
 
     def _draw(self) -> None:
         width = self.deck.size.width
-        text = self.deck.glyphs.show(self.command())
-        pieces = [text[start : start + width - 4] for start in range(0, len(text), width - 4)]
+        pieces = folded(self.deck.glyphs.show(self.command()), width - 4)
         lines: list[list[Part]] = [
             [(f" the same on the command line ({self.key('export.copy_command')} copies it):", "muted")]
         ]

@@ -180,6 +180,18 @@ def _with_word(line: str, word: str, width: int, indent: str) -> list[str]:
         line, bare = indent + head, rest
 
 
+def folded(text: str, width: int) -> list[str]:
+    """Lines of at most *width* cells that hold all of *text*, its blanks too, as a terminal would fold it."""
+    lines: list[str] = []
+    while text:
+        head, rest = _broken(text, width)
+        if not head:
+            head, rest = text[: max(1, width)], text[max(1, width) :]
+        lines.append(head)
+        text = rest
+    return lines
+
+
 def _broken(text: str, width: int) -> tuple[str, str]:
     """*text* in two: as much as *width* cells hold, and the rest; between characters, and not within an escape."""
     place, taken = 0, 0

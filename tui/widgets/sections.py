@@ -1,7 +1,6 @@
 """The parts of a layer's detail, each as lines: figures, reasons, repairs, activation, weights, samples, neighbours."""
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -12,7 +11,7 @@ from ..insight import Insight, Repair
 from ..keys import REPAIRS, USUAL, KeyName
 from ..snapshots import LayerView
 from .canvas import Grid
-from .cells import Part, cut, cut_middle, fit
+from .cells import Part, cut, cut_middle, fit, wrap
 from .histogram import draw, legend
 
 NEIGHBOURS = 3
@@ -143,7 +142,7 @@ def _matters(subject: Subject) -> tuple[str, ...]:
 
 
 def _item(text: str, glyphs: Glyphs, width: int, tone: str = "plain") -> Lines:
-    lines = textwrap.wrap(glyphs.show(text), max(10, width - 2), break_on_hyphens=False)
+    lines = wrap(glyphs.show(text), max(10, width - 2))
     return [[("- " if place == 0 else "  ", "muted"), (line, tone)] for place, line in enumerate(lines)]
 
 
