@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from decks import MakeDeck
+from quantdeck.tui.columns import layer_columns
 from quantdeck.tui.outlook import Outlook
+from quantdeck.tui.screens.help import help_rows
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.screens.log import LogScreen
 from quantdeck.tui.screens.start import StartScreen
@@ -315,3 +317,16 @@ async def test_a_screen_below_follows_a_terminal_that_grew_or_shrank_meanwhile(
         await press(pilot, "1")
         assert not app.screen.query_one("#header").display
         assert app.screen.query_one("#notice").display
+
+
+async def test_every_column_can_be_reached_at_80x24(stored: Path, deck: MakeDeck) -> None:
+    app = deck(stored)
+    async with app.run_test(size=S) as pilot:
+        await pilot.pause()
+        titles = {column.title for column in layer_columns(app.glyphs)}
+        for _ in titles:
+            head = table(app).render_line(0).text
+            titles = {title for title in titles if title not in head}
+            await press(pilot, "right")
+        assert titles == set()
+        assert {"clipped", "output dB"} <= {row[0] for row in help_rows(("layers",), {})}

@@ -45,7 +45,11 @@ SIGNS = (
     ("…", "cut", "a text goes on here; a wider terminal shows more, Copy name takes it whole"),
     ("cosine", "similarity", "of the output with the float network's: 1 is the same"),
     ("cos", "of searches", "(1 + cosine) / 2, as searches write it: cos 0.99 is cosine 0.98"),
-    ("clipped", "saturation", "share of values at the ends of the integer range"),
+    (
+        "clipped",
+        "saturation",
+        "share of values at the ends of the integer range: a column far right, and in the detail",
+    ),
     ("op:Conv", "filter", "in a filter: the op alone; several words must all match"),
     ("ctrl+u", "typing", "clears to the left; ctrl+w a word, ctrl+k to the right; ctrl+a, ctrl+e: ends"),
     ("--mouse", "option", "mouse on; with it, Shift and drag selects as the terminal does"),
