@@ -61,8 +61,8 @@ def measure(graph: Graph, start: Plan, *, mode: Mode, measuring: Measuring | Non
     """Measure the sources of a graph under the thresholds of *start*; its modes do not matter.
 
     mode: the float type of the layers that are not int8. Yields one or two sets of trials; returns the ledger.
-    A source that fails counts as infinitely loud; where the all-float plan fails, it counts as without noise. Errors:
-    QuantdeckError when every trial fails.
+    A source that fails counts as infinitely loud; where the all-float plan fails or goes beyond its type, it counts as
+    without noise. Errors: QuantdeckError when every trial fails.
     """
     setting = measuring or Measuring()
     base = replace(start, modes={})
@@ -126,9 +126,11 @@ def _estimates(found: SourceMap, known: "Mapping[int, _Figures]", figure: str) -
 
 
 def _floor(result: Result, others: Sequence[Result], mode: Mode) -> Score:
-    """The all-float plan's score; where that failed, another trial's signal, without noise."""
+    """The all-float plan's score, without noise where its type overflowed; of a failed one another trial's signal."""
     if isinstance(result, Score):
-        return result
+        if all(np.isfinite(output.similarity.noise).all() for output in result.outputs):
+            return result
+        return replace(result, outputs=tuple(map(_noiseless, result.outputs)), excesses=())
     for other in others:
         if isinstance(other, Score):
             return replace(other, outputs=tuple(map(_noiseless, other.outputs)), excesses=())

@@ -195,8 +195,8 @@ def _note(one: Excess) -> str:
     values = counted(one.count, "value")
     if one.reference:
         return (
-            f"{layer}{values} beyond {one.kind} in the reference that plans are compared with; compare with "
-            "--reference float32"
+            f"{layer}{values} beyond {one.kind} in the reference that plans are compared with; float32's stand in "
+            "where it has no figure, and --reference float32 compares with those alone"
         )
     remedy = "run it in F32" if one.kind != "F32" else "look at its inputs"
     return f"{layer}{values} beyond {one.kind}; {remedy}"

@@ -1,6 +1,7 @@
 """Fronts by the ledger, and pareto over a world of known noise."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from quantdeck.engine.mix.ledger_measure import Measuring, measure
 from quantdeck.engine.mix.pareto import Setting, pareto
 from quantdeck.engine.mix.trial import Objective, Source, StopReason, Trial, run_search
 from quantdeck.engine.plan import Mode, Threshold
+from quantdeck.engine.run.score import Excess
 
 KINDS = ("pool", "leaky", "pool", "add", "pool", "pool", "add", "leaky")
 
@@ -181,6 +183,26 @@ def test_a_dead_slice_never_passes_where_other_methods_rows_are_tried(target):
     assert outcome.reason is StopReason.CONFIRMED
     assert "l6" in outcome.plan.modes
     assert outcome.int8_cos >= target
+
+
+def test_a_layer_beyond_the_float_type_and_its_readers_stay_int8():
+    """All float gives no figure; the search goes on with the others."""
+    world = world_of(factor=lambda floats: math.inf if "l2" in floats else 1.0)
+    excess = (Excess("l2", "F32", 4),)
+
+    def evaluate(trials):
+        results = world(trials)
+        beyond = ["l2" in trial.plan.modes and trial.source is None for trial in trials]
+        return [
+            replace(item, excesses=excess) if wrong else item
+            for item, wrong in zip(results, beyond, strict=True)
+        ]
+
+    outcome = run_search(pareto(setting_of(0.994)), evaluate)
+    assert outcome.reason is StopReason.CONFIRMED
+    assert outcome.plan.modes
+    assert not {"l2", "l3"} & outcome.plan.modes.keys()
+    assert outcome.cost < len(KINDS)
 
 
 def test_noise_that_the_sum_does_not_know_is_found_by_trials():

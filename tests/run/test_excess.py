@@ -10,7 +10,7 @@ from quantdeck.engine.mix.trial import Objective
 from quantdeck.engine.plan import Mode, Plan
 from quantdeck.engine.run.excess import ExcessCounter, counter_of, excess_notes
 from quantdeck.engine.run.executor import Executor
-from quantdeck.engine.run.score import Excess, Score
+from quantdeck.engine.run.score import Excess, Score, broken_references
 from quantdeck.engine.run.trial import Trial
 from quantdeck.engine.run.trials import TrialEvaluator
 from trial_cases import Held, calibrated, plain_score
@@ -117,3 +117,22 @@ def test_a_plan_whose_outputs_are_no_numbers_never_passes():
     assert [one.layer for one in score.excesses] == ["square"]
     assert not Objective(0.6, {}).met(Objective(0.6, {}).value(score))
     assert score.sqnr == -np.inf
+
+
+def test_a_plan_that_overflows_as_its_reference_does_never_passes():
+    """Equal infinities are no agreement: float32's values stand in for the chip's, and int8 has its figure."""
+    build = Build()
+    x = build.input("x", (1, 4))
+    build.layer(v.MulConst(const_val=300.0), [x], (1, 4), name="big")
+    build.layer(v.Mul(), ["big", "big"], (1, 4), name="square")
+    graph = build.graph()
+    feeds = [{"x": np.full((1, 4), value, np.float32)} for value in (0.1, 3.0)]
+    int8 = calibrated(graph, feeds)
+    half = int8.with_modes(dict.fromkeys(graph.by_name, Mode.F16))
+    with TrialEvaluator(graph, Held(feeds)) as evaluator:
+        found, beyond = evaluator([Trial(int8), Trial(half)])
+    target = Objective(0.99, {})
+    assert target.met(target.value(found))
+    assert not target.met(target.value(beyond))
+    assert any(one.reference for one in found.excesses)
+    assert broken_references(output.similarity for output in beyond.outputs) == []

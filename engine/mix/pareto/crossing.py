@@ -29,7 +29,8 @@ def climb(run: Run) -> Steps[bool]:
         if loss_of(point.cos) > CLOSE * run.allowed:
             return False
         floats = frozenset(point.plan.modes)
-        plans = [run.floated(floats | {name}) for name in gains(run.field(), floats)[:CLIMBERS]]
+        names = [name for name in gains(run.field(), floats) if name not in run.overflowing]
+        plans = [run.floated(floats | {name}) for name in names[:CLIMBERS]]
         if any((yield from run.score(plans))):
             return True
         point = max((run.points[item.digest] for item in plans), key=lambda item: item.cos, default=point)

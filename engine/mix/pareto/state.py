@@ -1,7 +1,7 @@
 """What a pareto search knows: trials asked for, plans scored, the ledger, what is asked of a plan."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,6 +21,8 @@ Steps = Generator[Sequence[Trial], Sequence[Result], T]
 
 LEAST, MEASURED = 4, 4
 """Loud sources are measured on so many samples at least, and on one of so many that are searched on."""
+NEVER = 1e6
+"""What a layer costs whose values go beyond the float type: more than any plan without such layers."""
 LOUD = 0.25
 """This share of the layers, the loudest ones: all were measured on half of those samples before."""
 
@@ -44,6 +46,7 @@ class Run:
         self.samples = setting.samples
         self.measuring = setting.measuring or _measuring(setting.samples)
         self.bounded: set[Source] = set()
+        self.overflowing: frozenset[str] = frozenset()
         self.alone = self.placed = self.refined = self.concentrated = False
         self.allowed = loss_of(self.objective.target)
         everything = frozenset(layer.name for layer in setting.graph.layers)
@@ -63,7 +66,20 @@ class Run:
         results = yield trials
         self.count += len(trials)
         self.forwards += forwards
+        for trial, result in zip(trials, results, strict=True):
+            if trial.source is None and isinstance(result, Score):
+                self._learn_overflow(result)
         return results
+
+    def _learn_overflow(self, score: Score) -> None:
+        """Where a plan's outputs are no numbers, the layers beyond the float type, and their readers, stay int8."""
+        if math.isfinite(self.objective.value(score)):
+            return
+        graph, mode = self.setting.graph, str(self.setting.mode)
+        wrong = [one.layer for one in score.excesses if one.kind == mode and not one.reference]
+        made = {tensor for name in wrong for tensor in graph.by_name[name].outputs}
+        readers = [layer.name for layer in graph.layers if made.intersection(layer.inputs)]
+        self.overflowing |= frozenset([*wrong, *readers])
 
     def score(self, plans: Sequence[Plan]) -> Steps[list[bool]]:
         """Try plans on the searched samples; whether each meets the target, with no slice dead."""
@@ -81,7 +97,7 @@ class Run:
                 self.ledger = self._taught(self.ledger, plan, result)
         met = not dead and loss_of(cos) <= self.allowed
         if met:
-            self.valid[plan.digest] = self.setting.cost(frozenset(plan.modes))
+            self.valid[plan.digest] = self.price(frozenset(plan.modes))
         self._remember(point, met)
         return met
 
@@ -123,11 +139,11 @@ class Run:
     def field(self) -> Field:
         """What the ledger says of float layers now. Only once there is a ledger."""
         assert self.ledger is not None
-        return Field.of(self.ledger, self.setting.cost, dict(self.objective.weights))
+        return Field.of(self.ledger, self.price, dict(self.objective.weights))
 
-    def price(self, floats: Floats) -> float:
-        """The cost of a plan by its float layers."""
-        return self.setting.cost(floats)
+    def price(self, floats: Collection[str]) -> float:
+        """The cost of a plan by its float layers; beyond all others where the float type cannot hold one."""
+        return self.setting.cost(floats) + NEVER * len(self.overflowing.intersection(floats))
 
     def meets(self, plan: Plan) -> bool:
         """Whether a plan that was scored loses no more than it may now."""

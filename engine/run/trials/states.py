@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ...graph.model import Graph
@@ -190,22 +191,33 @@ class States:
             parts.append(part)
         return Stack(parts)
 
-    def reference(self, network: Network, samples: Sequence[int], names: Sequence[str]) -> list[Values]:
-        """Real values of what others are compared with, kept whatever the budget says."""
+    def reference(self, network: Network, samples: Sequence[int], names: Sequence[str]) -> Sequence[Values]:
+        """Real values of what others are compared with, kept whatever the budget says.
+
+        Where the program's float type holds no figure but float32 does, float32's stands in: a plan that overflows as
+        its reference does would equal it.
+        """
         digests = {name: named("reference", network.digests[name].hex()) for name in names}
-        rows: list[Values] = []
+        known: list[Values] = []
         for sample in samples:
             found = {name: self._store.get(sample, digest) for name, digest in digests.items()}
-            rows.append({name: value for name, value in found.items() if value is not None})
-        if all(len(row) == len(digests) for row in rows):
-            return rows
+            known.append({name: value for name, value in found.items() if value is not None})
+        if all(len(row) == len(digests) for row in known):
+            return known
         rows = self.real(network, samples, names)
         for sample, row in zip(samples, rows, strict=True):
             for name, digest in digests.items():
+                row[name] = self._within_range(sample, name, row[name])
                 self._store.put(sample, digest, row[name], always=True)
         return rows
 
-    def real(self, network: Network, samples: Sequence[int], names: Sequence[str]) -> list[Values]:
+    def _within_range(self, sample: int, name: str, value: Array) -> Array:
+        if value.dtype.kind != "f" or np.isfinite(value).all():
+            return value
+        exact = self.floats(sample, [name])[name]
+        return np.where(np.isfinite(value), value, exact)
+
+    def real(self, network: Network, samples: Sequence[int], names: Sequence[str]) -> list[dict[str, Array]]:
         """Real values of graph tensors in a program, sample by sample."""
         raw = self.compute(network, samples, names)
         parts = {name: raw[name].parts() for name in names}
