@@ -16,6 +16,7 @@ from .score import OutputScore, Similarity, Slice
 Array = np.ndarray
 
 STEPS = 255  # int8 steps of an ideal scale for a group of rows
+SURE = 2  # a row that varies by less than so many steps may be constant: its values are rounded, and a step off
 JUDGED_VALUES = 8  # a row of fewer values may be constant by chance
 COMPARED_ROWS = 512  # an output of more rows (a classifier's logits) lists only the dead ones
 GAP = 30.0  # rows whose RMS differ by more than this at one place are two groups
@@ -212,7 +213,7 @@ class _Ranges:
 def dead_rows(reference: "_Ranges", quantized: "_Ranges") -> Array:
     """Which rows vary in float and are constant in the quantized network (peers section 5).
 
-    A row counts only where it varies by more than one step of the best int8 scale that its group could have:
+    A row counts only where it varies by more than ``SURE`` steps of the best int8 scale that its group could have:
     a class that no sample shows stays below that and is no failure. Rows form two groups where their RMS,
     sorted, jumps by more than ``GAP`` (boxes in pixels beside scores in 0..1).
     """
@@ -222,7 +223,7 @@ def dead_rows(reference: "_Ranges", quantized: "_Ranges") -> Array:
         step[group] = top[group].max() / STEPS
     span = reference.span
     enough = reference.count >= JUDGED_VALUES
-    return (span > step) & (span > 0) & (quantized.span == 0) & enough
+    return (span > SURE * step) & (span > 0) & (quantized.span == 0) & enough
 
 
 def _groups(rms: Array) -> list[Array]:
