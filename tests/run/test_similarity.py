@@ -109,8 +109,9 @@ def test_a_class_that_no_sample_shows_is_no_failure():
 
 def test_a_class_that_varies_by_little_more_than_a_step_is_no_failure():
     rng = np.random.default_rng(8)
-    head = rng.uniform(0, 1, (1, 4, 40)).astype(np.float32)
-    head[:, 3] = rng.uniform(1.5, 3, 40) / 255
+    head = rng.uniform(0, 0.1, (1, 4, 40)).astype(np.float32)
+    head[0, :3, 0] = 0.97
+    head[:, 3] = rng.uniform(1.5, 3.3, 40) / 255
     quantized = np.round(head * 127) / 127
     quantized[:, 3] = 1 / 127
     tracker = OutputTracker("probabilities", head.shape)
