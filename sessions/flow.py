@@ -32,9 +32,13 @@ Step = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a flow is run with. target: the chapter's cos. scored: samples that score candidates; 0: all."""
+    """What a flow is run with. target: the chapter's cos. scored: samples that score candidates; 0: all.
+
+    layer_cos: the chapter's cos of a layer below which its bias is corrected.
+    """
 
     target: float = 0.99
+    layer_cos: float = 0.99
     floats: int = 5
     scored: int = 30
 
@@ -59,7 +63,7 @@ def steps_of(stages: Collection[str], wishes: Wishes | None = None) -> tuple[Ste
         found.append(("calibrate", {}))
     if "bias" in stages:
         kind = "search_threshold" if "search_threshold" in stages else "calibrate"
-        found.append(("search", {**common, "kind": kind, "bias": True}))
+        found.append(("search", {**common, "kind": kind, "bias": True, "min_layer_cos": wished.layer_cos}))
     elif "search_threshold" in stages:
         found.append(("search", {**common, "kind": "search_threshold"}))
     if "float" in stages:

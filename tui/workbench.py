@@ -617,9 +617,9 @@ class Workbench(App[None]):
         """Start a job on the open session in a process of its own."""
         self._ask_jobs(lambda path: start(path, kind, spec))
 
-    def start_flow(self, stages: Sequence[str]) -> None:
-        """Start stages of the flow as jobs, each behind the one before."""
-        self._ask_jobs(lambda path: flow(path, stages))
+    def start_flow(self, stages: Sequence[str], anyway: bool = False) -> None:
+        """Start stages of the flow as jobs, each behind the one before; *anyway*: where the target is reached too."""
+        self._ask_jobs(lambda path: flow(path, stages, anyway))
 
     def ask_proposals(self) -> None:
         """Ask for starting qtables that rules know for the network."""

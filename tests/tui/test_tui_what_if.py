@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from decks import MakeDeck
 from quantdeck.engine.mix.trial import Trial
 from quantdeck.engine.run.score import Score
+from quantdeck.sessions.flow import Step
 from quantdeck.sessions.records import get_plan
 from quantdeck.sessions.store import open_session
 from quantdeck.tui import assessor
@@ -161,6 +162,34 @@ async def test_repairs_that_a_key_asked_for_in_vain_are_said_as_soon_as_they_are
         assert said(app).strip() == "a run it in F16 +1.5 dB (0.5)"
         await press(pilot, "a")
         assert plan(session).modes == {layer: "F16"}
+
+
+@pytest.mark.parametrize(("stage", "scored"), [("bias", "bc"), ("equalize", "we")])
+async def test_one_key_applies_a_repair_of_weights_as_jobs_that_are_scored(
+    session: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch, stage: str, scored: str
+) -> None:
+    from quantdeck.tui.insight import Repair
+    from quantdeck.tui.messages import Answered
+
+    app = deck(session)
+    wished: list[Sequence[Step]] = []
+    monkeypatch.setattr("quantdeck.sessions.flow.start_flow", lambda path, steps: wished.append(steps))
+    async with app.run_test(size=S) as pilot:
+        assert app.view is not None
+        layer = str(table(app).model.value(table(app).model.order[0], "name"))
+        app.outlook = app.outlook.asking(app.view.plan or 0, "")
+        repairs = (Repair("correct it", "stage", stage, (layer,), 1.5, rough=True),)
+        insight = Insight(app.view.plan or 0, layer, repairs=repairs).to_dict()
+        app.post_message(Answered({"plan": app.view.plan, "state": "layer", "insight": insight}))
+        await pilot.pause()
+        await press(pilot, "a")
+        assert "for all layers; it calibrates again" in " ".join(said(app).split())
+        await app.workers.wait_for_complete()
+    (((_, first), (kind, then)),) = wished
+    assert first[stage]
+    assert first["expected_cos"] == 1, "a network that meets the flow's target is not corrected"
+    assert first.get("min_layer_cos", 1) == 1, "nor are layers that do well by the chapter's measure"
+    assert (kind, then) == ("evaluate", {scored: True})
 
 
 def test_the_newest_plan_and_the_newest_layer_count_plans_first() -> None:

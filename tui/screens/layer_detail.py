@@ -15,6 +15,7 @@ from ..insight import Insight, Repair
 from ..keys import REPAIRS
 from ..messages import LayerStep
 from ..outlook import Outlook
+from ..stages import STAGES
 from ..widgets.detail import DetailPane
 from ..widgets.sections import Subject, gain_text, gain_told
 from .base import Said
@@ -259,10 +260,22 @@ class LayerDetail(LayerEdits):
         elif outlook.unseen:
             self._say_awaited(outlook.unseen, "weak")
 
+    def _run_stage(self, repair: Repair) -> None:
+        """What changes weights is a job that calibrates again, as the stage of the flow; nothing else can score it."""
+        if self.deck.busy:
+            self.say(f"a job is at work on this session; {self.key('layers.log')} shows its log", "weak")
+            return
+        self.deck.start_flow((repair.value, "evaluate"), anyway=True)
+        self.say(
+            f"running {STAGES[repair.value][0]} for all layers; it calibrates again and goes on without the workbench; "
+            f"{self.key('layers.undo')} undoes it afterwards",
+            "accent",
+        )
+
     def _repair(self, repair: Repair) -> None:
         label = f"{repair.title}: {counted(repair.layers)}"
         if repair.kind == "stage":
-            self.deck.show_stage(repair.value)
+            self._run_stage(repair)
             return
 
         def step(editor: Editor) -> object:
