@@ -15,6 +15,7 @@ HEADS = (
 
 On: so many samples; predicted: time.
 """
+MULTIPLE = 10  # what takes so many times as long is told as a multiple
 SIGN = 3
 NARROWEST = 12
 WIDEST = 60
@@ -88,7 +89,6 @@ def _more(first: Side, second: Side) -> dict[str, str]:
     assert b is not None
     gain = _less(a.sqnr, b.sqnr)
     top, cos, part = _less(a.top1, b.top1), _less(a.cos, b.cos), _less(first.part, second.part)
-    ratio = second.seconds / first.seconds - 1 if first.seconds and second.seconds is not None else None
     return {
         "chip": "",
         "cosine": f"{cos:+.5f}" if cos is not None else "",
@@ -97,8 +97,18 @@ def _more(first: Side, second: Side) -> dict[str, str]:
         "top-1": f"{top * 100:+.1f} %" if top is not None else "",
         "float": f"{b.floats - a.floats:+d}" if b.floats != a.floats else "",
         "MACs": f"{part * 100:+.1f} %" if part else "",
-        "predicted": f"{ratio * 100:+.1f} %" if ratio is not None else "",
+        "predicted": _times(first.seconds, second.seconds),
     }
+
+
+def _times(first: float | None, second: float | None) -> str:
+    """How much longer the second takes; as a multiple where they have little in common."""
+    if not first or second is None:
+        return ""
+    ratio = second / first
+    if ratio < MULTIPLE:
+        return f"{(ratio - 1) * 100:+.1f} %"
+    return f"x {ratio:.0f}" if ratio < 1e6 else f"x {ratio:.0e}"
 
 
 def _less(a: float | None, b: float | None) -> float | None:

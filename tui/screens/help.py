@@ -48,7 +48,7 @@ SIGNS = (
     (
         "clipped",
         "saturation",
-        "share of values at the ends of the integer range: a column far right, and in the detail",
+        "part of the values at the ends of int8: a column far right, and the detail",
     ),
     ("op:Conv", "filter", "in a filter: the op alone; several words must all match"),
     ("ctrl+u", "typing", "clears to the left; ctrl+w a word, ctrl+k to the right; ctrl+a, ctrl+e: ends"),

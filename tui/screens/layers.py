@@ -48,7 +48,7 @@ class LayersScreen(LayerDetail):
             yield LineTable(
                 layer_columns(self.deck.glyphs, ranked=bool(self.deck.outlook.outputs)),
                 id="layers",
-                empty="No layer matches; Esc shows all.",
+                empty="No layer matches (names and ops, op:Conv, mode:F16, worst:10); Esc shows all.",
             )
             yield DetailPane(id="detail")
         yield Prompt()

@@ -111,9 +111,9 @@ class Prompt(Horizontal):
 def matcher(text: str, values: Mapping[str, Sequence[Any]]) -> list[bool]:
     """For each row of the layer table whether it matches every word of *text*.
 
-    A word stands in the name or the op; ``op:Conv`` in the op alone, ``mode:F16`` in the precision, and
-    ``worst:10`` leaves, of the layers that the other words leave, the ten that make most noise at the outputs; until
-    that is known, the ten of the lowest accumulated SQNR.
+    A word stands in the name or the op; ``op:Conv`` in the op alone, ``mode:F16`` (or ``precision:F16``) in the
+    precision, and ``worst:10`` leaves, of the layers that the other words leave, the ten that make most noise at the
+    outputs; until that is known, the ten of the lowest accumulated SQNR.
     """
     names = [str(name).lower() for name in values["name"]]
     ops = [str(op).lower() for op in values["op"]]
@@ -123,7 +123,7 @@ def matcher(text: str, values: Mapping[str, Sequence[Any]]) -> list[bool]:
         head, colon, rest = word.partition(":")
         if colon and head == "op":
             hits = [rest in op for op in ops]
-        elif colon and head == "mode":
+        elif colon and head in ("mode", "precision"):
             hits = [rest in str(mode or "").lower() for mode in values["mode"]]
         elif colon and head == "worst" and (not rest or (rest.isascii() and rest.isdigit())):
             count = int(rest) if rest else count

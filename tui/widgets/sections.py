@@ -122,15 +122,18 @@ def _range(layer: LayerView, glyphs: Glyphs) -> Lines:
 def reason_lines(subject: Subject, glyphs: Glyphs, width: int) -> Lines:
     """Why the layer hurts, in words."""
     insight = subject.insight
+    title = _title(
+        "why it hurts" if subject.row.get("mode") in (None, "INT8") else "why it would hurt in int8"
+    )
     if insight is not None:
         said = (
             *(insight.reasons or ("nothing unusual: its noise is that of eight bits",)),
             *_matters(subject),
         )
-        return [_title("why it hurts"), *(line for one in said for line in _item(one, glyphs, width))]
+        return [title, *(line for one in said for line in _item(one, glyphs, width))]
     if subject.unseen:
-        return [_title("why it hurts"), *_item(subject.unseen, glyphs, width, "weak")]
-    return [_title("why it hurts"), [(f"  looking{glyphs.cut}", "muted")]] if subject.asks else []
+        return [title, *_item(subject.unseen, glyphs, width, "weak")]
+    return [title, [(f"  looking{glyphs.cut}", "muted")]] if subject.asks else []
 
 
 def _matters(subject: Subject) -> tuple[str, ...]:

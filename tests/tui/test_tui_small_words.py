@@ -1,0 +1,39 @@
+"""Words that tell a figure as what it is: a multiple, what would be in int8, where a filter looks."""
+
+from pathlib import Path
+
+import pytest
+from decks import MakeDeck
+from quantdeck.tui.compare_view import Side, score_lines
+from quantdeck.tui.glyphs import GLYPHS
+from quantdeck.tui.queries import PlanEntry
+from test_tui_layers import S, press, table
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [(1.0, 1.125, "+12.5 %"), (2.0, 1.0, "-50.0 %"), (1e-6, 4e-4, "x 400"), (1e-9, 3.0, "x 3e+09")],
+)
+def test_times_that_have_little_in_common_are_told_as_a_multiple(
+    first: float, second: float, told: str
+) -> None:
+    sides = [
+        Side("A", PlanEntry(1, "a", 0.0, 0, 0.9, 20.0), seconds=first),
+        Side("B", PlanEntry(2, "b", 0.0, 1, 0.9, 20.0), seconds=second),
+    ]
+    last = "".join(text for text, _ in score_lines(sides, GLYPHS["braille"], 120)[-1])
+    assert last.endswith(" " + told)
+
+
+async def test_a_filter_by_precision_and_where_filters_look(session: Path, deck: MakeDeck) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "slash", *"precision:f16", "enter")
+        floats = len(table(app).model)
+        await press(pilot, "slash", *["backspace"] * 20, *"mode:f16", "enter")
+        assert len(table(app).model) == floats == 1
+        await press(pilot, "slash", *["backspace"] * 20, *"worst:many", "enter")
+        assert len(table(app).model) == 0
+        shown = "\n".join(table(app).render_line(y).text for y in range(5))
+        assert "worst:10" in shown
+        assert "Esc shows all" in shown
