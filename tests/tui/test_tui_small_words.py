@@ -1,5 +1,6 @@
 """Words that tell a figure as what it is: a multiple, what would be in int8, where a filter looks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from decks import MakeDeck
 from quantdeck.tui.compare_view import Side, score_lines
 from quantdeck.tui.glyphs import GLYPHS
 from quantdeck.tui.queries import PlanEntry
+from quantdeck.tui.snapshots import JobView
+from quantdeck.tui.widgets.bars import job_parts
 from test_tui_layers import S, press, table
 
 
@@ -37,3 +40,12 @@ async def test_a_filter_by_precision_and_where_filters_look(session: Path, deck:
         shown = "\n".join(table(app).render_line(y).text for y in range(5))
         assert "worst:10" in shown
         assert "Esc shows all" in shown
+
+
+def test_a_stage_that_is_done_is_not_told_as_the_whole_job() -> None:
+    job = JobView(1, "search", "search_qtable to cos 0.99", "running", "run", 0.0, 100.0, None, 110.0, "checking samples",
+                  16, 16, 8.0, 0.0, "", None)  # fmt: skip
+    (told, _), *_ = job_parts(job, GLYPHS["braille"], now=112.0)
+    assert told == "search_qtable running, 12 s: checking samples"
+    (half, _), *_ = job_parts(replace(job, done=8, eta=1.0), GLYPHS["braille"], now=112.0)
+    assert half == "search  50 %, 1 s left"
