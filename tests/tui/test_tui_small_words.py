@@ -43,8 +43,11 @@ async def test_a_filter_by_precision_and_where_filters_look(session: Path, deck:
 
 
 def test_a_stage_that_is_done_is_not_told_as_the_whole_job() -> None:
-    job = JobView(1, "search", "search_qtable to cos 0.99", "running", "run", 0.0, 100.0, None, 110.0, "checking samples",
-                  16, 16, 8.0, 0.0, "", None)  # fmt: skip
+    job = JobView(
+        id=1, kind="search", title="search_qtable to cos 0.99", state="running", wanted="run", created=0.0,
+        started=100.0, finished=None, heartbeat=110.0, stage="checking samples", done=16, total=16, rate=8.0,
+        eta=0.0, message="", log=None,
+    )  # fmt: skip
     (told, _), *_ = job_parts(job, GLYPHS["braille"], now=112.0)
     assert told == "search_qtable running, 12 s: checking samples"
     (half, _), *_ = job_parts(replace(job, done=8, eta=1.0), GLYPHS["braille"], now=112.0)
