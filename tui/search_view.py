@@ -221,9 +221,13 @@ def searches(reader: SessionReader) -> tuple[tuple[int, str, str], ...]:
     return tuple((row[0], row[1], row[2]) for row in rows)
 
 
+WISHED = "kind = 'search' AND json_extract(spec, '$.kind') IS NOT 'calibrate'"
+"""Jobs that are searches to whoever reads; a calibration that corrects is one to the worker only."""
+
+
 def last_spec(reader: SessionReader) -> dict[str, Any]:
     """What the newest search was asked for."""
-    row = reader.one("SELECT spec FROM job WHERE kind = 'search' ORDER BY id DESC LIMIT 1")
+    row = reader.one(f"SELECT spec FROM job WHERE {WISHED} ORDER BY id DESC LIMIT 1")
     found: dict[str, Any] = json.loads(row[0]) if row else {}
     return found
 
@@ -231,7 +235,7 @@ def last_spec(reader: SessionReader) -> dict[str, Any]:
 def last_target(reader: SessionReader) -> float | None:
     """The newest search's target in the chapter's cos; None where none had one."""
     row = reader.one(
-        "SELECT json_extract(spec, '$.expected_cos') FROM job WHERE kind = 'search'"
+        f"SELECT json_extract(spec, '$.expected_cos') FROM job WHERE {WISHED}"
         " AND json_type(spec, '$.expected_cos') IN ('real', 'integer') ORDER BY id DESC LIMIT 1"
     )
     return float(row[0]) if row else None

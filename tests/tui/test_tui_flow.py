@@ -12,12 +12,14 @@ from quantdeck.sessions.jobs import get_job
 from quantdeck.sessions.store import open_session
 from quantdeck.sessions.wiring import Wiring
 from quantdeck.sessions.worker import main as work
+from quantdeck.tui import request as ask_for
 from quantdeck.tui.advice import GOOD, Advice, advice, advised, equalizable
 from quantdeck.tui.editor import Editor
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.flow import FlowScreen
+from quantdeck.tui.search_view import last_spec, last_target
 from quantdeck.tui.snapshots import ScoreView
-from quantdeck.tui.stages import NOT_USED, RUN, STALE, TARGET, TO_COME, WISHES, newest_jobs
+from quantdeck.tui.stages import NOT_USED, RUN, STALE, TARGET, TO_COME, WISHES, flow_target, newest_jobs
 from quantdeck.tui.workbench import Workbench
 from real_session import current, digits
 from sample_session import layer_names
@@ -94,6 +96,15 @@ def test_what_a_new_calibration_did_away_with_is_not_used(example: Path, by_hand
     flow.start_flow(example, flow.steps_of(("calibrate",)))
     assert work([str(example), str(by_hand.pop(0))]) == 0
     assert states(example)["search_threshold"] == states(example)["float"] == NOT_USED
+
+
+def test_a_repair_of_all_layers_is_no_search_and_sets_no_target(example: Path, by_hand: list[int]) -> None:
+    with SessionReader(example) as reader:
+        before = last_spec(reader), last_target(reader), flow_target(reader)
+    ask_for.flow(example, ("bias", "evaluate"), anyway=True)  # as far as it goes: to a cos of 1
+    assert by_hand
+    with SessionReader(example) as reader:
+        assert (last_spec(reader), last_target(reader), flow_target(reader)) == before
 
 
 def test_a_cancelled_step_ends_the_flow(example: Path, by_hand: list[int]) -> None:

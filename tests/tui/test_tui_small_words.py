@@ -51,4 +51,8 @@ def test_a_stage_that_is_done_is_not_told_as_the_whole_job() -> None:
     (told, _), *_ = job_parts(job, GLYPHS["braille"], now=112.0)
     assert told == "search_qtable running, 12 s: checking samples"
     (half, _), *_ = job_parts(replace(job, done=8, eta=1.0), GLYPHS["braille"], now=112.0)
-    assert half == "search  50 %, 1 s left"
+    assert half == "search_qtable  50 %, 1 s left"
+    (short, _), *_ = job_parts(replace(job, done=8, eta=1.0), GLYPHS["braille"], now=112.0, room=24)
+    assert short == "search  50 %, 1 s left"
+    corrected = replace(job, title="calibrate with bc to cos 1", done=8, eta=1.0)
+    assert job_parts(corrected, GLYPHS["braille"], now=112.0)[0][0] == "calibrate  50 %, 1 s left"
