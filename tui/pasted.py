@@ -21,6 +21,9 @@ STREAM = 160  # letters within that time, in however small pieces a slow line br
 LONGEST = 8192  # letters that a field takes when they are pasted: twice the longest path
 OPENERS = "/:"  # keys that open a line into which the rest is typed; a path begins with one of them too
 START, END = "\x1b[200~", "\x1b[201~"
+LEAVING = ("\x03", "\x11")  # Ctrl-C and Ctrl-Q, alone in a piece: whoever pastes sends more at once
+LOST = 5.0  # seconds without a piece after which the end of what is pasted does not come any more
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[\x20-\x7e])?")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 
 
@@ -32,18 +35,31 @@ class Unmarked:
         self._clock = clock
         self._tail = ""  # the end of what came before, where a mark may have begun
         self._marked = False  # whether the terminal itself marks what comes now
+        self._read = float("-inf")  # when the last piece came
         self._page = float("-inf")  # when the last piece of a page came
         self._begun, self._letters = float("-inf"), ""  # what has come within SOON, and since when
 
     def mark(self, text: str) -> str:
-        """*text* as it was read at once, with marks round what was pasted."""
+        """*text* as it was read at once, with marks round what was pasted.
+
+        What the terminal marks as pasted and never ends, as a line does that broke meanwhile, is ended here: all keys
+        would be taken for a part of it.
+        """
+        now, before = self._clock(), self._read
+        self._read = now if text else before
+        if self._marked and text and (text in LEAVING or now - before >= LOST):
+            self._marked, self._tail = False, ""
+            return END + self.mark(text)
         seen = self._tail + text
         self._tail = seen[-(len(START) - 1) :]
         was = self._marked
         first, last = seen.rfind(START), seen.rfind(END)
         self._marked = first > last if max(first, last) >= 0 else was
-        if was or "\x1b" in seen:  # keys, reports of the mouse, answers, and what is marked already
+        if was or max(first, last) >= 0 or text in LEAVING:  # what is marked already, and keys that leave
             return text
+        if "\x1b" in seen:  # keys, reports of the mouse, answers; or a page with colours in it
+            plain = _SEQUENCE.sub("", text)
+            return _between(plain) if _is_large(plain) and _varied(plain) and len(plain) >= RUN else text
         if self._is_page(text):
             return _between(text)
         return _PRINTABLE.sub(_run, text)
@@ -53,11 +69,14 @@ class Unmarked:
         if now - self._begun >= SOON:
             self._begun, self._letters = now, ""
         self._letters = (self._letters + text)[-PAGE:]
-        large = len(text) >= PAGE or text.count("\n") + text.count("\r") >= LINES
-        found = large or now - self._page < SOON or len(self._letters) >= STREAM
+        found = _is_large(text) or now - self._page < SOON or len(self._letters) >= STREAM
         found = found and len(self._letters) >= RUN and _varied(self._letters)
         self._page = now if found else self._page
         return found
+
+
+def _is_large(text: str) -> bool:
+    return len(text) >= PAGE or text.count("\n") + text.count("\r") >= LINES
 
 
 def _run(found: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pty_terminal import Terminal
-from quantdeck.tui.pasted import END, LONGEST, SOON, START, STREAM, Unmarked
+from quantdeck.tui.pasted import END, LONGEST, LOST, SOON, START, STREAM, Unmarked
 
 PROSE = "the quick brown fox jumps over the lazy dog; "
 
@@ -131,3 +131,32 @@ def test_a_field_takes_no_more_than_any_path_has(session: Path) -> None:
         terminal.read_until("1 of 64")
         terminal.send("q")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x11"])
+def test_the_keys_that_leave_do_so_in_what_is_pasted_and_never_ends(key: str) -> None:
+    marks = Unmarked()
+    assert marks.mark(f"{START}{PROSE}") == f"{START}{PROSE}"
+    assert marks.mark(f"{key}{PROSE}") == f"{key}{PROSE}"  # a part of it
+    assert marks.mark(key) == END + key
+    assert marks.mark("j") == "j"
+    assert marks.mark(PROSE * 90) == between(PROSE * 90)
+    assert marks.mark(key) == key
+
+
+def test_what_is_pasted_and_breaks_off_ends() -> None:
+    clock = Clock()
+    marks = Unmarked(clock)
+    marks.mark(f"{START}{PROSE}")
+    clock.now += LOST / 2
+    assert marks.mark(PROSE) == PROSE
+    clock.now += LOST
+    assert marks.mark("j") == END + "j"
+    assert marks.mark("k") == "k"
+
+
+def test_a_page_with_colours_is_pasted_and_keys_with_arrows_are_not() -> None:
+    page = "\x1b[1;31mwarning\x1b[0m: " + PROSE + "\r\n"
+    assert Unmarked().mark(page * 3) == between(("warning: " + PROSE + "\r\n") * 3)
+    keys = "/conv\r\x1b[B\x1b[B \x1b[Bt1\r\x1bOQ"
+    assert Unmarked().mark(keys) == keys
