@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from noise_world import World, map_of, network, own, plan_of
+from noise_world import World, map_of, network, own, plan_of, score
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.mix.cost_forwards import Budget, Forwards, Stop
 from quantdeck.engine.mix.front import Field, block_order, cheapest, count_layers, return_order, single_order
@@ -152,6 +152,30 @@ def test_where_only_all_float_does_no_layer_is_tried_in_int8():
     assert len(KINDS) - 1 not in tried
 
 
+@pytest.mark.parametrize("easy", [1e-3, 1.0])
+def test_methods_are_compared_on_all_samples_where_the_first_ones_are_easy(easy):
+    """On the first sample the start's own rows are a little better; on all searched ones the others suffice."""
+    rows = {name: Threshold(3.0, -1.0, 1.0, "other") for name in network(KINDS).tensors}
+    energy = 0.04
+
+    def evaluate(trials):
+        return [result_of(trial) for trial in trials]
+
+    def result_of(trial):
+        changed = any(row.method == "other" for row in trial.plan.thresholds.values())
+        hard = 0.1 if changed else 1.0
+        noise = (easy * (1.1 if changed else 1.0), hard, hard, hard)
+        taken = trial.only or range(trial.samples or len(noise))
+        return score([energy * noise[index] for index in taken])
+
+    setting = setting_of(0.998, methods={"other": rows}, samples=3)
+    outcome = run_search(pareto(replace(setting, budget=Budget(trials=6))), evaluate)
+    alone = easy < 1
+    assert (outcome.reason is StopReason.CONFIRMED) == alone
+    assert ({row.method for row in outcome.plan.thresholds.values()} == {"other"}) == alone
+    assert not alone or not outcome.plan.modes
+
+
 def test_rows_of_stretches_are_not_tried_in_a_network_of_few_layers():
     table = {f"l{index}": Threshold(2.0, -2.0, 2.0, "other") for index in range(len(KINDS))}
     for kinds, parts in ((KINDS[:5], 0), (KINDS, 2)):
@@ -249,6 +273,19 @@ def test_hard_cases_among_the_fresh_samples_are_searched_on_from_then_on():
     assert 0 < len(outcome.plan.modes) < len(KINDS)
     assert {trial.only for trial in world.trials if trial.source == own("l0")} == {(3,)}
     assert any("not confirmed on others" in line for line in outcome.lines)
+
+
+@pytest.mark.parametrize("quiet", [1e-3, 1.0])
+def test_where_one_sample_carries_the_loss_single_layers_are_tried_first(quiet):
+    """One float layer does more than its noise promises, which no sum finds: 2 of 4 samples decide what is tried."""
+
+    def factor(floats):
+        return 0.02 if floats == {"l0"} else 1.0
+
+    world = world_of(loudness=(quiet, 1.0, quiet, 1.0), factor=factor)
+    outcome = run_search(pareto(setting_of(0.999)), world)
+    assert outcome.reason is StopReason.CONFIRMED
+    assert (len(outcome.plan.modes) == 1) == (quiet < 1)
 
 
 def test_without_fresh_samples_the_outcome_says_so():

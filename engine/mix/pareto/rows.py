@@ -39,16 +39,23 @@ FEW = 0.8
 
 
 def choose_start(run: Run) -> Steps[bool]:
-    """All int8 with each set of thresholds, on few samples; the best one is the start, and is tried on all."""
-    plans = _variants(run, run.plan)
+    """All int8 with each set of thresholds, on few samples; the best one is the start, and is tried on all.
+
+    Where it loses a multiple there, the few samples did not know the hard cases: then each set is tried on all.
+    """
+    plans, known = _variants(run, run.plan), math.inf
     if len(plans) > 1:
         first = min(run.measuring.most, run.setting.samples)
         results = yield from run.ask([Trial(plan, samples=first) for plan in plans])
         figures = [run.objective.value(result) for result in results]
-        run.plan = plans[max(range(len(plans)), key=lambda index: (figures[index], -index))]
+        winner = max(range(len(plans)), key=lambda index: (figures[index], -index))
+        run.plan, known = plans[winner], loss_of(figures[winner])
     (met,) = yield from run.score([run.plan])
+    if not met and loss_of(run.points[run.plan.digest].cos) > UNLIKE * known:
+        yield from run.score([plan for plan in plans if plan != run.plan])
+        run.plan = max(plans, key=lambda plan: (run.passes(plan), run.points[plan.digest].cos))
     run.int8_cos = run.points[run.plan.digest].cos
-    return met
+    return run.passes(run.plan)
 
 
 def joined(run: Run) -> Steps[None]:
