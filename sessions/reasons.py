@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..engine.graph.model import Graph
     from ..engine.mix.ledger import Ledger
 
+_LOUD = 3000.0  # dB; no float32 network comes near it, and a power of ten that is larger is no number
+_MOST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class Reasons:
@@ -83,7 +86,7 @@ def reasons(session: Session, layer: str, plan: Plan | None = None) -> Diagnosis
 
 
 def session_statistics(session: Session) -> "dict[str, TensorStatistics]":
-    """The statistics of calibration, by tensor."""
+    """The statistics of calibration, by tensor; without those that are no figures, as of a tensor with NaN in it."""
     from ..engine.calib.statistics import TensorStatistics
 
     rows = session.rows(
@@ -106,7 +109,17 @@ def session_statistics(session: Session) -> "dict[str, TensorStatistics]":
             warning=row["warning"],
         )
         for row in rows
+        if _are_figures(row)
     }
+
+
+def _are_figures(row: Any) -> bool:
+    """Whether a tensor's figures are such as float32 values have; SQLite keeps NaN as NULL."""
+    values = [
+        row[name] for name in ("min", "max", "mean", "std", "zero_share", "histogram_lo", "histogram_hi")
+    ]
+    sound = all(isinstance(one, (int, float)) and abs(one) <= _MOST for one in values)
+    return sound and isinstance(row["histogram"], bytes) and len(row["histogram"]) % 4 == 0
 
 
 def session_methods(session: Session) -> dict[str, dict[str, Threshold]]:
@@ -126,7 +139,9 @@ def _arrived(session: Session, plan: Plan, statistics: "Mapping[str, TensorStati
         plan.digest,
     )
     return {
-        row["layer"]: (found.std**2 + found.mean**2) / 10 ** (row["sqnr"] / 10)
+        row["layer"]: (found.std**2 + found.mean**2) / 10 ** (min(row["sqnr"], _LOUD) / 10)
         for row in rows
-        if row["sqnr"] is not None and (found := statistics.get(row["layer"])) is not None
+        if row["sqnr"] is not None
+        and abs(row["sqnr"]) < _LOUD
+        and (found := statistics.get(row["layer"])) is not None
     }

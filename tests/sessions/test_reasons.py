@@ -1,6 +1,7 @@
 """Why layers hurt, on a real network: the words follow the figures, and repairs gain about what was predicted."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from quantdeck.sessions.reasons import Reasons, reasons
 from quantdeck.sessions.records import get_plan, put_score
 from quantdeck.sessions.report import Silent
 from quantdeck.sessions.session import Session
-from quantdeck.sessions.store import open_session
+from quantdeck.sessions.store import backup, open_session
 from quantdeck.sessions.work import (
     Settings,
     Source,
@@ -92,6 +93,24 @@ def test_words_are_said_where_the_figures_carry_them(session: Session):
         assert one.reasons
     assert any(one.parts.share("weights") > 0.5 for one in found)
     assert any(one.arrived > 0.5 for one in found)
+
+
+@pytest.mark.parametrize("value", [None, 9e307, float("-inf")])
+@pytest.mark.parametrize(
+    "column", ["min", "max", "mean", "std", "zero_share", "histogram_lo", "histogram_hi", "sqnr"]
+)
+def test_figures_that_are_no_numbers_are_not_counted_on(
+    path: Path, tmp_path: Path, column: str, value: float | None
+):
+    copy = tmp_path / "odd.qdeck"
+    backup(path, copy)
+    table = "layer_score" if column == "sqnr" else "tensor"
+    with sqlite3.connect(copy) as connection:
+        connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    with open_session(copy) as session:
+        found = Reasons.of(session).of_all()
+        assert len(found) == len(session.rows("SELECT name FROM layer"))
+        assert reasons(session, found[2].layer).layer == found[2].layer
 
 
 def test_own_error_is_what_the_layer_shows_alone_where_its_inputs_cost_little(session: Session):
