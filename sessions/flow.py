@@ -14,7 +14,7 @@ from typing import Any
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from . import records
-from .jobs import get_job, start_job
+from .jobs import Following, get_job, start_job
 from .search_spec import SearchSpec
 from .session import Session
 from .store import open_session
@@ -83,19 +83,25 @@ def start_flow(path: Path, steps: Sequence[Step]) -> int:
     """
     if not steps:
         raise QuantdeckError("there is nothing to run; choose a stage that is not left out")
-    kind, wishes = steps[0]
     with open_session(path, readonly=True) as session:
-        spec, title = _filled(session, kind, wishes)
-    return start_job(path, kind, {**spec, THEN: [list(step) for step in steps[1:]]}, title)
+        first = _job_of(session, steps)
+    return start_job(path, first.kind, first.spec, first.title)
 
 
-def go_on(session: Session, number: int) -> int | None:
-    """Start what stands behind a job that is done; the new job's number.
+def following(session: Session, number: int) -> Following | None:
+    """What stands behind a job that is done: the next one.
 
-    Errors: QuantdeckError when it cannot be started.
+    Errors: QuantdeckError when the session lacks what it needs.
     """
     steps = get_job(session, number).spec.get(THEN) or ()
-    return start_flow(session.path, [(str(kind), dict(wishes)) for kind, wishes in steps]) if steps else None
+    return _job_of(session, [(str(kind), dict(wishes)) for kind, wishes in steps]) if steps else None
+
+
+def _job_of(session: Session, steps: Sequence[Step]) -> Following:
+    """The first of some steps as a job, the others behind it."""
+    kind, wishes = steps[0]
+    spec, title = _filled(session, kind, wishes)
+    return Following(kind, {**spec, THEN: [list(step) for step in steps[1:]]}, title)
 
 
 def _filled(session: Session, kind: str, wishes: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

@@ -69,6 +69,15 @@ class Job:
         return not self.copied and is_alive(self.holder, self.heartbeat, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A job that is to wait for a process: its kind, what is wished of it, and a few words, "" for its kind's."""
+
+    kind: str
+    spec: Mapping[str, Any]
+    title: str
+
+
 def list_jobs(session: Session) -> tuple[Job, ...]:
     """All jobs, newest first."""
     return tuple(_job(row, session.file) for row in session.rows("SELECT * FROM job ORDER BY id DESC"))
@@ -114,15 +123,23 @@ def start_job(session_path: Path, kind: str, spec: Mapping[str, Any], title: str
     """
     with open_session(session_path) as session:
         number = add_job(session, kind, spec, title)
-        log = session.path.with_name(f"{session.path.name}.job{number}.log")
-        with session.write() as writer:
-            _set(writer, number, log=str(log))
-        try:
-            _spawn(session.path, number, log)
-        except OSError as error:
-            finish(session, number, "failed", f"no process could be started ({error.strerror})")
-            raise QuantdeckError(f"no process could be started for the job ({error.strerror})") from error
+        begin(session, number)
     return number
+
+
+def begin(session: Session, number: int) -> None:
+    """Give a waiting job a process of its own.
+
+    Errors: QuantdeckError when none can be started or the session cannot be written.
+    """
+    log = session.path.with_name(f"{session.path.name}.job{number}.log")
+    with session.write() as writer:
+        _set(writer, number, log=str(log))
+    try:
+        _spawn(session.path, number, log)
+    except OSError as error:
+        finish(session, number, "failed", f"no process could be started ({error.strerror})")
+        raise QuantdeckError(f"no process could be started for the job ({error.strerror})") from error
 
 
 def _spawn(path: Path, number: int, log: Path) -> None:
@@ -196,16 +213,20 @@ def add_job(session: Session, kind: str, spec: Mapping[str, Any], title: str = "
     with session.write() as writer:
         _close_dead(session, writer)
         _refuse_busy(session)
-        row = {
-            "kind": kind,
-            "title": title or _title(kind, spec),
-            "spec": json.dumps(dict(spec)),
-            "state": "waiting",
-            "wanted": "run",
-            "created": time.time(),
-            "rev": writer.rev,
-        }
-        return writer.add("job", row)
+        return _add(writer, Following(kind, spec, title))
+
+
+def _add(writer: Writer, job: Following) -> int:
+    row = {
+        "kind": job.kind,
+        "title": job.title or _title(job.kind, job.spec),
+        "spec": json.dumps(dict(job.spec)),
+        "state": "waiting",
+        "wanted": "run",
+        "created": time.time(),
+        "rev": writer.rev,
+    }
+    return writer.add("job", row)
 
 
 def _title(kind: str, spec: Mapping[str, Any]) -> str:
@@ -256,11 +277,23 @@ def claim(session: Session, number: int) -> Job:
     return get_job(session, number)
 
 
-def finish(session: Session, number: int, state: str, message: str, status: int | None = None) -> None:
-    """Close a job as done, paused, failed or cancelled, with one sentence and the command's exit status."""
+def finish(
+    session: Session,
+    number: int,
+    state: str,
+    message: str,
+    status: int | None = None,
+    then: Following | None = None,
+) -> int | None:
+    """Close a job as done, paused, failed or cancelled, with one sentence and the command's exit status.
+
+    *then*: a job that waits from the same commit on, so that whatever happens between the two, it is seen; its number.
+    """
     with session.write() as writer:
         _set(writer, number, state=state, finished=time.time(), message=message, eta=None, status=status)
+        following = _add(writer, then) if then is not None else None
     session.checkpoint()
+    return following
 
 
 def request_cancel(session_path: Path, job: int) -> None:

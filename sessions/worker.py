@@ -17,9 +17,9 @@ from typing import Any
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .diagnosis import Log, PatientLog, diverted_output, fault_text
-from .flow import go_on
+from .flow import following
 from .heart import JobReport, beating
-from .jobs import Job, claim, finish, get_job, stopped_text
+from .jobs import Following, Job, begin, claim, finish, get_job, stopped_text
 from .report import Both, Cancelled, Paused, Report
 from .session import Session
 from .store import open_session
@@ -38,17 +38,17 @@ def main(arguments: list[str]) -> int:
     faulthandler.enable(descriptor)
     try:
         with open_session(path) as session:
-            if not run_job(session, number, log):
-                return 1
-            go_on(session, number)
-            return 0
+            return 0 if run_job(session, number, log) else 1
     except QuantdeckError as error:  # the job is another's, or the file cannot be written
         log.write(f"{error}\n")
         return 1
 
 
 def run_job(session: Session, number: int, log: Log, listener: Report | None = None) -> bool:
-    """Claim a waiting job and do it in this process; whether it was done. A fault is logged, not raised."""
+    """Claim a waiting job and do it in this process; whether it was done. A fault is logged, not raised.
+
+    What stands behind it in a flow waits from the commit on that closes it, and gets a process.
+    """
     job = claim(session, number)
     report = JobReport(session, number, log)
     state, message, status = "failed", "", 2
@@ -72,9 +72,21 @@ def run_job(session: Session, number: int, log: Log, listener: Report | None = N
     report.follow()  # nothing of the end goes into a file that was removed
     if not report.held:
         return False  # row and log are those of the process that goes on with it
+    then, why = _then(session, number) if state == "done" else (None, "")
+    message += why
     log.write(f"{state}: {visible(message)}\n")
-    finish(session, get_job(session, number).id, state, message, status)
+    next_job = finish(session, get_job(session, number).id, state, message, status, then)
+    if next_job is not None:
+        begin(session, next_job)
     return state == "done"
+
+
+def _then(session: Session, number: int) -> tuple[Following | None, str]:
+    """The job behind one that is done, or in words why there is none though there should be."""
+    try:
+        return following(session, number), ""
+    except QuantdeckError as error:
+        return None, f"; what was to follow did not start: {error}"
 
 
 def _spec(session: Session, job: Job) -> Mapping[str, Any]:
