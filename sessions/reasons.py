@@ -123,9 +123,11 @@ def _are_figures(row: Any) -> bool:
 
 
 def session_methods(session: Session) -> dict[str, dict[str, Threshold]]:
-    """The threshold of every method, by tensor."""
+    """The threshold of every method, by tensor; without those that no float32 is as large as."""
     found: dict[str, dict[str, Threshold]] = {}
     for row in session.rows("SELECT tensor, method, value, min, max FROM threshold ORDER BY rowid"):
+        if max(abs(row["value"]), abs(row["min"]), abs(row["max"])) > _MOST:
+            continue
         found.setdefault(row["tensor"], {})[row["method"]] = Threshold(
             row["value"], row["min"], row["max"], row["method"]
         )
@@ -142,6 +144,6 @@ def _arrived(session: Session, plan: Plan, statistics: "Mapping[str, TensorStati
         row["layer"]: (found.std**2 + found.mean**2) / 10 ** (min(row["sqnr"], _LOUD) / 10)
         for row in rows
         if row["sqnr"] is not None
-        and abs(row["sqnr"]) < _LOUD
+        and row["sqnr"] > -_LOUD
         and (found := statistics.get(row["layer"])) is not None
     }

@@ -95,16 +95,22 @@ def test_words_are_said_where_the_figures_carry_them(session: Session):
     assert any(one.arrived > 0.5 for one in found)
 
 
+FIGURES = {
+    "tensor": ("min", "max", "mean", "std", "zero_share", "histogram_lo", "histogram_hi"),
+    "layer_score": ("sqnr",),
+    "threshold": ("value", "min", "max"),
+}
+
+
 @pytest.mark.parametrize("value", [None, 9e307, float("-inf")])
-@pytest.mark.parametrize(
-    "column", ["min", "max", "mean", "std", "zero_share", "histogram_lo", "histogram_hi", "sqnr"]
-)
+@pytest.mark.parametrize(("table", "column"), [(t, c) for t, columns in FIGURES.items() for c in columns])
 def test_figures_that_are_no_numbers_are_not_counted_on(
-    path: Path, tmp_path: Path, column: str, value: float | None
+    path: Path, tmp_path: Path, table: str, column: str, value: float | None
 ):
+    if value is None and table == "threshold":
+        value = float("inf")  # a column that holds no NULL
     copy = tmp_path / "odd.qdeck"
     backup(path, copy)
-    table = "layer_score" if column == "sqnr" else "tensor"
     with sqlite3.connect(copy) as connection:
         connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
     with open_session(copy) as session:
