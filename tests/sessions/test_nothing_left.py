@@ -1,5 +1,9 @@
 """Of a session that was deleted nothing stays beside its place, and nothing of it gets into the next of that name."""
 
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -79,3 +83,54 @@ def test_the_list_of_sessions_takes_away_what_a_killed_process_left_of_one_that_
     assert [entry.path.name for entry in list_folder(tmp_path)] == ["here.qdeck"]
     left = sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("here"))
     assert left == ["moved.qdeck-shm", "moved.qdeck-wal"]
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from quantdeck.sessions.store import open_session
+session = open_session(Path(sys.argv[1]))
+session.row("SELECT 1 FROM layer")
+print("open", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["another process", "this process"])
+def test_the_log_of_a_session_that_lives_is_kept_where_it_was_moved_from(
+    tmp_path: Path, elsewhere: bool
+) -> None:
+    path = make(tmp_path / "a.qdeck")
+    log = tmp_path / "a.qdeck-wal"
+    with ExitStack() as stack:
+        if elsewhere:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", OPENER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            stack.callback(process.kill)
+        else:
+            session = open_session(path)
+            session.row("SELECT 1 FROM layer")
+            stack.callback(session.close)
+        path.rename(tmp_path / "moved.qdeck")
+        list_folder(tmp_path)
+        assert log.exists()
+        assert not log.stat().st_size
+    list_folder(tmp_path)
+    assert not log.exists()
+
+
+def test_what_is_no_log_of_this_users_sessions_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "link.qdeck-wal").symlink_to(tmp_path / "empty")
+    (tmp_path / "folder.qdeck-wal").mkdir()
+    os.mkfifo(tmp_path / "pipe.qdeck-wal")
+    (tmp_path / "away.qdeck").symlink_to(tmp_path / "unmounted.qdeck")
+    (tmp_path / "away.qdeck-wal").write_bytes(b"")
+    before = sorted(tmp_path.iterdir())
+    list_folder(tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
