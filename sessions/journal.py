@@ -111,7 +111,8 @@ class Journal:
         layer, method = trial.judges
         if layer or method:
             row |= {"layer": layer, "method": method}
-        if trial.source is None and (not (layer or method) or (method and not trial.plan.modes)):
+        part = trial.samples or trial.only  # a figure on part of the samples is none of the curve
+        if trial.source is None and (not (layer or method) or (method and not trial.plan.modes and not part)):
             row |= {"cost": cost, "body": self._proposals.packed(key, trial.plan)}
         return row if len(row) > 1 else {}
 

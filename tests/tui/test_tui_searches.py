@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from decks import MakeDeck
 from quantdeck.engine.plan import Plan
+from quantdeck.sessions.packing import unpack
 from quantdeck.sessions.search_spec import SearchSpec
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens import search_form as form_screen
@@ -28,6 +29,14 @@ OUT_OF_REACH = "0.9999999"
 @pytest.fixture
 def example(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     return digits(tmp_path_factory.getbasetemp(), tmp_path)
+
+
+def samples_of(path: Path, key: str) -> int:
+    """On how many samples a trial was run."""
+    with SessionReader(path) as reader:
+        row = reader.one("SELECT body FROM trial WHERE key = ?", key)
+    assert row is not None
+    return int(unpack(row[0])["samples"])
 
 
 @pytest.mark.parametrize(
@@ -75,6 +84,19 @@ async def test_any_point_of_a_running_search_can_be_taken_and_given_back(
         assert {one.layer for one in ended.ranking} <= set(map(str, layers))
         await press(pilot, "1", "u")
         assert plan(example) == before
+
+
+def test_no_figure_of_some_samples_stands_among_those_of_all(example: Path) -> None:
+    """pareto compares the methods on a few samples, and confirms a plan on others."""
+    values = answers(strategy="pareto", inference_num="6", confirm_num="3", expected_cos="0.99")
+    stands = current(example)
+    job = do_search(example, values)
+    as_running(example, job, stands)
+    with SessionReader(example) as reader:
+        view = search(reader, job)
+    assert view is not None
+    assert len(view.points) < view.trials
+    assert {samples_of(example, one.key) for one in view.points} == {6}
 
 
 async def test_the_methods_of_a_threshold_search_are_ranked_by_what_they_cost(
@@ -140,6 +162,28 @@ async def test_the_form_shows_what_its_search_uses_and_says_the_target_in_words(
     assert (spec.strategy, spec.expected_cos, spec.methods, spec.memory, spec.jobs, spec.budget_minutes) == (
         "chapter", 0.995, ("mse", "kl"), 1 << 30, 2, 0.0,
     )  # fmt: skip
+
+
+async def test_the_cost_and_the_budgets_of_pareto_are_the_users_choice(
+    example: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, str]] = []
+    monkeypatch.setattr(form_screen, "search", lambda path, values: asked.append(dict(values)))
+    app = deck(example)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "3", "n", "tab", "tab", "right")
+        form = app.screen.query_one(Form)
+        assert "least time on the chip" in form.row("cost").said
+        form.set_value("budget_forwards", "5e3")
+        await press(pilot, "f5")
+        assert "a whole number" in form.row("budget_forwards").said
+        form.set_value("budget_forwards", "5000")
+        await press(pilot, "f5")
+        await settle(pilot)
+    spec = SearchSpec.from_dict(search_spec(example, asked[0])[0])
+    assert (spec.strategy, spec.cost, spec.budget_forwards) == ("pareto", "chip", 5000)
+    chapter = SearchSpec.from_dict(search_spec(example, {**asked[0], "strategy": "chapter"})[0])
+    assert (chapter.cost, chapter.budget_forwards) == ("layers", 0)
 
 
 async def test_what_the_engine_refuses_stands_at_its_field(example: Path, deck: MakeDeck) -> None:

@@ -46,7 +46,8 @@ def choose_start(run: Run) -> Steps[bool]:
     plans, known = _variants(run, run.plan), math.inf
     if len(plans) > 1:
         first = min(run.measuring.most, run.setting.samples)
-        results = yield from run.ask([Trial(plan, samples=first) for plan in plans])
+        about = ("", "few samples" if first < run.samples else "")  # no figure to stand beside the others
+        results = yield from run.ask([Trial(plan, samples=first, judges=about) for plan in plans])
         figures = [run.objective.value(result) for result in results]
         winner = max(range(len(plans)), key=lambda index: (figures[index], -index))
         run.plan, known = plans[winner], loss_of(figures[winner])

@@ -86,7 +86,7 @@ def _confirm(run: Run) -> Steps[bool]:
     low, high, middle = 0, len(chain) - 1, 0
     while low <= high:
         point = chain[middle]
-        (result,) = yield from run.ask([Trial(point.plan, only=fresh)])
+        (result,) = yield from run.ask([Trial(point.plan, only=fresh, judges=("", "fresh samples"))])
         found = check(point, run.scores[point.plan.digest][1], result, run.objective)
         run.checks.append(found)
         low, high = (low, middle - 1) if found.confirmed else (middle + 1, high)
