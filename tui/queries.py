@@ -24,12 +24,13 @@ class PlanEntry:
     sqnr: float | None
     top1: float | None = None  # share of labelled samples whose class int8 has right
     score: tuple[int, float] | None = None  # number and time of that score
+    parent: int | None = None  # the plan that it was made from
 
 
 def plans(reader: SessionReader) -> tuple[PlanEntry, ...]:
     """Every plan, the newest first."""
     rows = reader.rows(
-        "SELECT p.id, p.label, p.created, p.body, s.cos, s.sqnr, s.top1_int8, s.id, s.created"
+        "SELECT p.id, p.label, p.created, p.body, s.cos, s.sqnr, s.top1_int8, s.id, s.created, p.parent"
         " FROM plan p LEFT JOIN score s ON s.id ="
         " (SELECT id FROM score WHERE plan = p.id ORDER BY created DESC, id DESC LIMIT 1) ORDER BY p.id DESC"
     )
@@ -43,6 +44,7 @@ def plans(reader: SessionReader) -> tuple[PlanEntry, ...]:
             row[5],
             row[6],
             row[7:9] if row[7] is not None else None,
+            row[9],
         )
         for row in rows
     )

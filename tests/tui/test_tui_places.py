@@ -111,6 +111,21 @@ async def test_two_plans_are_compared_by_layers_and_by_samples(session: Path, de
         assert rows(app, "gain")[-1] is None  # a sample that was skipped
 
 
+async def test_the_plan_that_stands_is_compared_with_the_one_that_it_was_made_from(
+    session: Path, deck: MakeDeck
+) -> None:
+    """Not with an edit that was tried and taken back in between."""
+    add_plans(session)
+    with sqlite3.connect(session) as connection:
+        connection.execute("UPDATE plan SET parent = 1 WHERE id = 3")
+    app = deck(session)
+    async with app.run_test(size=L) as pilot:
+        await press(pilot, "4")
+        lines = said(app, "scores").splitlines()
+        assert "kl calibration" in lines[1]
+        assert "4 layers to F16" in lines[2]
+
+
 async def test_another_session_is_compared_with(session: Path, deck: MakeDeck, tmp_path: Path) -> None:
     other = make_session(tmp_path / "other.qdeck", title="other")
     app = deck(session)

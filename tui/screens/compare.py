@@ -126,8 +126,11 @@ class CompareScreen(PlaceScreen):
         known = plans(readers[1])
         self._right = next((one for one in known if one.id == view.plan), None)
         before = [one for one in known if one.id != view.plan and one.cos is not None]
-        self._left = next((one for one in before if self._right is None or one.id < self._right.id), None)
-        self._left = self._left or next(iter(before), self._right)
+        right = self._right
+        if right is not None:  # what it was made from, not an edit that was tried meanwhile and taken back
+            older = [one for one in before if one.id < right.id]
+            self._left = next((one for one in older if one.id == right.parent), next(iter(older), None))
+        self._left = self._left or next(iter(before), right)
 
     def follow(self, change: SessionChanged) -> None:
         """New scores come in; B stays the plan that stands."""
