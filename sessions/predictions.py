@@ -73,7 +73,7 @@ def _measured(found: Predictions, session: Session, graph: "Graph", number: int,
     if known is None:
         raise QuantdeckError(
             "the layers were not measured with these thresholds; the workbench does it while it is open, a pareto "
-            "search at its begin"
+            "search that needs float layers at its start"
         )
     ledger, samples = known
     runs = [(one, score) for _, one, score in scored_plans(session, number, samples)]
