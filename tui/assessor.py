@@ -59,6 +59,7 @@ class Assessor:
         self._current: tuple[int, Plan] | None = None
         self._looked: str | None = None  # the layer that is looked at
         self._priced: int | None = None  # the plan whose cost was told
+        self._biased = False  # whether the plan is one of corrected biases: it is run, but not predicted
         self._work_on(self._original)
 
     def _work_on(self, graph: "Graph") -> None:
@@ -115,7 +116,6 @@ class Assessor:
 
     def assess(self, number: int) -> None:
         """Predict, score at the outputs, then at every layer; each is told or stored as soon as it is known."""
-        from ..engine.mix.trial import Failure, Trial
         from ..sessions.records import put_score
 
         plan = self._turn_to(number)
@@ -123,9 +123,7 @@ class Assessor:
             return
         self._predict(number, plan)
         tell(number, "checking")
-        (score,) = self._trials([Trial(plan)])
-        if isinstance(score, Failure):
-            raise QuantdeckError(score.message)
+        score = self._score(plan)
         # Once is enough: put again it would be newer than one on more samples.
         known = "SELECT 1 FROM score WHERE plan = ? AND samples_digest = ?"
         if self._session.row(known, number, self._samples.digest) is None:
@@ -135,6 +133,17 @@ class Assessor:
         if self._session.row("SELECT 1 FROM layer_score WHERE plan = ? LIMIT 1", number) is None:
             self._score_layers(number, plan)
         tell(number, "checked")
+
+    def _score(self, plan: "Plan") -> "Score":
+        """Run a plan, and compare its outputs with the float pass of the model's own weights."""
+        from ..engine.mix.trial import Failure, Trial
+
+        if self._biased:  # trials are compared with the float pass of the graph that they run
+            return self._layers.score(plan, progress=self._progress)
+        (score,) = self._trials([Trial(plan)])
+        if isinstance(score, Failure):
+            raise QuantdeckError(score.message)
+        return score
 
     def look(self, number: int, layer: str) -> None:
         """Tell what is known of a layer under a plan, and again with its samples once they are."""
@@ -169,7 +178,7 @@ class Assessor:
             found = get_plan(self._session, number)
             if found is None:
                 return None
-            self._correct(number)
+            self._correct(*found)
             self._current, self._figures = found, {}
             self._recall(number)
         return self._current[1]
@@ -185,18 +194,14 @@ class Assessor:
         if found and self._ledger is not None:
             self._teach()
 
-    def _correct(self, number: int) -> None:
-        """Use the weights of which a plan was found.
+    def _correct(self, number: int, plan: "Plan") -> None:
+        """Use the weights of which a plan was found; of corrected biases those of the layers that it has in int8."""
+        from ..sessions.corrections import corrected_graph, plan_corrections
 
-        Errors: QuantdeckError for corrected biases, which are others for every plan.
-        """
-        from ..engine.calib.equalize import equalize
-        from ..sessions.corrections import plan_corrections
-
-        equalized, bias = plan_corrections(self._session, number)
-        if bias:
-            raise QuantdeckError("plans with corrected biases are scored by e only; nothing predicts them")
-        wanted = equalize(self._original).graph if equalized else self._original
+        equalized, self._biased = plan_corrections(self._session, number)
+        wanted = corrected_graph(
+            self._original, self._session, equalized=equalized, bias=self._biased, floats=plan.modes
+        )
         if wanted.digest != self._graph.digest:  # where no pair can be equalized the two are one
             self._trials.close()
             self._work_on(wanted)
@@ -219,7 +224,7 @@ class Assessor:
         worst = worst_samples(names, figures.accumulated) if figures is not None else None
         ledger = self._ledger_of(plan)
         expected = Expected(ledger, self._anchors) if ledger is not None else None
-        found = closeup(number, layer, self._why(plan), worst, local, expected)
+        found = closeup(number, layer, self._why(plan), worst, local, expected, corrected=self._biased)
         tell(number, "layer", insight=found.to_dict())
 
     def _why(self, plan: "Plan") -> "Reasons":
@@ -262,6 +267,8 @@ class Assessor:
         if self._current is None:
             return False
         number, plan = self._current
+        if self._biased:  # each set of float layers has biases of its own: no ledger holds for two plans
+            return self._prepare(plan)
         wanted = thresholds_digest(plan)
         if self._ledger is not None and self._ledger.thresholds == wanted:
             return self._prepare(plan)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +31,21 @@ def closeup(
     samples: tuple[tuple[str, float, float], ...] | None,
     local: Similarity | None = None,
     expected: "Expected | None" = None,
+    corrected: bool = False,
 ) -> Insight:
     """The close-up of *layer* under the plan of *why*, which has this number in the session.
 
     expected: predicts float layers as the header and the table do, from the runs that are known. local: its figures
-    alone in int8, where they are known: what makes no error is offered no repair.
+    alone in int8, where they are known: what makes no error is offered no repair. corrected: the plan is one of
+    corrected biases: nothing is predicted at the outputs, and no constant shift is left to be mended.
     """
     found, evidence = why.of_layer(layer.name), why.evidence
+    if corrected:
+        found = replace(
+            found,
+            parts=replace(found.parts, weights=found.parts.weights - found.parts.shift, shift=0.0),
+            repairs=tuple(one for one in found.repairs if one.action is not Action.BIAS),
+        )
     told = [told_repair(one, evidence, expected) for one in found.repairs]
     silent = found.share == 0  # measured at the outputs
     exact = (local is not None and not any(local.noise)) or (silent and found.parts.total <= 0)
@@ -50,6 +59,7 @@ def closeup(
         reasons=("it makes no error of its own",) if exact else tuple(causes(found)),
         repairs=tuple(sorted(offered, key=lambda one: -one.gain)),
         complete=evidence.ledger is not None,
+        alone=corrected,
     )
 
 

@@ -44,6 +44,7 @@ class Insight:
     reasons: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
     complete: bool = False  # whether the ledger has spoken
+    alone: bool = False  # whether it never will: gains are those at the layer itself
 
     def to_dict(self) -> dict[str, Any]:
         """As it is told by the assessing process."""
@@ -62,6 +63,7 @@ class Insight:
             reasons=tuple(values["reasons"]),
             repairs=tuple(map(_repair, values["repairs"])),
             complete=values["complete"],
+            alone=values["alone"],
         )
 
 

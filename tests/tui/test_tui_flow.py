@@ -3,22 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from decks import MakeDeck
 from quantdeck.engine.errors import QuantdeckError
-from quantdeck.engine.run.evaluator import Evaluator
 from quantdeck.sessions import flow
-from quantdeck.sessions.corrections import corrected_graph, plan_corrections
+from quantdeck.sessions.corrections import plan_corrections
 from quantdeck.sessions.jobs import close_dead, get_job, resume_job
 from quantdeck.sessions.store import open_session
 from quantdeck.sessions.wiring import Wiring
 from quantdeck.sessions.worker import main as work
-from quantdeck.tui import assessor
 from quantdeck.tui import request as ask_for
 from quantdeck.tui.advice import GOOD, Advice, advice, advised, equalizable
-from quantdeck.tui.asked import Asked
 from quantdeck.tui.editor import Editor
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.screens.flow import FlowScreen
@@ -154,44 +150,6 @@ def test_a_repair_of_all_layers_is_no_search_and_sets_no_target(example: Path, b
     assert by_hand
     with SessionReader(example) as reader:
         assert (last_spec(reader), last_target(reader), flow_target(reader)) == before
-
-
-def test_edits_of_a_plan_of_corrected_biases_are_run_beside_the_screen(
-    example: Path, by_hand: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each set of float layers has biases of its own, so nothing is predicted; the score is that of evaluate."""
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        assessor, "tell", lambda number, state, **values: told.append({"state": state, **values})
-    )
-    ask_for.flow(example, ("bias",), anyway=True)
-    assert work([str(example), str(by_hand.pop())]) == 0
-    first = layer_names(example)[0]
-    one = assessor.Assessor(example, Asked())
-    with open_session(example) as session:
-        assert plan_corrections(session, current(example)) == (False, True)
-        Editor(example).set_modes([first], "F16", "the first to F16")
-        number = current(example)
-        assert plan_corrections(session, number) == (False, True)
-        one.assess(number)
-        one.look(number, layer_names(example)[1])
-        assert not one.idle()
-        beside = session.row("SELECT cos, sqnr FROM score WHERE plan = ?", number)
-        found = get_plan(session, number)
-        assert beside is not None
-        assert found is not None
-        floats = found[1].modes
-        graph = corrected_graph(one._original, session, equalized=False, bias=True, floats=floats)
-        score = Evaluator(graph, one._samples, original=one._original).score(found[1])
-    assert tuple(beside) == pytest.approx((score.cosine, score.sqnr))
-    states = [one["state"] for one in told]
-    assert "predicted" not in states
-    assert states.index("scored") < states.index("checked")
-    insight = told[-1]["insight"]
-    assert insight["alone"]
-    assert not any("by a constant" in reason for reason in insight["reasons"])
-    assert not any(repair["value"] == "bias" for repair in insight["repairs"])
-    one.close()
 
 
 def test_a_cancelled_step_ends_the_flow(example: Path, by_hand: list[int]) -> None:

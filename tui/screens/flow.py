@@ -269,7 +269,7 @@ class FlowScreen(PlaceScreen):
             self.say(f"a job is at work on this session; {self.key('flow.log')} shows its log", "weak")
             return
         if "bias" in stages and "evaluate" not in stages:
-            stages = (*stages, "evaluate")  # nothing beside the screen scores a plan of corrected biases
+            stages = (*stages, "evaluate")  # on all samples: nothing is predicted of corrected biases
         taken = ("start",) if self._start_taken and "start" not in left_out else ()
         self.deck.start_flow((*stages, *taken))
         self.say(

@@ -154,10 +154,12 @@ def repair_lines(subject: Subject, glyphs: Glyphs, width: int, key: KeyName) -> 
     insight = subject.insight
     if insight is None:
         return []
-    title = "repairs, predicted at the outputs" if insight.complete else "repairs, measuring the outputs"
-    lines: Lines = [[(title, "strong"), ("" if insight.complete else glyphs.cut, "muted")]]
+    known = insight.complete or insight.alone
+    told = "estimated at the layer itself" if insight.alone else "predicted at the outputs"
+    title = f"repairs, {told if known else 'measuring the outputs'}"
+    lines: Lines = [[(title, "strong"), ("" if known else glyphs.cut, "muted")]]
     if not insight.repairs:
-        none = "none is predicted to gain anything" if insight.complete else "none is known yet"
+        none = "none is predicted to gain anything" if known else "none is known yet"
         return [*lines, [(f"  {none}", "muted")]]
     keys = [key(action) for action in REPAIRS]
     long = max(map(len, keys))
