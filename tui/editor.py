@@ -15,7 +15,7 @@ from ..sessions.store import open_session
 CHIP_MODES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("bm1684x", "bm1688", "cv186x", "bm1690"), ("INT8", "F16", "BF16", "F32")),
     "bm1684": ("INT8", "F32"),
-    **dict.fromkeys(("cv183x", "cv182x", "cv181x", "cv180x"), ("INT8", "BF16")),
+    **dict.fromkeys(("cv183x", "cv182x", "cv181x", "cv180x", "mars3"), ("INT8", "BF16")),
 }
 """Modes that a quantize table may give a layer, by chip; a test compares them with the engine's."""
 

@@ -28,7 +28,8 @@ BENCHMARKS = ("cos", "snr", "euclid")
 RULES = ("show", "auto", "none")
 TRANSFORMER = ("False", "True", "auto")
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace", "observer")
-NUMBERS = ("max_float_layers", "inference_num", "confirm_num", "budget_trials")
+COSTS: Mapping[str, str] = {"layers": "fewest float layers", "chip": "least time on the chip"}
+NUMBERS = ("max_float_layers", "inference_num", "confirm_num", "budget_trials", "budget_forwards")
 OPTIONS: Mapping[str, str] = {
     "--global_compare_layers": "compared",
     "--scheduler": "scheduler",
@@ -66,6 +67,7 @@ def search_fields(
     return (
         Field("kind", "search", preset.kind, KINDS[preset.kind], tuple(KINDS)),
         Field("strategy", "strategy", said("strategy", "pareto"), "", tuple(STRATEGIES)),
+        Field("cost", "cost", said("cost", "layers"), COSTS["layers"], tuple(COSTS)),
         Field("expected_cos", "wanted cos", _real(last.get("expected_cos"), "0.99")),
         Field("max_float_layers", "float layers", said("max_float_layers", 5), "at first, of the chapter's"),
         Field("min_layer_cos", "layer cos", _real(last.get("min_layer_cos"), "0.99"), "it looks below this"),
@@ -79,6 +81,7 @@ def search_fields(
         Field("transformer", "transformer", said("transformer", "False"), "leave movers out", TRANSFORMER),
         Field("post_process", "post process", "", f"Python file; {pick}", pick="file"),
         Field("budget_trials", "trials", said("budget_trials", 0), "at most; 0: any number"),
+        Field("budget_forwards", "layer-forwards", said("budget_forwards", 0), "at most; 0: any number"),
         Field("budget_minutes", "minutes", _real(last.get("budget_minutes"), "0"), "at most; 0: any time"),
         Field("equalize", "equalize first", "yes" if preset.extra == "equalize" else "no", "weights", NO_YES),
         Field("bias", "correct bias", "yes" if preset.extra == "bias" else "no", "afterwards", NO_YES),
@@ -102,7 +105,9 @@ def used(values: Mapping[str, str]) -> dict[str, bool]:
         "start_rules": kind != "search_threshold",
         "transformer": kind == "search_qtable" and not pareto,
         "confirm_num": pareto and not values["scored_list"],
+        "cost": pareto,
         "budget_trials": pareto,
+        "budget_forwards": pareto,
         "budget_minutes": pareto,
         "equalize": whole,
         "bias": kind == "search_threshold",
@@ -116,6 +121,7 @@ def hints(values: Mapping[str, str]) -> dict[str, str]:
     return {
         "kind": KINDS[values["kind"]],
         "strategy": STRATEGIES[values["strategy"]],
+        "cost": COSTS[values["cost"]],
         "expected_cos": target_words(cos, short=True) if cos is not None else "(1 + cosine) / 2, 0 to 1",
     }
 
@@ -243,6 +249,8 @@ def _chosen(values: Mapping[str, str], layers: Sequence[str], scored: int) -> di
         "post_process": path_text(post) if post else None,
         "post_process_digest": file_digest(post) if post else "",
         "budget_trials": (number(values["budget_trials"]) or 0) if on["budget_trials"] else 0,
+        "budget_forwards": (number(values["budget_forwards"]) or 0) if on["budget_forwards"] else 0,
+        "cost": values["cost"] if on["cost"] else "layers",
         "budget_minutes": (_minutes(values["budget_minutes"]) or 0.0) if on["budget_minutes"] else 0.0,
         "equalize": on["equalize"] and values["equalize"] == "yes",
         "bias": on["bias"] and values["bias"] == "yes",

@@ -62,6 +62,7 @@ _PROFILES: tuple[Chip, ...] = (
     Chip("cv182x", ("BF16",), "BF16", ("INT8", "BF16")),
     Chip("cv181x", ("BF16",), "BF16", ("INT8", "BF16")),
     Chip("cv180x", ("BF16",), "BF16", ("INT8", "BF16")),
+    Chip("mars3", ("BF16",), "BF16", ("INT8", "BF16")),
 )
 
 CHIPS: tuple[str, ...] = tuple(chip.name for chip in _PROFILES)

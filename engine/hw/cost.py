@@ -34,6 +34,7 @@ class Rates:
 
 _PEAK = "published peak rates"
 _HALF = "published int8 peak; float rates assumed from relatives"
+_LIKE = "no published rates known; those of cv181x assumed"
 _RATES: Mapping[str, Rates] = MappingProxyType(
     {
         "bm1684x": Rates({"INT8": 32, "F16": 16, "BF16": 16, "F32": 2}, 64, _PEAK),
@@ -45,6 +46,7 @@ _RATES: Mapping[str, Rates] = MappingProxyType(
         "cv182x": Rates({"INT8": 0.5, "BF16": 0.125}, 4, _HALF),
         "cv181x": Rates({"INT8": 0.5, "BF16": 0.125}, 3, _HALF),
         "cv180x": Rates({"INT8": 0.5, "BF16": 0.125}, 2, _HALF),
+        "mars3": Rates({"INT8": 0.5, "BF16": 0.125}, 3, _LIKE),
     }
 )
 

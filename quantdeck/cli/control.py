@@ -61,7 +61,10 @@ def resume(session: Path, job: int | None, detach: bool) -> int:
 @click.argument("session", type=SESSION)
 @click.argument("job", type=int, required=False)
 def cancel(session: Path, job: int | None) -> None:
-    """Let JOB of SESSION stop at its next step for good; a search writes the best plan so far."""
+    """Let JOB of SESSION stop at its next step; a search writes the best plan so far.
+
+    What it has found is kept: resume goes on with it.
+    """
     from ..sessions.jobs import request_cancel
 
     found = _job(session, job)

@@ -10,6 +10,7 @@ from quantdeck.engine.plan import Mode, Plan
 AUTO = {
     "bm1684x": "F16", "bm1688": "F16", "cv186x": "F16", "bm1690": "F16", "bm1684": "F32",
     "cv183x": "BF16", "cv182x": "BF16", "cv181x": "BF16", "cv180x": "BF16",
+    "mars3": "BF16",
 }  # fmt: skip
 
 
