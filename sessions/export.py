@@ -16,7 +16,7 @@ from ..engine.text import visible
 from . import records
 from .figures import Written, csv_text, json_text
 from .outcomes import best_plan
-from .packing import unpack
+from .packing import unpack, well_formed
 from .search_spec import SearchSpec
 from .session import Session
 from .store import open_session
@@ -120,7 +120,8 @@ def _origin(session: Session, job: int | None) -> Origin:
     )  # fmt: skip
     if found is None:
         return Origin(bins=2048, tune_num=0, calibrated=0, scored=None)
-    return _searched(SearchSpec.from_dict(json.loads(found["spec"])), json.loads(found["samples"]))
+    with well_formed():
+        return _searched(SearchSpec.from_dict(json.loads(found["spec"])), json.loads(found["samples"]))
 
 
 def _calibrated(settings: Mapping[str, Any], samples: int) -> Origin:
@@ -183,7 +184,8 @@ def search_text(session: Session, form: str, job: int | None) -> str:
     spec = SearchSpec.from_dict(json.loads(rows[0]["spec"]))
     body = unpack(rows[0]["outcome"])
     outcome = outcome_from(body)
-    origin = _searched(spec, json.loads(rows[0]["samples"]))
+    with well_formed():
+        origin = _searched(spec, json.loads(rows[0]["samples"]))
     if form == "loss_table":
         return loss_table(spec, origin.scored or 0, outcome.ranking, reasons_from(body))
     return _table_text(session, spec.model_name, outcome.plan, origin)

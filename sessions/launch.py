@@ -1,6 +1,7 @@
 """Starts a search as a job of the session named, or of one of its own in the default folder."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,12 +124,10 @@ def _unfinished(session: Session, spec: SearchSpec) -> Job | None:
     """A search of the same wishes that rests."""
     wishes: Mapping[str, Any] = spec.to_dict()
     for job in list_jobs(session):
-        if (
-            job.kind == "search"
-            and job.state == "paused"
-            and _plain(SearchSpec.from_dict(job.spec).to_dict()) == _plain(wishes)
-        ):
-            return job
+        if job.kind == "search" and job.state == "paused":
+            with suppress(QuantdeckError):  # damaged settings are nobody's wishes
+                if _plain(SearchSpec.from_dict(job.spec).to_dict()) == _plain(wishes):
+                    return job
     return None
 
 

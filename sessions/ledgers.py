@@ -12,6 +12,7 @@ from ..engine.mix.trial import Result, Trial
 from ..engine.plan import Mode, Plan
 from .corrections import plan_corrections
 from .journal import Journal, Scope, trial_key
+from .packing import well_formed
 from .records import score_from
 from .search_spec import SearchSpec
 from .session import Session
@@ -79,7 +80,7 @@ def _measured_places(session: Session, journal: Journal, graph: "Graph", plan: P
 
 
 def _places(session: Session, graph: "Graph") -> Iterable[Place]:
-    for scope, at in dict.fromkeys([*_screen_scopes(session, graph), *_search_scopes(session, graph)]):
+    for scope, at in dict.fromkeys([*_screen_scopes(session, graph), *search_scopes(session, graph.digest)]):
         for most in range(1, THEN + 1):
             two = most > FIRST
             yield Place(scope, at, Measuring(FIRST if two else most, most if two else 0))
@@ -91,17 +92,24 @@ def _screen_scopes(session: Session, graph: "Graph") -> Iterable[tuple[Scope, tu
         yield Scope(graph.digest, row[0], reference="float32"), ()
 
 
-def _search_scopes(session: Session, graph: "Graph") -> Iterable[tuple[Scope, tuple[str, ...]]]:
-    """What pareto searches measured at the network's own outputs, or at tensors compared in their place."""
+def search_scopes(session: Session, graph_digest: str) -> Sequence[tuple[Scope, tuple[str, ...]]]:
+    """What pareto searches measured at the network's own outputs, or at tensors compared in their place.
+
+    One whose settings are damaged measured nothing.
+    """
     rows = session.rows(
         "SELECT j.spec, s.samples FROM search s JOIN job j ON j.id = s.job ORDER BY s.job DESC LIMIT 50"
     )
+    found: list[tuple[Scope, tuple[str, ...]]] = []
     for row in rows:
-        spec = SearchSpec.from_dict(json.loads(row["spec"]))
-        if spec.strategy == "pareto" and not spec.post_process:
-            digest = json.loads(row["samples"])["scored"]["digest"]
+        with suppress(QuantdeckError), well_formed():
+            spec = SearchSpec.from_dict(json.loads(row["spec"]))
+            if spec.strategy != "pareto" or spec.post_process:
+                continue
+            digest = str(json.loads(row["samples"])["scored"]["digest"])
             at = tuple(str(name) for name, _ in spec.compared)
-            yield Scope(graph.digest, digest, spec.post_process_digest, spec.reference), at
+            found.append((Scope(graph_digest, digest, spec.post_process_digest, spec.reference), at))
+    return found
 
 
 def _answered(journal: Journal, graph: "Graph", plan: Plan, place: Place) -> "Ledger | None":

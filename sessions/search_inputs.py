@@ -14,6 +14,7 @@ from ..engine.text import one_of, visible
 from . import records, work
 from .journal import Rows, digest_of, find_calibration, put_calibration_rows
 from .locations import path_of
+from .packing import well_formed
 from .report import Report, Silent
 from .search_spec import SearchSpec
 from .session import Session
@@ -173,14 +174,15 @@ class Inputs:
                 first = {"job": job, "kind": self.spec.kind, "samples": json.dumps(now)}
                 writer.insert("search", [first])
         else:
-            self._go_on(job, json.loads(row["samples"]), now)
+            with well_formed():
+                change = _change(json.loads(row["samples"]), now)
+            self._go_on(job, change, now)
         self._tell_overlap()
         for sentence in unlike_table(self.scored, self._given_rows()):
             self.report.say(sentence)
 
-    def _go_on(self, job: int, before: dict[str, Any], now: dict[str, Any]) -> None:
+    def _go_on(self, job: int, change: str, now: dict[str, Any]) -> None:
         """See that a resumed job has its samples; before its first trial any will do, such as one fewer (NaN)."""
-        change = _change(before, now)
         if not change:
             return
         if self.session.row("SELECT 1 FROM trial WHERE job = ?", job) is not None:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from .packing import well_formed
 
 SEARCHES = ("search_qtable", "run_sensitive_layer", "run_qtable", "search_threshold", "calibrate")
 
@@ -78,6 +81,22 @@ class SearchSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SearchSpec":
-        """From the job's row; what other versions wrote beside is left out."""
-        known = {item.name for item in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        """From the job's row; what other versions wrote beside is left out.
+
+        Errors: QuantdeckError where it holds something else than a search's settings.
+        """
+        with well_formed():
+            known = {item.name: item for item in fields(cls)}
+            found = cls(**{name: value for name, value in values.items() if name in known})
+            for name, item in known.items():
+                _refuse_other(name, getattr(found, name), item.type)
+        return found
+
+
+def _refuse_other(name: str, value: object, kind: Any) -> None:
+    """Errors: TypeError where a value is not of its field's type; JSON has lists for tuples and 1 for 1.0."""
+    for one in get_args(kind) if isinstance(kind, UnionType) else (kind,):
+        plain: Any = get_origin(one) or one
+        if one is Any or isinstance(value, {Sequence: (list, tuple), float: (int, float)}.get(plain, plain)):
+            return
+    raise TypeError(f"{name} is {value!r:.40}")

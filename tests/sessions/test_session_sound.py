@@ -1,16 +1,21 @@
 """A session whose rows hold what they never should is refused with one sentence, wherever it is opened."""
 
+import json
 import math
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.plan import Mode
 from quantdeck.sessions import edits, records
+from quantdeck.sessions.export import search_text
+from quantdeck.sessions.ledgers import search_scopes
 from quantdeck.sessions.outcomes import outcome_from, reasons_from
 from quantdeck.sessions.packing import pack
 from quantdeck.sessions.proposals import plan_text
+from quantdeck.sessions.search_spec import SearchSpec
 from quantdeck.sessions.store import list_sessions, open_session
 from quantdeck.tui.listing import list_folder
 from quantdeck.tui.reader import SessionReader
@@ -135,3 +140,57 @@ def test_what_is_kept_of_a_search_is_damage_where_it_is_something_else(body: obj
         outcome_from({"plan": body})
     with pytest.raises(QuantdeckError, match="keeps of a search or calibration is damaged"):
         reasons_from({"reasons": [[body]]})
+
+
+SEARCH = {"kind": "search_qtable", "chip": "bm1684x", "fp_type": "F16", "folder": "/"}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"kind": 3},
+        {**SEARCH, "compared": {"a": 1}},
+        {**SEARCH, "start": 3},
+        {**SEARCH, "expected_cos": "1"},
+        {**SEARCH, "bins": None},
+        {**SEARCH, "preprocess": []},
+        {**SEARCH, "outputs": "x"},
+    ],
+)
+@pytest.mark.parametrize("samples", ["{}", "null", "[[1]]", '{"scored": 1}'])
+def test_settings_of_a_search_that_are_none_are_told_and_stop_nothing_else(
+    tmp_path: Path, spec: dict[str, object], samples: str
+) -> None:
+    with pytest.raises(QuantdeckError, match="keeps of a search or calibration is damaged"):
+        SearchSpec.from_dict(spec)
+    path = make(tmp_path / "a.qdeck")
+    with open_session(path) as session:
+        with session.write() as writer:
+            job = writer.add(
+                "job",
+                {
+                    "kind": "search",
+                    "title": "x",
+                    "spec": json.dumps(spec),
+                    "state": "done",
+                    "wanted": "run",
+                    "created": 0.0,
+                    "rev": 1,
+                },
+            )
+            writer.insert(
+                "search", [{"job": job, "kind": "search_qtable", "samples": samples, "outcome": pack({})}]
+            )
+        with pytest.raises(QuantdeckError, match="damaged"):
+            search_text(session, "new_table", job)
+        assert search_scopes(session, "graph") == []
+
+
+def test_settings_of_a_search_come_back_as_they_were() -> None:
+    spec = SearchSpec(
+        **SEARCH, compared=[["a", 1.0]], memory=3, outputs={"o": ["a", "b"]}, preprocess={"mean": [0]}
+    )
+    assert SearchSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == replace(
+        spec, methods=[], start=[], without_ops=[]
+    )
