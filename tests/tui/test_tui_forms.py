@@ -107,6 +107,18 @@ async def test_a_long_path_is_seen_whole_where_there_is_room(place: Path, deck: 
         assert row.control.size.width == 24
 
 
+async def test_typing_takes_the_place_of_a_number_that_the_form_came_with(
+    place: Path, deck: MakeDeck
+) -> None:
+    """Of a path it goes on, and so does what is typed after the cursor was moved."""
+    app = deck(folder=place / "sessions")
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "n", "/", "a", "tab", "shift+tab", "b", *["tab"] * 5, "3", "2")
+        assert (form(app).values["model"], form(app).values["input_num"]) == ("/ab", "32")
+        await press(pilot, "tab", "end", "0")
+        assert form(app).values["tune_num"] == "50"
+
+
 @pytest.fixture
 def here(place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch) -> Workbench:
     """A workbench that was started where the inputs lie."""

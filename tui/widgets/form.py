@@ -99,7 +99,9 @@ class FormRow(Horizontal):
         if self.field.choices:
             yield Choice(self.field.choices, self.field.value, id=f"field-{self.field.key}")
         else:
-            yield Line(self.field.value, id=f"field-{self.field.key}")
+            # typing takes the place of a number that the form came with; a path or a list is rather mended
+            number = self.field.value.replace(".", "", 1).isdecimal()
+            yield Line(self.field.value, id=f"field-{self.field.key}", select_on_focus=number)
         yield Lines(classes="hint")
 
     def on_mount(self) -> None:

@@ -40,8 +40,10 @@ class Line(Input):
     them in one packet, and `backspace 9` would become `9 backspace`.
     """
 
-    def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
-        super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+    def __init__(
+        self, value: str = "", *, placeholder: str = "", id: str | None = None, select_on_focus: bool = False
+    ) -> None:
+        super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=select_on_focus)
         self.cursor_blink = False
 
     async def _on_key(self, event: events.Key) -> None:
