@@ -114,9 +114,9 @@ async def test_typing_takes_the_place_of_a_number_that_the_form_came_with(
     app = deck(folder=place / "sessions")
     async with app.run_test(size=S) as pilot:
         await press(pilot, "n", "/", "a", "tab", "shift+tab", "b", *["tab"] * 5, "3", "2")
-        assert (form(app).values["model"], form(app).values["input_num"]) == ("/ab", "32")
+        assert (form(app).values()["model"], form(app).values()["input_num"]) == ("/ab", "32")
         await press(pilot, "tab", "end", "0")
-        assert form(app).values["tune_num"] == "50"
+        assert form(app).values()["tune_num"] == "50"
 
 
 @pytest.fixture
