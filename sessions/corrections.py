@@ -5,6 +5,8 @@ A corrected bias makes up for what int8 does to its layer: a layer that a plan k
 
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.graph.rewrite import with_weights
 from ..engine.plan import Plan
 from ..engine.text import visible
-from .packing import unpack, well_formed
+from .packing import damaged, unpack, well_formed
 from .session import Session
 
 if TYPE_CHECKING:
@@ -121,9 +123,16 @@ def _check_weights(session: Session, job: int, graph: "Graph", *, equalized: boo
 
 
 def unpacked(body: bytes) -> Changes:
-    """Weights by layer and input position, as a run keeps them."""
-    with np.load(io.BytesIO(body), allow_pickle=False) as found:
-        names = bytes(found["names"]).decode("utf-8", "surrogatepass")
-        keys = [name.split(":", 1) for name in names.split("\0")] if names else []
-        arrays: Mapping[str, np.ndarray] = {name: found[name] for name in found.files}
-    return {(layer, int(position)): arrays[f"a{index}"] for index, (position, layer) in enumerate(keys)}
+    """Weights by layer and input position, as a run keeps them.
+
+    Errors: QuantdeckError where *body* is something else.
+    """
+    try:
+        with well_formed(), np.load(io.BytesIO(body), allow_pickle=False) as found:
+            names = bytes(found["names"]).decode("utf-8", "surrogatepass")
+            keys = [name.split(":", 1) for name in names.split("\0")] if names else []
+            arrays: Mapping[str, np.ndarray] = {name: found[name] for name in found.files}
+            places = enumerate(keys)
+            return {(layer, int(position)): arrays[f"a{index}"] for index, (position, layer) in places}
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise damaged(error) from error

@@ -34,6 +34,8 @@ def wrong_column(connection: sqlite3.Connection, version: int) -> str:
                 return f"{table}.{name}"
     if not _plan_stands(connection):
         return "plan.body"
+    if not _are_pairs(connection):
+        return "samples.skipped"
     return next((place for place in _NAMES if _not_texts(connection, place)), "")
 
 
@@ -43,6 +45,13 @@ def _plan_stands(connection: sqlite3.Connection) -> bool:
         "SELECT body FROM plan WHERE id = (SELECT current_plan FROM state WHERE id = 1)"
     ).fetchone()
     return row is None or plan_body(row[0]) is not None
+
+
+def _are_pairs(connection: sqlite3.Connection) -> bool:
+    """Whether each sample that was left out has its reason."""
+    query = """SELECT 1 FROM samples t, json_each(t.skipped) j
+        WHERE CASE WHEN j.type = 'array' THEN json_array_length(j.value) ELSE 0 END != 2 LIMIT 1"""
+    return connection.execute(query).fetchone() is None
 
 
 def _not_texts(connection: sqlite3.Connection, place: str) -> bool:

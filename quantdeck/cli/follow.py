@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .console import Console, TerminalReport, console
-from .diagnostics import FAULT, INTERRUPTED, MENDABLE
+from .diagnostics import DONE, FAULT, INTERRUPTED, MENDABLE, MISSED
 
 if TYPE_CHECKING:
     from ..sessions.jobs import Job
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..sessions.session import Session
 
 POLL = 0.15  # seconds between looks at the job's row
+_STATUSES = (DONE, MISSED)  # with which a job that is done ends its command
 _HOW = "go on with quantdeck resume {0} {1}, watch with quantdeck attach {0} {1}"
 
 
@@ -130,7 +131,7 @@ def _ended(out: Console, path: Path, job: "Job") -> int:
     """What a job leaves, and its status."""
     if job.state == "done":
         print_result(out, path, job)
-        return job.status or 0
+        return job.status if job.status in _STATUSES else DONE
     if job.state == "cancelled":
         out.say(job.message or "cancelled")
         return INTERRUPTED
@@ -150,16 +151,23 @@ def print_result(out: Console, path: Path, job: "Job") -> None:
 
     with open_session(path, readonly=True) as session:
         lines, files = _stored(session, job.id)
-    for _, name in files:
+    for name in files:
         out.say(f"written: {name}")
     out.result(lines or visible(job.message))
 
 
-def _stored(session: "Session", number: int) -> tuple[str, list[list[str]]]:
+def _stored(session: "Session", number: int) -> tuple[str, list[str]]:
+    """A search's lines and the files that it wrote.
+
+    Errors: QuantdeckError where the session holds something else.
+    """
+    from ..sessions.packing import well_formed
+
     row = session.row("SELECT lines, files FROM search WHERE job = ?", number)
     if row is None:
         return "", []
-    return row["lines"] or "", json.loads(row["files"] or "[]")
+    with well_formed():
+        return row["lines"] or "", [str(name) for _, name in json.loads(row["files"] or "[]")]
 
 
 @contextmanager

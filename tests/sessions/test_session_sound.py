@@ -10,6 +10,7 @@ import pytest
 from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.plan import Mode
 from quantdeck.sessions import edits, records
+from quantdeck.sessions.corrections import unpacked
 from quantdeck.sessions.export import search_text
 from quantdeck.sessions.ledgers import search_scopes
 from quantdeck.sessions.outcomes import outcome_from, reasons_from
@@ -20,6 +21,9 @@ from quantdeck.sessions.store import list_sessions, open_session
 from quantdeck.tui.listing import list_folder
 from quantdeck.tui.reader import SessionReader
 from session_files import make
+
+from quantdeck.cli.diagnostics import run
+from quantdeck.cli.main import group
 
 SPOILED = (
     ("layer", "macs", "many"),
@@ -77,6 +81,16 @@ def test_figures_of_any_size_are_no_damage(tmp_path: Path) -> None:
         connection.execute("UPDATE layer SET macs = ?", (2**62,))
     connection.close()
     open_session(path).close()
+
+
+@pytest.mark.parametrize("skipped", ["[[1]]", '["a.png"]', "[{}]"])
+def test_a_sample_that_was_left_out_without_a_reason_is_told(tmp_path: Path, skipped: str) -> None:
+    path = make(tmp_path / "a.qdeck")
+    row = {"role": "evaluation", "path": "p", "digest": "d", "requested": 0, "used": 1, "formed": 1}
+    with open_session(path) as session, session.write() as writer:
+        writer.insert("samples", [{**row, "preprocess": "{}", "entries": "[]", "skipped": skipped}])
+    with pytest.raises(QuantdeckError, match=r"is damaged \(samples\.skipped holds"):
+        open_session(path)
 
 
 HEAD = '"chip": "bm1684x", "fp_type": "F16"'
@@ -194,3 +208,26 @@ def test_settings_of_a_search_come_back_as_they_were() -> None:
     assert SearchSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == replace(
         spec, methods=[], start=[], without_ops=[]
     )
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\x00", b"PK\x03\x04" + bytes(40), pack({})])
+def test_corrections_that_are_none_are_told(body: bytes) -> None:
+    with pytest.raises(QuantdeckError, match="keeps of a search or calibration is damaged"):
+        unpacked(body)
+
+
+@pytest.mark.parametrize("files", ["3", "{", "[[]]", '{"a": [1]}', "[3]"])
+def test_files_of_a_search_that_are_none_are_told_where_it_is_attached_to(
+    tmp_path: Path, files: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = make(tmp_path / "a.qdeck")
+    row = {"kind": "search", "title": "x", "spec": "{}", "state": "done", "wanted": "run", "created": 0.0}
+    with open_session(path) as session, session.write() as writer:
+        job = writer.add("job", {**row, "status": 2**62, "rev": writer.rev})
+        found = {"job": job, "kind": "search_qtable", "samples": "{}", "lines": "success"}
+        writer.insert("search", [{**found, "files": files}])
+    assert run(group, ["attach", str(path)]) == 2
+    assert "damaged" in capfd.readouterr().err
+    with open_session(path) as session, session.write() as writer:
+        writer.update("search", job, {"files": "[]"}, column="job")
+    assert run(group, ["attach", str(path)]) == 0
