@@ -14,6 +14,7 @@ from typing import Any
 from ..engine.text import counted, percent, visible
 from ..sessions.output_noise import noise_parts
 from ..sessions.wiring import Wiring
+from .figures import cosine
 from .keys import USUAL, KeyName
 from .snapshots import ScoreView
 from .stages import CORRECTIONS
@@ -69,7 +70,7 @@ def advice(
         found.append(
             Advice(
                 "",
-                f"int8 does well (cosine {cos:.4f}): export, or float a layer or two for the last decibels",
+                f"int8 does well (cosine {cosine(cos)}): export, or float a layer or two for the last decibels",
             )
         )
     rest = [*_clipped(columns, reach or {}), *_where(columns, outputs or {}, key)]

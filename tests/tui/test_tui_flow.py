@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,10 @@ def test_advice_follows_the_chapters_cases_and_the_figures(stored: Path) -> None
     names = [str(name) for name in columns["name"]]
     low = ScoreView(cos=0.9, sqnr=7.0, dead=0, top1_float=None, top1_int8=None, labelled=None)
     fair = ScoreView(cos=0.97, sqnr=12.0, dead=0, top1_float=None, top1_int8=None, labelled=None)
+    nearly = replace(low, cos=0.99998)
+    assert any("(cosine 0.99998)" in each.sentence for each in advice(columns, details, nearly)), (
+        "it is not 1"
+    )
     assert advised(advice(columns, details, None)) >= {"calibrate", "equalize"}
     assert {"equalize", "bias", "float"} <= advised(advice(columns, details, low))
     assert "search_threshold" in advised(advice(columns, details, fair))
