@@ -93,10 +93,15 @@ class SearchSpec:
         return found
 
 
+_ALSO: Mapping[Any, tuple[type, ...]] = {Sequence: (list, tuple), float: (int, float)}
+"""What JSON may hold for a type, where that is not the type alone."""
+
+
 def _refuse_other(name: str, value: object, kind: Any) -> None:
     """Errors: TypeError where a value is not of its field's type; JSON has lists for tuples and 1 for 1.0."""
     for one in get_args(kind) if isinstance(kind, UnionType) else (kind,):
         plain: Any = get_origin(one) or one
-        if one is Any or isinstance(value, {Sequence: (list, tuple), float: (int, float)}.get(plain, plain)):
+        allowed: tuple[type, ...] = _ALSO.get(plain, (plain,))
+        if one is Any or isinstance(value, allowed):
             return
     raise TypeError(f"{name} is {value!r:.40}")
