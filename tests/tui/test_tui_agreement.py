@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from decks import MakeDeck
+from quantdeck.tui.assess import Assess
 from quantdeck.tui.figures import StalePair, stale
 from quantdeck.tui.outlook import Outlook
 from quantdeck.tui.widgets.detail import DetailPane
@@ -26,9 +27,10 @@ def example(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def deaf() -> Iterator[None]:
-    """Answers of the process beside the screen are not heard: what stands there is what an edit leaves at once."""
+    """The process beside the screen is neither asked nor heard: what an edit leaves at once stands there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Outlook, "after", lambda outlook, _told: outlook)
+        patch.setattr(Assess, "ask", lambda *_: None)
         yield
 
 

@@ -8,6 +8,7 @@ from decks import MakeDeck
 from quantdeck.tui.compare_view import Side, score_lines
 from quantdeck.tui.glyphs import GLYPHS
 from quantdeck.tui.queries import PlanEntry
+from quantdeck.tui.screens.place import make_place
 from quantdeck.tui.snapshots import JobView
 from quantdeck.tui.widgets.bars import job_parts
 from test_tui_layers import S, press, table
@@ -56,3 +57,15 @@ def test_a_stage_that_is_done_is_not_told_as_the_whole_job() -> None:
     assert short == "search  50 %, 1 s left"
     corrected = replace(job, title="calibrate with bc to cos 1", done=8, eta=1.0)
     assert job_parts(corrected, GLYPHS["braille"], now=112.0)[0][0] == "calibrate  50 %, 1 s left"
+
+
+async def test_an_answer_that_comes_before_a_screen_stands_does_not_end_the_workbench(
+    session: Path, deck: MakeDeck
+) -> None:
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        standing = app.push_screen(make_place("compare"))
+        app._redraw_bars()  # as at an answer
+        await standing
+        await pilot.pause()
+        assert "bm1684x" in app.screen.query_one("#header").render_line(0).text

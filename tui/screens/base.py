@@ -109,6 +109,8 @@ class DeckScreen(Screen[None]):
 
     def draw_bars(self) -> None:
         """Header and footer; only what differs is painted."""
+        if not self.is_mounted:
+            return  # an answer came before the screen stands; it draws them when it does
         width = self.deck.size.width
         view = self.session_view()
         self.query_one("#header", Lines).set_lines(
