@@ -67,12 +67,11 @@ class Evaluator:
         """Score *plan* at the graph's outputs.
 
         labels: class index of every sample's rows in order (samples x batch entries), -1 for a row that does not count;
-        gives top-1 and top-5
-        of float and quantized network on the first output that has one row a picture.
+        gives top-1 and top-5 of float and quantized network on the first output that has one row a picture.
         Errors: QuantdeckError when the labels do not fit.
         """
         program = self.lower(plan)
-        excess = ExcessCounter(program)
+        excess = ExcessCounter(program, self.graph)
         executor = Executor(self.graph, program, excess=excess)
         trackers = [
             OutputTracker(output.name, () if tensor.varies else tensor.shape)

@@ -16,7 +16,7 @@ from .score import OutputScore, Similarity, Slice
 Array = np.ndarray
 
 STEPS = 255  # int8 steps of an ideal scale for a group of rows
-SURE = 2  # a row that varies by less than so many steps may be constant: its values are rounded, and a step off
+SURE = 2  # a row that varies by less than so many steps may be constant: its values are rounded
 JUDGED_VALUES = 8  # a row of fewer values may be constant by chance
 COMPARED_ROWS = 512  # an output of more rows (a classifier's logits) lists only the dead ones
 GAP = 30.0  # rows whose RMS differ by more than this at one place are two groups

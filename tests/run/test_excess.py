@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 from built_graphs import Build
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from quantdeck.engine.graph import vocabulary as v
 from quantdeck.engine.graph.model import Graph
 from quantdeck.engine.hw.chip import get_chip
 from quantdeck.engine.mix.trial import Objective
 from quantdeck.engine.plan import Mode, Plan
+from quantdeck.engine.run import excess
 from quantdeck.engine.run.excess import ExcessCounter, counter_of, excess_notes
 from quantdeck.engine.run.executor import Executor
 from quantdeck.engine.run.score import Excess, Score, broken_references
@@ -48,7 +51,7 @@ def test_sums_beyond_what_is_exact_are_counted_on_the_samples_that_have_them():
 def test_weights_that_cannot_reach_the_limit_cost_nothing():
     graph, _, plan = long_product(256)
     program = get_chip(plan.chip).lower(graph, plan)
-    counters = {step.kernel: counter_of(step, program) for step in program.steps}
+    counters = {step.kernel: counter_of(step, program, graph) for step in program.steps}
     assert counters["matmul"] is None
 
 
@@ -62,7 +65,7 @@ def test_a_convolution_is_counted_channel_by_channel_like_a_sum_in_float64():
     feed = {"x": build.random.uniform(0.5, 1, (1, 1180, 4, 4)).astype(np.float32)}
     plan = calibrated(graph, [feed])
     program = get_chip(plan.chip).lower(graph, plan)
-    counter = ExcessCounter(program)
+    counter = ExcessCounter(program, graph)
     Executor(graph, program, excess=counter).run(feed)
     (step,) = (one for one in program.steps if one.kernel == "conv")
     kind = program.types[("x", "INT8")]
@@ -136,3 +139,37 @@ def test_a_plan_that_overflows_as_its_reference_does_never_passes():
     assert not target.met(target.value(beyond))
     assert any(one.reference for one in found.excesses)
     assert broken_references(output.similarity for output in beyond.outputs) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    reach=st.sampled_from([1.0, 3e4, 7e4, 1e9, 1e36]),
+    size=st.sampled_from([0.5, 3e4, 9e4, 1e20]),
+    limit=st.sampled_from([-1.0, 6.0, 6e4, 1e6]),
+    first=st.sampled_from(list(Mode)),
+    seed=st.integers(0, 99),
+)
+def test_a_layer_that_clips_in_range_is_not_looked_at_and_nothing_is_missed(
+    reach: float, size: float, limit: float, first: Mode, seed: int
+) -> None:
+    build = Build(seed)
+    x = build.input("x", (1, 4, 3, 3))
+    build.layer(v.AddConst(const_val=0.0), [x], (1, 4, 3, 3), name="before")
+    weight = build.random.uniform(-size, size, (5, 4, 1, 1)).astype(np.float32)
+    clipped = v.Conv(kernel_shape=(1, 1), do_relu=True, relu_limit=limit)
+    build.layer(clipped, ["before", build.weight(weight)], (1, 5, 3, 3), name="clipped")
+    build.layer(v.MulConst(const_val=0.5), ["clipped"], (1, 5, 3, 3), name="last")
+    graph = build.graph()
+    feed = {"x": build.random.uniform(-reach, reach, (1, 4, 3, 3)).astype(np.float32)}
+    with np.errstate(all="ignore"):
+        plan = calibrated(graph, [feed]).with_modes({"before": first, "clipped": Mode.F16, "last": Mode.F16})
+        program = get_chip(plan.chip).lower(graph, plan)
+        quick, plain = ExcessCounter(program, graph), ExcessCounter(program, graph)
+        Executor(graph, program, excess=quick).run(feed)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(excess, "_stays_in_half", lambda *_: False)
+            Executor(graph, program, excess=plain).run(feed)
+    assert quick.result() == plain.result()
+    (step,) = (one for one in program.steps if one.layer == "clipped" and one.kernel == "float")
+    if reach == 1.0 and size == 0.5 and limit == 6.0:
+        assert counter_of(step, program, graph) is None

@@ -120,7 +120,7 @@ def plain_score(graph: Graph, feeds: Feeds, trial: Trial, reference: str = "chip
     ]
     count = trial.samples or len(feeds)
     original, program = chip.lower(graph, floated), chip.lower(graph, trial.plan)
-    beyond, found = ExcessCounter(original), ExcessCounter(program)
+    beyond, found = ExcessCounter(original, graph), ExcessCounter(program, graph)
     for feed in feeds[:count]:
         if reference == "chip":
             wanted = Executor(graph, original, excess=beyond).run(feed, names)

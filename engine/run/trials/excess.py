@@ -48,7 +48,7 @@ class SharedCounts:
         stored = network.program.types[step.inputs[0]].storage if step.inputs else ""
         key = (network.contents[index], stored)
         if key not in self._counters:
-            self._counters[key] = counter_of(step, network.program)
+            self._counters[key] = counter_of(step, network.program, network.graph)
         return self._counters[key]
 
     def result(
