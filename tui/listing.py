@@ -56,9 +56,10 @@ def job_words(job: JobView | None) -> str:
     """The newest job in two words; one that is done is not news, one on which nobody works is broken."""
     if job is None or job.state in ("done", "cancelled"):
         return ""
+    name = job.name if job.name == "calibrate" else job.kind
     if is_lost(job):
-        return f"{job.kind} broken"
-    return f"{job.kind} {job.state}"
+        return f"{name} broken"
+    return f"{name} {job.state}"
 
 
 def _changed(path: Path) -> float:

@@ -46,6 +46,11 @@ class JobView:
     silent: bool = False  # its process is there, but has given no sign of life for long
 
     @property
+    def name(self) -> str:
+        """What was asked for: a calibration that corrects biases is a job of the kind search as well."""
+        return self.title.partition(" ")[0] if self.kind == "search" and self.title else self.kind
+
+    @property
     def active(self) -> bool:
         """Whether the job still has something to do."""
         return self.state in ("waiting", "running")

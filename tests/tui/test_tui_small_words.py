@@ -7,6 +7,7 @@ import pytest
 from decks import MakeDeck
 from quantdeck.tui.compare_view import Side, score_lines
 from quantdeck.tui.glyphs import GLYPHS
+from quantdeck.tui.listing import job_words
 from quantdeck.tui.queries import PlanEntry
 from quantdeck.tui.screens.place import make_place
 from quantdeck.tui.snapshots import JobView
@@ -69,3 +70,13 @@ async def test_an_answer_that_comes_before_a_screen_stands_does_not_end_the_work
         await standing
         await pilot.pause()
         assert "bm1684x" in app.screen.query_one("#header").render_line(0).text
+
+
+def test_a_calibration_that_corrects_biases_is_no_search_in_the_list_of_sessions() -> None:
+    job = JobView(
+        id=1, kind="search", title="calibrate with bc to cos 1", state="paused", wanted="run", created=0.0,
+        started=None, finished=None, heartbeat=None, stage="", done=0, total=0, rate=None, eta=None, message="",
+        log=None,
+    )  # fmt: skip
+    assert job_words(job) == "calibrate paused"
+    assert job_words(replace(job, title="search_qtable to cos 0.99")) == "search paused"

@@ -203,12 +203,10 @@ def _at_work(job: JobView, now: float | None) -> list[str]:
         state = "silent"
     begun = now is not None and job.started is not None and job.state == "running"
     since = f", {duration(now - job.started)}" if begun else ""  # type: ignore[operator]
-    # a calibration that corrects biases is a job of the kind search as well: its title says what was asked for
-    name = job.title.partition(" ")[0] if job.kind == "search" and job.title else job.kind
     if state == "running" and 0 <= job.done < job.total:  # a stage that is done is not the job
         left = f", {duration(job.eta)} left" if job.eta is not None else since
-        return [f"{one} {job.done * 100 // job.total:3d} %{left}" for one in (name, job.kind)]
-    told = [f"{one} {state}{since}" for one in (name, job.kind)]
+        return [f"{one} {job.done * 100 // job.total:3d} %{left}" for one in (job.name, job.kind)]
+    told = [f"{one} {state}{since}" for one in (job.name, job.kind)]
     return [f"{told[0]}: {job.stage}", *told] if state == "running" and job.stage else told
 
 
