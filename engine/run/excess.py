@@ -51,8 +51,8 @@ def counter_of(step: Step, program: Program, graph: Graph) -> Count | None:
 
 def _of_float(mode: str) -> Count:
     def count(inputs: Sequence[Array], outputs: Sequence[Array]) -> Found:
-        wrong = sum(_not_finite(value) for value in outputs)
-        if not wrong or any(_not_finite(value) for value in inputs):
+        wrong = sum(not_finite(value) for value in outputs)
+        if not wrong or any(not_finite(value) for value in inputs):
             return ()
         return ((mode, wrong),)
 
@@ -93,12 +93,12 @@ def _is_in_half(key: Key, program: Program) -> bool:
     )
 
 
-def _not_finite(value: Array) -> int:
+def not_finite(value: Array) -> int:
+    """How many values of a float array are no numbers or infinite."""
     if value.dtype.kind != "f" or not value.size:
         return 0
-    with np.errstate(
-        all="ignore"
-    ):  # in its own type, which is fast; a sum that overflows is looked at closely
+    # summed in its own type, which is fast; where that overflows the values are looked at one by one
+    with np.errstate(all="ignore"):
         if np.isfinite(np.sum(value)):
             return 0
     return int(np.count_nonzero(~np.isfinite(value)))

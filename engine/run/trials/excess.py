@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...hw.program import Key
-from ..excess import Count, Found, counter_of, gathered
+from ..excess import Count, Found, counter_of, gathered, not_finite
 from ..score import Excess
 from .content import Digest
 from .groups import Stack
@@ -33,6 +33,8 @@ class SharedCounts:
         if count is None:
             return
         step, constants = network.program.steps[index], network.program.constants
+        if step.kernel == "float" and not any(not_finite(one) for value in made for one in value.arrays()):
+            return
         digest = network.digests[step.outputs[0]]
         inputs = [
             values[key].parts() if key in values else [constants[key]] * len(samples) for key in step.inputs

@@ -41,6 +41,10 @@ class Stack:
         self._joined = joined
         self._count = count or len(parts or ())
 
+    def arrays(self) -> Sequence[Array]:
+        """All values as they lie: one array of all samples, or one a sample."""
+        return (self._joined,) if self._joined is not None else self._parts or ()
+
     def parts(self) -> Sequence[Array]:
         """One array a sample."""
         if self._parts is None:
