@@ -576,7 +576,7 @@ class Workbench(App[None]):
             self.catch_up()  # the figures lie in the session already
         self._redraw_bars()
         for screen in self.screen_stack:
-            if isinstance(screen, (LayersScreen, PlaceScreen)):
+            if isinstance(screen, (LayersScreen, PlaceScreen)) and screen.stands:
                 screen.show_outlook(before)
 
     def _redraw_bars(self) -> None:

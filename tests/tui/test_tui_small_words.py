@@ -8,6 +8,7 @@ from decks import MakeDeck
 from quantdeck.tui.compare_view import Side, score_lines
 from quantdeck.tui.glyphs import GLYPHS
 from quantdeck.tui.listing import job_words
+from quantdeck.tui.messages import Answered
 from quantdeck.tui.queries import PlanEntry
 from quantdeck.tui.screens.place import make_place
 from quantdeck.tui.snapshots import JobView
@@ -60,13 +61,18 @@ def test_a_stage_that_is_done_is_not_told_as_the_whole_job() -> None:
     assert job_parts(corrected, GLYPHS["braille"], now=112.0)[0][0] == "calibrate  50 %, 1 s left"
 
 
+@pytest.mark.parametrize("place", ["compare", "flow"])
 async def test_an_answer_that_comes_before_a_screen_stands_does_not_end_the_workbench(
-    session: Path, deck: MakeDeck
+    session: Path, deck: MakeDeck, place: str
 ) -> None:
     app = deck(session)
     async with app.run_test(size=S) as pilot:
-        standing = app.push_screen(make_place("compare"))
-        app._redraw_bars()  # as at an answer
+        assert app.view is not None
+        app.outlook = app.outlook.asking(app.view.plan or 0, "")
+        standing = app.push_screen(make_place(place))
+        app.on_answered(
+            Answered({"plan": app.view.plan, "state": "gains", "gains": {}, "outputs": {"a": 1.0}})
+        )
         await standing
         await pilot.pause()
         assert "bm1684x" in app.screen.query_one("#header").render_line(0).text

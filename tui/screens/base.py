@@ -83,6 +83,11 @@ class DeckScreen(Screen[None]):
         """Follow the session."""
         self.deck.session_changed.subscribe(self, self._session_changed)
 
+    @property
+    def stands(self) -> bool:
+        """Whether its widgets are there: not before it is mounted, and not while it is taken away."""
+        return self.is_mounted and self.display
+
     def on_resize(self, event: events.Resize) -> None:
         """Choose the layout by the size and draw the bars for it."""
         if not _stale(event, self.deck.size):
@@ -109,8 +114,8 @@ class DeckScreen(Screen[None]):
 
     def draw_bars(self) -> None:
         """Header and footer; only what differs is painted."""
-        if not self.is_mounted:
-            return  # an answer came before the screen stands; it draws them when it does
+        if not self.stands:
+            return  # it draws them when it does
         width = self.deck.size.width
         view = self.session_view()
         self.query_one("#header", Lines).set_lines(
