@@ -7,6 +7,9 @@ from typing import Any
 from ..sessions.output_noise import Gains
 from .insight import Insight
 
+OF_LAYERS = frozenset(("gains", "outputs", "shares"))
+"""The figures of layers, which stay as a first guess when another plan is asked about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -50,7 +53,7 @@ class Outlook:
             outputs=self.outputs,
             shares=self.shares,
             proposals=self.proposals,
-            former=frozenset(("gains", "outputs", "shares")),
+            former=OF_LAYERS,
         )
 
     def after(self, answer: Mapping[str, Any]) -> "Outlook":

@@ -12,10 +12,8 @@ from collections.abc import Callable
 
 RUN = 32  # letters in one piece that nobody types before they are read
 VARIETY = 8  # different ones: a key that is held down is no text
-PAGE, LINES = (
-    1024,
-    3,
-)  # letters, or line ends, that are no more a line that a script has typed with its Enter and Tab
+PAGE = 1024  # letters, or
+LINES = 3  # line ends, that are no more a line that a script has typed with its Enter and Tab
 SOON = 0.1  # seconds within which the next piece of a page follows
 STREAM = 160  # letters within that time, in however small pieces a slow line brings them
 LONGEST = 8192  # letters that a field takes when they are pasted: twice the longest path

@@ -66,12 +66,9 @@ def _run(out: Console, values: dict[str, Any]) -> int:
     )
     out.result(text)
     if score.dead_slices:
-        dead = (
-            "1 part of the outputs has"
-            if score.dead_slices == 1
-            else f"{score.dead_slices} parts of the outputs have"
-        )
-        out.say(f"{dead} died: varying in float, constant in int8")
+        have = "has" if score.dead_slices == 1 else "have"
+        dead = counted(score.dead_slices, "part")
+        out.say(f"{dead} of the outputs {have} died: varying in float, constant in int8")
     for sentence in (*unlike_table(found, plan.thresholds), *_overlap(values, found), *_spoilt(score, found)):
         out.say(sentence)
     return _status(out, score, values["expected_cos"])

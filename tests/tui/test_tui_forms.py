@@ -201,18 +201,29 @@ async def test_a_new_session_is_made_opened_and_calibrated(
         assert isinstance(app.screen, LayersScreen)
 
 
+def refuse(monkeypatch: pytest.MonkeyPatch, sentence: str) -> None:
+    """Have the engine say this of the model."""
+
+    def create(folder: Path, request: SessionRequest) -> Path:
+        raise QuantdeckError(f"{request.model} {sentence}")
+
+    monkeypatch.setattr(workbench, "create", create)
+
+
+async def submit(app: Workbench, pilot: Pilot[None], place: Path) -> None:
+    """Fill in what is missing, and send the form."""
+    form(app).set_value("dataset", str(place / "images"))
+    await press(pilot, "f5")
+    await settle(pilot)
+
+
 async def test_what_the_engine_refuses_is_marked_at_its_field(
     place: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def create(folder: Path, request: SessionRequest) -> Path:
-        raise QuantdeckError(f"{request.model} is not an ONNX model, or it is cut off [/]")
-
-    monkeypatch.setattr(workbench, "create", create)
+    refuse(monkeypatch, "is not an ONNX model, or it is cut off [/]")
     app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
     async with app.run_test(size=S) as pilot:
-        form(app).set_value("dataset", str(place / "images"))
-        await press(pilot, "f5")
-        await settle(pilot)
+        await submit(app, pilot, place)
         wrong = "! is not an ONNX model, or it is cut off [/]"
         assert form(app).row("model").said == wrong
         assert said(app).strip() == "1 to mend: model"
@@ -230,15 +241,10 @@ async def test_a_sentence_too_long_to_stand_beside_its_field_stands_whole_below(
     """Beside the field it is cut after four lines, of as many cells as there are."""
     sentence = f"is no model that can be read: {' '.join(['tensor_name'] * 10)}; make another"
 
-    def create(folder: Path, request: SessionRequest) -> Path:
-        raise QuantdeckError(f"{request.model} {sentence}")
-
-    monkeypatch.setattr(workbench, "create", create)
+    refuse(monkeypatch, sentence)
     app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
     async with app.run_test(size=S) as pilot:
-        form(app).set_value("dataset", str(place / "images"))
-        await press(pilot, "f5")
-        await settle(pilot)
+        await submit(app, pilot, place)
         row = form(app).row("model")
         assert row.said.startswith("! is no model")
         assert row.size.height == 4

@@ -31,6 +31,14 @@ def example(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     return digits(tmp_path_factory.getbasetemp(), tmp_path)
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What the form asks for, in place of the searches that it would start."""
+    found: list[dict[str, str]] = []
+    monkeypatch.setattr(form_screen, "search", lambda path, values: found.append(dict(values)))
+    return found
+
+
 def samples_of(path: Path, key: str) -> int:
     """On how many samples a trial was run."""
     with SessionReader(path) as reader:
@@ -125,10 +133,8 @@ async def test_the_curve_turns_from_float_layers_to_time(example: Path, deck: Ma
 
 
 async def test_the_form_shows_what_its_search_uses_and_says_the_target_in_words(
-    example: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+    example: Path, deck: MakeDeck, asked: list[dict[str, str]]
 ) -> None:
-    asked: list[dict[str, str]] = []
-    monkeypatch.setattr(form_screen, "search", lambda path, values: asked.append(dict(values)))
     app = deck(example)
     async with app.run_test(size=S) as pilot:
         await press(pilot, "3", "n")
@@ -165,10 +171,8 @@ async def test_the_form_shows_what_its_search_uses_and_says_the_target_in_words(
 
 
 async def test_the_cost_and_the_budgets_of_pareto_are_the_users_choice(
-    example: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+    example: Path, deck: MakeDeck, asked: list[dict[str, str]]
 ) -> None:
-    asked: list[dict[str, str]] = []
-    monkeypatch.setattr(form_screen, "search", lambda path, values: asked.append(dict(values)))
     app = deck(example)
     async with app.run_test(size=S) as pilot:
         await press(pilot, "3", "n", "tab", "tab", "right")
@@ -204,10 +208,8 @@ async def test_what_the_engine_refuses_stands_at_its_field(example: Path, deck: 
 
 
 async def test_bad_cases_of_the_samples_are_what_a_search_is_scored_on(
-    example: Path, deck: MakeDeck, monkeypatch: pytest.MonkeyPatch
+    example: Path, deck: MakeDeck, asked: list[dict[str, str]]
 ) -> None:
-    asked: list[dict[str, str]] = []
-    monkeypatch.setattr(form_screen, "search", lambda path, values: asked.append(dict(values)))
     app = deck(example)
     async with app.run_test(size=L) as pilot:
         await press(pilot, "5")

@@ -14,7 +14,7 @@ from ..figures import Stale, StalePair
 from ..insight import Insight, Repair
 from ..keys import REPAIRS
 from ..messages import LayerStep
-from ..outlook import Outlook
+from ..outlook import OF_LAYERS, Outlook
 from ..stages import STAGES
 from ..widgets.detail import DetailPane
 from ..widgets.sections import Subject, gain_text, gain_told
@@ -39,9 +39,7 @@ class LayerDetail(LayerEdits):
     """Beside the table on a wide screen, below it on a tall one, in its place on a small one."""
 
     _rows: dict[str, int]
-    _heard_under: list[object] | None = (
-        None  # the thresholds with which the noise at the outputs was measured
-    )
+    _heard_under: list[object] | None = None  # thresholds under which the noise at the outputs was measured
     _rest: Timer | None = None
     _looking: Timer | None = None
     _asked: tuple[int | None, str] = (None, "")  # the plan and the layer whose close-up was asked for
@@ -88,7 +86,7 @@ class LayerDetail(LayerEdits):
         """
         view, outlook = self.deck.view, self.deck.outlook
         own = view is not None and outlook.plan == view.plan
-        old = outlook.former if own else frozenset(("gains", "outputs", "shares"))
+        old = outlook.former if own else OF_LAYERS
         thresholds = self.table.model.values["threshold"]
         if "outputs" not in old:
             self._heard_under = list(thresholds)
@@ -261,7 +259,7 @@ class LayerDetail(LayerEdits):
             self._say_awaited(outlook.unseen, "weak")
 
     def _run_stage(self, repair: Repair) -> None:
-        """What changes weights is a job that calibrates again, as the stage of the flow; nothing else can score it."""
+        """What changes weights is a job that calibrates again, as the stage of the flow; scored on all samples."""
         if self.deck.busy:
             self.say(f"a job is at work on this session; {self.key('layers.log')} shows its log", "weak")
             return

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...graph.model import Graph
 from ...hw.program import Key
+from ..excess import not_finite
 from ..executor import checked_feeds
 from ..float_runner import FloatRunner
 from .content import Digest, named
@@ -212,7 +213,7 @@ class States:
         return rows
 
     def _within_range(self, sample: int, name: str, value: Array) -> Array:
-        if value.dtype.kind != "f" or np.isfinite(value).all():
+        if not not_finite(value):
             return value
         exact = self.floats(sample, [name])[name]
         return np.where(np.isfinite(value), value, exact)
