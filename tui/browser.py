@@ -9,7 +9,8 @@ from textual.app import App
 from textual.drivers.web_driver import WebDriver
 from textual.events import Resize
 from textual.geometry import Size
-from textual.messages import ExitApp
+
+from .messages import Leave
 
 LARGEST = 500  # columns and rows; a page that says more does not make the workbench paint them
 
@@ -47,13 +48,15 @@ class BrowserDriver(WebDriver):
         """Read what the server sends; its end is the end."""
         super().run_input_thread()
         if not self.exit_event.is_set():
-            self._app.post_message(ExitApp())
+            self._app.post_message(Leave())
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
         """Take a message of the server."""
         if packet_type == "resize":
             size = clamped(payload.get("width")), clamped(payload.get("height"))
             self._loop.call_soon_threadsafe(self._resize, size)
+        elif packet_type == "quit":  # the page was closed
+            self._app.post_message(Leave())
         else:
             super().on_meta(packet_type, payload)
 

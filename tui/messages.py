@@ -80,6 +80,10 @@ class ChoiceDone(Message):
     value: str
 
 
+class Leave(Message):
+    """The terminal or the page has gone, or a signal asks for the end: leave behind the keys that came before it."""
+
+
 @dataclass
 class SessionChanged(Message):
     """The session file has a new revision; *before* is the one that was shown."""

@@ -20,6 +20,9 @@ LONGEST = 8192  # letters that a field takes when they are pasted: twice the lon
 OPENERS = "/:"  # keys that open a line into which the rest is typed; a path begins with one of them too
 START, END = "\x1b[200~", "\x1b[201~"
 LEAVING = ("\x03", "\x11")  # Ctrl-C and Ctrl-Q, alone in a piece: whoever pastes sends more at once
+REST = (
+    1.0  # seconds within which what is pasted next belongs to the same page: nobody fetches another so soon
+)
 LOST = 5.0  # seconds without a piece after which the end of what is pasted does not come any more
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[\x20-\x7e])?")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
@@ -71,6 +74,27 @@ class Unmarked:
         found = found and len(self._letters) >= RUN and _varied(self._letters)
         self._page = now if found else self._page
         return found
+
+
+class Pages:
+    """A page that is too long for a field is left out whole, in however many pieces it comes."""
+
+    def __init__(self) -> None:
+        self._field: object = None
+        self._before = ""  # what stood in the field before the page
+        self._last = float("-inf")  # when its last piece came, in seconds
+        self._too_long = False
+
+    def before(self, field: object, value: str, letters: int, when: float) -> str | None:
+        """What *field*, which holds *value*, is to hold again since so many *letters* more are too long; else None.
+
+        *when*: in seconds, the time at which they came.
+        """
+        if field is not self._field or when - self._last >= REST:
+            self._field, self._before, self._too_long = field, value, False
+        self._last = when
+        self._too_long = self._too_long or len(value) + letters > LONGEST
+        return self._before if self._too_long else None
 
 
 def _is_large(text: str) -> bool:

@@ -41,10 +41,11 @@ from .glyphs import GLYPHS, to_ascii
 from .key_names import key_map
 from .key_order import MOST, KeyOrder
 from .keys import KeyName, bindings, names_of
-from .messages import Answered, SessionChanged
+from .leaving import Leaving
+from .messages import Answered, Leave, SessionChanged
 from .outlook import Outlook
 from .pacing import Pacer, may_ask
-from .pasted import LONGEST
+from .pasted import Pages
 from .reader import SessionReader
 from .request import calibration_of, cancel, create, default_folder, flow, pause, resume, start
 from .screens.base import DeckScreen
@@ -129,6 +130,8 @@ class Workbench(App[None]):
         self._keys = KeyOrder(
             lambda: self.focused or self.screen, self._give, self.set_timer, self._tell_left_out
         )
+        self._pages = Pages()
+        self._leaving = Leaving(lambda: self._keys.busy, self.exit)
         self._assesses = assess
         self._assess: Assess | None = None
         self._editor: Editor | None = None
@@ -201,7 +204,7 @@ class Workbench(App[None]):
         """Signals end the workbench with the terminal restored; then follow the session."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
-            loop.add_signal_handler(number, self.exit)
+            loop.add_signal_handler(number, self.post_message, Leave())
         hear_stop_and_continue(self._driver, loop)
         self.app_resume_signal.subscribe(self, self._resumed)  # pyright: ignore[reportUnknownMemberType]
         self._begin()
@@ -270,9 +273,11 @@ class Workbench(App[None]):
         if not isinstance(field, Input):
             return "pasted text goes into fields only; nothing was done with it"
         line = next(iter(paste.text.splitlines()), "")  # a field takes no more of it
-        if len(field.value) + len(line) > LONGEST:
-            return "what was pasted is too long for a field, and was left out"
-        return ""
+        before = self._pages.before(field, field.value, len(line), paste.time)
+        if before is None:
+            return ""
+        field.value = before
+        return "what was pasted is too long for a field, and was left out"
 
     def _tell_left_out(self) -> None:
         self.tell(
@@ -290,6 +295,10 @@ class Workbench(App[None]):
             if not self._pacer.likely:
                 break
         self.exit()
+
+    def on_leave(self) -> None:
+        """End as soon as the keys that came before are done: a job that one of them starts is started."""
+        self._leaving.begin(self._driver)
 
     def _resumed(self, _: object) -> None:
         self.action_redraw()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pty_terminal import Terminal
-from quantdeck.tui.pasted import END, LONGEST, LOST, SOON, START, STREAM, Unmarked
+from quantdeck.tui.pasted import END, LONGEST, LOST, REST, SOON, START, STREAM, Pages, Unmarked
 
 PROSE = "the quick brown fox jumps over the lazy dog; "
 
@@ -125,12 +125,29 @@ def test_a_field_takes_no_more_than_any_path_has(session: Path) -> None:
         terminal.read_until("1 of 64")
         terminal.send("/")
         terminal.read_until("filter:")
+        terminal.send("conv")
+        terminal.read_until("filter: conv")
         feed(terminal, PROSE * (3 * LONGEST // len(PROSE)))
         terminal.read_until("is too long for a field")
+        terminal.read_until("filter: conv\n")
         terminal.send("\x1b")
         terminal.read_until("1 of 64")
         terminal.send("q")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, LONGEST - 1, LONGEST + 1])
+def test_a_page_that_is_too_long_is_left_out_whole_in_however_small_pieces_it_comes(size: int) -> None:
+    pages, field, value, now = Pages(), object(), "conv", 5.0
+    for _ in range(0, LONGEST + 3 * size, size):
+        now += REST / 2
+        before = pages.before(field, value, size, now)
+        value = value + "x" * size if before is None else before
+        assert len(value) <= LONGEST
+    assert value == "conv"
+    assert pages.before(field, value, 1, now + REST / 2) == "conv"  # its end, for which there would be room
+    assert pages.before(field, value, 1, now + 2 * REST) is None
+    assert pages.before(object(), "", LONGEST, now + 2 * REST) is None
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x11"])

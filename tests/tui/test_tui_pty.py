@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from pty_terminal import Terminal
+from quantdeck.sessions.jobs import list_jobs
+from quantdeck.sessions.store import open_session
+from real_session import digits
 from sample_session import make_session
 
 pytestmark = pytest.mark.pty
@@ -45,6 +48,23 @@ def test_a_terminal_that_vanishes_ends_it(stored: Path, before: str) -> None:
         terminal.send(before)
     os.close(terminal.fd)
     assert ended(terminal.pid) in (0, -signal.SIGHUP)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_was_typed_before_the_end_is_done(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, number: signal.Signals
+) -> None:
+    """A job is started, though the terminal or the page is closed in the same moment."""
+    session = digits(tmp_path_factory.getbasetemp(), tmp_path)
+    with open_session(session, readonly=True) as opened:
+        before = len(list_jobs(opened))
+    with Terminal(session) as terminal:
+        terminal.read_until("1 of ")
+        terminal.send("e")
+        terminal.signal(number)
+        assert terminal.wait() == 0
+    with open_session(session, readonly=True) as opened:
+        assert len(list_jobs(opened)) == before + 1
 
 
 @pytest.mark.parametrize("keys", ["", "q"])
