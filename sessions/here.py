@@ -13,14 +13,13 @@ from .report import Both, Cancelled, Report
 from .session import Session
 from .store import open_session
 from .work import (
-    SCORED,
     Calibrated,
     Settings,
     Source,
     calibrate_graph,
     make_session,
     remember_samples,
-    score_plan,
+    score_calibration,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def _calibrate(
 ) -> tuple[Calibrated, str]:
     done = calibrate_graph(graph, samples, settings, report)
     plan = records.put_calibration(session, done.calibration, done.plan, f"{settings.method} calibration")
-    return done, score_plan(session, graph, samples.take(SCORED), plan, report)
+    return done, score_calibration(session, graph, samples, plan, report)
 
 
 def _session(path: Path, model: Path, graph: "Graph", settings: Settings) -> Session:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ..engine.graph.model import Graph
     from ..engine.run.score import LayerScore, Score
 
-SCORED = 16  # samples on which a session's layers are scored unless the job says otherwise
 InputShapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int]]
 
 
@@ -174,10 +174,10 @@ def evaluate_plan(
     report: Report | None = None,
     *,
     labels: Sequence[int] | None = None,
-    layers: int | None = 0,
+    layers: "Samples | None" = None,
     original: "Graph | None" = None,
 ) -> Evaluated:
-    """Score a plan at the outputs over *samples*, and its layers over the first *layers* (0 all, None none).
+    """Score a plan at the outputs over *samples*, and its layers over *layers*; None scores none.
 
     original: the graph before its weights were corrected, whose float pass is the reference.
     """
@@ -191,11 +191,7 @@ def evaluate_plan(
         report.say(note)
     if layers is None:
         return Evaluated(score, ())
-    few = (
-        evaluator
-        if not layers
-        else Evaluator(graph, samples.take(layers), threads=threads(), original=original)
-    )
+    few = evaluator if layers is samples else Evaluator(graph, layers, threads=threads(), original=original)
     return Evaluated(score, few.layer_scores(plan, report.stage("scoring layers")))
 
 
@@ -236,7 +232,9 @@ def make_session(path: Path, graph: "Graph", model: Path, settings: Settings, ti
 def remember_samples(session: Session, samples: "Samples", source: Source, settings: Settings) -> None:
     """The calibration samples and everything needed to calibrate again."""
     from ..engine.calib.used import used_text
+    from .judged import KEPT
 
+    chosen = {name: value for name, value in records.get_settings(session).items() if name == KEPT}
     records.put_samples(session, "calibration", samples, source.path)
     records.put_settings(
         session,
@@ -246,6 +244,7 @@ def remember_samples(session: Session, samples: "Samples", source: Source, setti
             "listed": source.data_list is not None,
             "skip_bad": source.skip_bad,
             "prints": used_text(samples.prints),  # what an exported table says
+            **chosen,  # until the new plan has been run
         },
     )
 
@@ -310,7 +309,8 @@ def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     """The job "calibrate": thresholds, plan, scores; returns the sentence of its result.
 
     spec overrides the session's settings: method, methods (all of them unless given), input_num, tune_num,
-    bins, exact, chip, fp_type; score_num: samples on which the plan is scored (16; 0 all, -1 none).
+    bins, exact, chip, fp_type; score_num: the first samples, on which the plan is scored (0 all, -1 none; those on
+    which edits are judged unless given).
     """
     settings = _settings(session, spec)
     graph = session_graph(session)
@@ -325,12 +325,12 @@ def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
         f"{counted(len(done.plan.thresholds), 'threshold')} with {settings.method} "
         f"from {counted(len(samples), 'sample')}"
     )
-    count = int(spec.get("score_num", SCORED))
-    return (
-        message
-        if count < 0
-        else f"{message}; {score_plan(session, graph, samples.take(count), plan, report)}"
-    )
+    wanted = spec.get("score_num")
+    if wanted is None:
+        return f"{message}; {score_calibration(session, graph, samples, plan, report)}"
+    if int(wanted) < 0:
+        return message
+    return f"{message}; {score_plan(session, graph, samples.take(int(wanted)), plan, report)}"
 
 
 def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
@@ -359,13 +359,32 @@ def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
     )
 
 
+def score_calibration(
+    session: Session, graph: "Graph", samples: "Samples", number: int, report: Report
+) -> str:
+    """Score a new calibration's plan on all samples, and then where its edits will be judged (judged.py)."""
+    from ..engine.run.evaluator import Evaluator
+    from .judged import choose_judged, judged_samples
+
+    found = records.get_plan(session, number)
+    few = judged_samples(session, samples)
+    if found is not None:
+        with suppress(QuantdeckError):  # said below
+            whole = Evaluator(graph, samples, threads=threads())
+            score = whole.score(found[1], progress=report.stage("comparing samples"))
+            few = choose_judged(session, samples, score)
+            if few.digest != samples.digest:
+                records.put_score(session, number, samples.digest, score)
+    return score_plan(session, graph, few, number, report)
+
+
 def score_plan(session: Session, graph: "Graph", samples: "Samples", number: int, report: Report) -> str:
     """Score a plan at outputs and layers and store the figures; a sentence of the result."""
     found = records.get_plan(session, number)
     if found is None:
         return "not scored"
     try:
-        done = evaluate_plan(graph, samples, found[1], report)
+        done = evaluate_plan(graph, samples, found[1], report, layers=samples)
     except QuantdeckError as error:  # a chip without simulation: the thresholds are good all the same
         report.say(str(error))
         return f"not scored: {error}"
@@ -390,11 +409,12 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     """The job "evaluate": scores a plan of the session; returns the sentence of its result.
 
     spec: plan (number; the current one unless given), dataset or data_list with input_num (the calibration
-    samples unless given), labels (path of a CSV), layers (samples for the layer scores; 16, 0 all, -1 none), we and
-    bc (true: with equalized weights, with the biases that the session's newest run with bc corrected; as the plan was
-    found unless given).
+    samples unless given), labels (path of a CSV), layers (the first samples, for the layer scores; 0 all, -1 none;
+    those on which edits are judged unless given), we and bc (true: with equalized weights, with the biases that the
+    session's newest run with bc corrected; as the plan was found unless given).
     """
     from .corrections import corrected_graph, plan_corrections
+    from .judged import judged_samples
     from .same_samples import session_samples
 
     found = records.get_plan(session, spec.get("plan"))
@@ -415,11 +435,12 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
         )
     samples = load_samples(graph, source, report) if others else session_samples(session, graph, report)
     labels = sample_labels(Path(spec["labels"]), samples) if spec.get("labels") else None
-    count = int(spec.get("layers", SCORED))
+    count = spec.get("layers")
+    few = judged_samples(session, samples) if count is None else samples.take(int(count))
+    few = None if count is not None and int(count) < 0 else few
     we, bc = plan_corrections(session, number)
     we, bc = bool(spec.get("we", we)), bool(spec.get("bc", bc))
     corrected = corrected_graph(graph, session, equalized=we, bias=bc, floats=plan.modes)
-    few = None if count < 0 else count
     done = evaluate_plan(corrected, samples, plan, report, labels=labels, layers=few, original=graph)
     if others:
         records.put_samples(session, "evaluation", samples, source.path)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..engine.mix.trial import Result, Trial
     from ..engine.plan import Plan
     from ..engine.run.score import LayerScore, Score
+    from ..sessions.judged import Chosen
     from ..sessions.reasons import Reasons
 
 NICE = 10
@@ -44,15 +45,18 @@ class Assessor:
 
     def __init__(self, path: Path, asked: Asked) -> None:
         from ..sessions.journal import Journal
+        from ..sessions.judged import judged_samples
         from ..sessions.report import Silent
         from ..sessions.same_samples import Watch, session_samples
         from ..sessions.store import open_session
-        from ..sessions.work import SCORED, session_graph
+        from ..sessions.work import session_graph
 
         self._asked = asked
         self._session = open_session(path)
         self._original = session_graph(self._session)
-        self._samples = session_samples(self._session, self._original, Silent()).take(SCORED)
+        self._samples = judged_samples(
+            self._session, session_samples(self._session, self._original, Silent())
+        )
         self._watch = Watch(self._samples)
         self._chosen = self._recorded()
         self._journal = Journal(self._session, 0)
@@ -96,9 +100,12 @@ class Assessor:
         """Whether a sample's file is not any more what was read, or the session has other samples now."""
         return self._watch.changed or self._recorded() != self._chosen
 
-    def _recorded(self) -> str:
+    def _recorded(self) -> "tuple[str, Chosen | None]":
+        from ..sessions.judged import Chosen
+        from ..sessions.records import get_settings
+
         row = self._session.row("SELECT digest FROM samples WHERE role = 'calibration'")
-        return str(row[0]) if row is not None else ""
+        return str(row[0]) if row is not None else "", Chosen.of(get_settings(self._session))
 
     def answer(self, question: Question) -> None:
         """Answer a question."""

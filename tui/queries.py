@@ -3,11 +3,12 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..engine.errors import QuantdeckError
+from ..sessions.judged import Chosen
 from ..sessions.layer_table import plan_body
 from .reader import SessionReader
 
@@ -63,21 +64,29 @@ class SampleEntry:
 
 @dataclass(frozen=True, slots=True)
 class SampleSet:
-    """The samples of a role; *each*: entries that share the figures of a sample, as those of a batch do."""
+    """The samples of a role; *each*: entries that share the figures of a sample, as those of a batch do.
+
+    *chosen*: those of them on which edits are judged, where they are not the first ones.
+    """
 
     role: str
     digest: str
     entries: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     each: int
+    chosen: Chosen | None = None
 
-    def measured(self, digest: str, count: int) -> bool:
-        """Whether a score of *count* samples is of these, or of the first of them, by the digest of its samples."""
-        return digest in (self.digest, hashlib.sha256(f"{self.digest}:{count}".encode()).hexdigest())
+    def measured(self, digest: str, count: int) -> Sequence[int]:
+        """Which of these samples a score of *count* samples is of, by the digest of its samples; empty for none."""
+        chosen = self.chosen
+        if chosen is not None and (digest, self.digest) == (chosen.digest, chosen.among):
+            return chosen.places
+        first = hashlib.sha256(f"{self.digest}:{count}".encode()).hexdigest()
+        return range(count) if digest in (self.digest, first) else ()
 
 
-Figures = list[tuple[float, float]]
-"""Cosine and SQNR in dB of the worst output on each sample."""
+Figures = Mapping[int, tuple[float, float]]
+"""Cosine and SQNR in dB of the worst output on samples, by their number."""
 
 
 def sample_sets(reader: SessionReader) -> list[SampleSet]:
@@ -86,11 +95,13 @@ def sample_sets(reader: SessionReader) -> list[SampleSet]:
         "SELECT role, digest, entries, skipped, formed FROM samples WHERE role IN ('evaluation', 'calibration')"
         " ORDER BY role DESC"
     )
+    state = reader.one("SELECT settings FROM state WHERE id = 1")
+    chosen = Chosen.of(json.loads(state[0])) if state else None
     found: list[SampleSet] = []
     for role, digest, entries, skipped, formed in rows:
         names = tuple(str(one) for one in json.loads(entries))
         left = tuple((str(pair[0]), str(pair[1])) for pair in json.loads(skipped))
-        found.append(SampleSet(role, digest, names, left, max(1, -(-len(names) // max(1, formed)))))
+        found.append(SampleSet(role, digest, names, left, max(1, -(-len(names) // max(1, formed))), chosen))
     return found
 
 
@@ -100,20 +111,22 @@ def _scores(reader: SessionReader, plan: int | None) -> Iterator[tuple[SampleSet
     query = "SELECT samples_digest, body FROM score WHERE plan = ? ORDER BY created DESC, id DESC"
     for digest, body in reader.rows(query, plan):
         figures = _read_figures(body)
-        known = next((one for one in sets if one.measured(digest, len(figures))), None)
-        if known is not None:
-            yield known, figures
+        for known in sets:
+            places = known.measured(digest, len(figures))
+            if places and len(places) == len(figures):
+                yield known, dict(zip(places, figures, strict=True))
+                break
 
 
-def _read_figures(body: str) -> Figures:
+def _read_figures(body: str) -> list[tuple[float, float]]:
     try:
         return _figures(json.loads(body))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise QuantdeckError("a score of this plan is damaged; have it scored again") from error
 
 
-def _figures(body: dict[str, Any]) -> Figures:
-    columns: list[Figures] = []
+def _figures(body: dict[str, Any]) -> list[tuple[float, float]]:
+    columns: list[list[tuple[float, float]]] = []
     for output in body.get("outputs", []):
         one: dict[str, list[float]] = output["similarity"]
         columns.append(
@@ -126,7 +139,7 @@ def _figures(body: dict[str, Any]) -> Figures:
 
 
 def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
-    """The samples of *plan*'s newest score with its figures of each.
+    """The samples of *plan*'s newest score with its figures of each, be they of an earlier score on the same ones.
 
     Without one those of the evaluation, or else of the calibration.
     """
@@ -135,7 +148,7 @@ def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
         return ()
     known, figures = shown
     found = [
-        SampleEntry(place, entry, *_of(figures, place // known.each), "")
+        SampleEntry(place, entry, *figures.get(place // known.each, (None, None)), "")
         for place, entry in enumerate(known.entries)
     ]
     return (*found, *(SampleEntry(None, entry, None, None, why) for entry, why in known.skipped))
@@ -143,12 +156,11 @@ def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
 
 def _shown(reader: SessionReader, plan: int | None) -> tuple[SampleSet, Figures] | None:
     """The samples that are shown for a plan, with its figures of them; None where the session has none."""
-    newest = next(_scores(reader, plan), None)
-    return newest or next(((one, []) for one in sample_sets(reader)), None)
-
-
-def _of(figures: Figures, place: int) -> tuple[float | None, float | None]:
-    return figures[place] if place < len(figures) else (None, None)
+    shown: tuple[SampleSet, Figures] | None = None
+    for one, figures in _scores(reader, plan):
+        if shown is None or one == shown[0]:
+            shown = one, {**figures, **(shown[1] if shown else {})}
+    return shown or next(((one, {}) for one in sample_sets(reader)), None)
 
 
 def samples_role(reader: SessionReader, plan: int | None) -> str:
@@ -164,8 +176,11 @@ def sample_figures(reader: SessionReader, plan: int | None) -> dict[str, tuple[f
     """Figures of every sample, by its entry, that a score of the plan has seen; the newest score goes first."""
     found: dict[str, tuple[float, float]] = {}
     for one, figures in reversed(list(_scores(reader, plan))):
-        seen = one.entries[: len(figures) * one.each]
-        found |= {entry: figures[place // one.each] for place, entry in enumerate(seen)}
+        found |= {
+            entry: figures[place // one.each]
+            for place, entry in enumerate(one.entries)
+            if place // one.each in figures
+        }
     return found
 
 

@@ -100,6 +100,12 @@ class Samples:
             prints=self.prints[: last + 1],
         )
 
+    def pick(self, places: Sequence[int]) -> "Samples":
+        """The samples at these positions, in this order, with a digest of their own."""
+        digest = hashlib.sha256(f"{self.digest}:{','.join(map(str, places))},".encode()).hexdigest()
+        groups = tuple(self.groups[place] for place in places)
+        return replace(self, groups=groups, requested=len(groups), digest=digest, notes=())
+
     def _load(self, rows: Rows) -> dict[str, Array]:
         if self.kind == "image":
             return {
