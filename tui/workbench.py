@@ -35,6 +35,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .config import Config
 from .continuing import hear_stop_and_continue
+from .drafts import Drafts
 from .feed import Feed
 from .frames import CompositorUpdate, Frame, FrameUpdate, SliceUpdate, comparable
 from .glyphs import GLYPHS, to_ascii
@@ -135,6 +136,7 @@ class Workbench(App[None]):
         self._assesses = assess
         self._assess: Assess | None = None
         self._editor: Editor | None = None
+        self.drafts = Drafts()
         self.outlook = Outlook()
         self.left_out: set[str] | None = None  # stages of the flow that are not to be run; None: as advised
         self.notice = ""  # why the list of sessions is shown first
@@ -697,6 +699,7 @@ class Workbench(App[None]):
         except QuantdeckError as error:
             self.tell(str(error), "bad")
             return
+        self.drafts.drop(NewSessionScreen.DRAFT)
         self._look_later()
         self._switch(LayersScreen())
         self.show_calibrate()

@@ -6,13 +6,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from .. import figures
+from ..drafts import TOLD
 from ..glyphs import Glyphs
 from ..keys import KeyName, bindings
 from ..messages import SessionChanged
 from ..session_form import calibration_fields, calibration_spec, check_calibration
 from ..snapshots import JobView
 from ..widgets.cells import Part, wrapped
-from ..widgets.form import Form
+from ..widgets.form import Field, Form
 from ..widgets.painted import Lines
 from .base import DeckScreen
 
@@ -32,11 +33,19 @@ class CalibrateScreen(DeckScreen):
 
     def body(self) -> ComposeResult:
         """Form, progress, a line of state."""
-        view = self.deck.view
         yield Lines(classes="heading")
-        yield Form(calibration_fields(view.settings if view else {}))
+        yield Form(self.deck.drafts.fill(self._draft, self._fields()))
         yield Lines(id="progress")
         yield Lines(id="status")
+
+    def _fields(self) -> tuple[Field, ...]:
+        """As the form comes where nothing was left in it."""
+        return calibration_fields(self.deck.view.settings if self.deck.view else {})
+
+    @property
+    def _draft(self) -> str:
+        """The name under which is kept what was filled in: that of the session."""
+        return f"calibrate {self.deck.view.path if self.deck.view else ''}"
 
     def on_mount(self) -> None:
         """Say what will be read and show the newest job."""
@@ -47,6 +56,8 @@ class CalibrateScreen(DeckScreen):
             self.query_one(".heading", Lines).set_line(
                 [("samples  ", "muted"), (f"{where}, {view.samples} formed", "plain")]
             )
+        if self.deck.drafts.has(self._draft):
+            self.state(TOLD)
         self.query_one(Form).row("method").control.focus()
         self._draw()
 
@@ -76,6 +87,7 @@ class CalibrateScreen(DeckScreen):
             )
             return
         self.say("starting", "accent")
+        self.deck.drafts.drop(self._draft)
         self.deck.start_job("calibrate", calibration_spec(values))
 
     def action_cancel_job(self) -> None:
@@ -91,7 +103,8 @@ class CalibrateScreen(DeckScreen):
         self.deck.show_log(self.deck.view.job if self.deck.view else None)
 
     def action_back(self) -> None:
-        """Back to the layers; the job goes on."""
+        """Back to the layers; the job goes on, and what was filled in is kept."""
+        self.deck.drafts.keep(self._draft, self._fields(), self.query_one(Form).values())
         self.deck.pop_screen()
 
     def _draw(self) -> None:

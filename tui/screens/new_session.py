@@ -14,11 +14,12 @@ from textual.timer import Timer
 from ...engine.text import visible
 from .. import figures
 from ..beside import Beside
+from ..drafts import TOLD
 from ..glyphs import Glyphs
 from ..keys import bindings
 from ..session_form import OPTIONS, SessionRequest, check_session, session_fields, session_request
 from ..widgets.cells import Part, cut_middle, wrapped
-from ..widgets.form import Choice, Form, beside
+from ..widgets.form import Choice, Field, Form, beside
 from ..widgets.painted import Lines
 from .base import DeckScreen
 from .picker import Picker
@@ -60,6 +61,7 @@ class NewSessionScreen(DeckScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings("form")
     TITLE_TEXT = "new session"
     TYPING = True
+    DRAFT = "new session"
 
     def __init__(self, model: Path | None = None) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class NewSessionScreen(DeckScreen):
     def body(self) -> ComposeResult:
         """The fields."""
         yield Lines(classes="heading")
-        yield Form(session_fields(self._model, self._pick))
+        yield Form(self._fields() if self._model else self.deck.drafts.fill(self.DRAFT, self._fields()))
         yield Lines(id="preview")
         yield Lines(id="status")
 
@@ -85,12 +87,19 @@ class NewSessionScreen(DeckScreen):
         self.query_one(".heading", Lines).set_line([(said, "muted")])
         self._preview([])
         self._first = self.form.values()
+        if self.form.fields != self._fields():
+            self.state(TOLD)
+            self.on_input_changed()
         self.form.row("dataset" if self._model else "model").control.focus()
 
     @property
     def form(self) -> Form:
         """The fields."""
         return self.query_one(Form)
+
+    def _fields(self) -> tuple[Field, ...]:
+        """As the form comes where nothing was left in it."""
+        return session_fields(self._model, self._pick)
 
     @property
     def _pick(self) -> str:
@@ -229,5 +238,6 @@ class NewSessionScreen(DeckScreen):
         self.state(below, "weak" if short and below != sentence else "bad")
 
     def action_back(self) -> None:
-        """Leave without making anything."""
+        """Leave without making anything; what was filled in is kept."""
+        self.deck.drafts.keep(self.DRAFT, session_fields(None, self._pick), self.form.values())
         self.deck.leave_form()

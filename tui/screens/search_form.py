@@ -9,11 +9,12 @@ from textual.binding import BindingType
 
 from ...engine.errors import QuantdeckError
 from ...engine.text import visible
+from ..drafts import TOLD
 from ..keys import bindings
 from ..request import search
 from ..search_form import KINDS, OPTIONS, Preset, check_search, hints, search_fields, used
 from ..search_view import last_spec
-from ..widgets.form import Choice, Form
+from ..widgets.form import Choice, Field, Form
 from ..widgets.painted import Lines
 from .base import DeckScreen
 from .picker import Picker
@@ -35,8 +36,18 @@ class SearchFormScreen(DeckScreen):
     def body(self) -> ComposeResult:
         """The fields."""
         yield Lines(classes="heading")
-        yield Form(search_fields(preset=self._preset(), pick=self._pick))
+        yield Form(self.deck.drafts.fill(self._draft, self._fields()))
         yield Lines(id="status")
+
+    def _fields(self) -> tuple[Field, ...]:
+        """As the form comes where nothing was left in it."""
+        return search_fields(preset=self._preset(), pick=self._pick)
+
+    @property
+    def _draft(self) -> str:
+        """The name under which is kept what was filled in: that of what was asked for, in this session."""
+        path = self.deck.view.path if self.deck.view else ""
+        return f"search {self._kind} {self._extra} {self._listed} {path}"
 
     @property
     def _pick(self) -> str:
@@ -62,6 +73,8 @@ class SearchFormScreen(DeckScreen):
         said = "A search goes on without the workbench; every trial is kept in the session."
         self.query_one(".heading", Lines).set_line([(said, "muted")])
         self._follow()
+        if self.deck.drafts.has(self._draft):
+            self.state(TOLD)
         self.form.row("kind").control.focus()
 
     @property
@@ -141,10 +154,12 @@ class SearchFormScreen(DeckScreen):
             self.state(below, "weak" if short and below != sentence else "bad")
 
     def _started(self) -> None:
+        self.deck.drafts.drop(self._draft)
         if self.is_current:
             self.deck.pop_screen()
             self.deck.catch_up()
 
     def action_back(self) -> None:
-        """Without starting anything."""
+        """Without starting anything; what was filled in is kept."""
+        self.deck.drafts.keep(self._draft, self._fields(), self.form.values())
         self.deck.pop_screen()
