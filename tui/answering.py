@@ -43,6 +43,8 @@ class Network:
         self.graph: Graph = known_graph(str(path))
         with open_session(path, readonly=True) as session:
             self.samples: Samples = session_samples(session, self.graph, Silent(), role)
+            row = session.row("SELECT entries FROM samples WHERE role = ?", role)
+        self._recorded: list[str] = json.loads(row["entries"]) if row is not None else []
         self._watch = Watch(self.samples)
         self._runner: FloatRunner = FloatRunner(self.graph, self.graph.output_tensors, threads=threads())
         self._path = path
@@ -53,9 +55,13 @@ class Network:
         return self._watch.changed
 
     def place(self, entry: str) -> int:
-        """The sample that holds an entry. Errors: QuantdeckError when there is none."""
+        """The sample that holds an entry, as the session names it: its files may be named otherwise when read again.
+
+        Errors: QuantdeckError when there is none.
+        """
+        known = self._recorded.index(entry) if entry in self._recorded else None
         for index, group in enumerate(self.samples.groups):
-            if any(entry in (",".join(rows.entry), rows.entry[0]) for rows in group):
+            if any(rows.index == known for rows in group):
                 return index
         raise QuantdeckError(f"{self._path.name} has no sample {entry}")
 

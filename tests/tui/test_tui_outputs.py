@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -13,11 +14,16 @@ from decks import MakeDeck
 from quantdeck.tui.answering import answered
 from quantdeck.tui.beside import Beside
 from quantdeck.tui.glyphs import GLYPHS
+from quantdeck.tui.queries import samples
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.sample_answers import answer_lines
 from real_session import answers, current, digits, do_search
 from test_tui_layers import L, press, said
 from test_tui_places import rows
+
+from quantdeck.cli import diagnostics
+from quantdeck.cli.main import group
+from quantdeck.demo import example_folder
 
 
 @pytest.fixture
@@ -49,6 +55,27 @@ def test_the_process_answers_the_newest_question_and_ends_with_its_input(example
     assert len(tops["float"]) == len(tops["B"]) == 5
     assert tops["float"][0][0] == tops["B"][0][0]
     assert 0.5 < sum(share for _, share in tops["float"]) <= 1.000001
+
+
+def test_samples_are_found_by_the_names_that_a_command_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder named from where the command ran is opened by its whole path later."""
+    example = example_folder()
+    (tmp_path / "pictures").mkdir()
+    for one in sorted((example / "calibration").iterdir())[:3]:
+        shutil.copy(one, tmp_path / "pictures")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "s.qdeck"
+    words = ["--dataset", "pictures", "--tune_num", "0", "-o", "table", "--session", str(path)]
+    assert diagnostics.run(group, ["run_calibration", str(example / "digits.onnx"), *words]) == 0
+    monkeypatch.chdir("/")
+    with SessionReader(path) as reader:
+        entries = [one.entry for one in samples(reader, 1)]
+    assert all(entry.startswith("pictures/") for entry in entries)
+    asked = {"what": "outputs", "role": "evaluation", "plans": {"B": [str(path), current(path)]}}
+    tops = [answered({**asked, "entry": entry})["answers"]["B"]["tops"]["float"] for entry in entries]
+    assert len({json.dumps(one) for one in tops}) == 3
 
 
 async def test_the_sample_under_the_cursor_shows_what_both_plans_say(

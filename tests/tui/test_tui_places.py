@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import sqlite3
 from pathlib import Path
 
@@ -83,10 +84,27 @@ async def test_samples_stand_worst_first_and_bad_cases_become_a_list(
         await press(pilot, "w")
         app.screen.query_one("#prompt-input").value = str(target)  # type: ignore[attr-defined]
         await press(pilot, "enter")
-        assert "File exists" in said(app)
+        assert "cannot be written (File exists); w writes the list to another place" in said(app)
         await press(pilot, "end", "m")
         assert "it was skipped" in said(app)
         assert len(app.screen.query_one(LineTable).marks) == 2
+
+
+async def test_a_list_of_samples_without_room_leaves_no_part_of_itself(session: Path, deck: MakeDeck) -> None:
+    add_plans(session)
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, "5", "m")
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3, before[1]))
+        try:
+            await press(pilot, "n")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert "cannot be written (File too large)" in said(app)
+        assert not list(session.parent.glob("*bad_cases*"))
+        await press(pilot, "n")
+        assert list(session.parent.glob("*bad_cases*"))
 
 
 async def test_two_plans_are_compared_by_layers_and_by_samples(session: Path, deck: MakeDeck) -> None:

@@ -206,11 +206,16 @@ class SamplesScreen(PlaceScreen):
 
     def _write(self, target: Path, listed: bytes) -> bool:
         """Write a list to a new file; False when that was not possible."""
+        made = False
         try:
             with target.open("xb") as file:
+                made = True
                 file.write(listed)
         except OSError as error:
-            self.say(f"{visible(str(target))}: {error.strerror}", "bad")
+            if made:  # a part of the list would pass for the whole
+                target.unlink(missing_ok=True)
+            way = f"{self.key('samples.write')} writes the list to another place"
+            self.say(f"{visible(str(target))} cannot be written ({error.strerror}); {way}", "bad")
             return False
         return True
 
