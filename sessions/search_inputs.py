@@ -11,7 +11,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan, Threshold
 from ..engine.run.arithmetic import ARITHMETIC_VERSION
 from ..engine.text import one_of, visible
-from . import records, work
+from . import work
 from .journal import Rows, digest_of, find_calibration, put_calibration_rows
 from .locations import path_of
 from .packing import well_formed
@@ -31,19 +31,7 @@ def search_graph(session: Session, spec: SearchSpec) -> "Graph":
 
     Errors: QuantdeckError when the model is gone or another one stands in its place.
     """
-    from ..engine.graph.onnx_reader import model_digest
-
-    found = records.model_path(session)
-    if found is None:
-        raise QuantdeckError(f"the session {visible(str(session.path))} has no model; make a new one")
-    path, digest = found
-    graph = work.load_model(path, spec.input_shapes)
-    if model_digest(path) != digest:
-        raise QuantdeckError(
-            f"the model {visible(str(path))} is not the one that the session was made of; "
-            "put that one back or make a new session"
-        )
-    return graph
+    return work.own_graph(session, spec.input_shapes)
 
 
 def source(spec: SearchSpec, number: int, *, tuning: bool = False) -> work.Source:

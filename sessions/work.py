@@ -265,19 +265,33 @@ def session_graph(session: Session) -> "Graph":
 
     Errors: QuantdeckError when the file is gone or another one stands in its place.
     """
+    return own_graph(session, records.get_settings(session).get("input_shapes"))
+
+
+def own_graph(session: Session, input_shapes: InputShapes | None) -> "Graph":
+    """The same with other input shapes."""
     from ..engine.graph.onnx_reader import model_digest
 
     found = records.model_path(session)
     if found is None:
         raise QuantdeckError(f"the session {visible(str(session.path))} has no model; make a new one")
     path, digest = found
-    graph = load_model(path, records.get_settings(session).get("input_shapes"))
-    if model_digest(path) != digest:
+    way = "put that one back or make a new session"
+    if not path.is_file():
+        what = "a folder now" if path.is_dir() else "gone"
         raise QuantdeckError(
-            f"the model {visible(str(path))} is not the one that the session was made of; "
-            "put that one back or make a new session"
+            f"the model {visible(str(path))} that the session was made of is {what}; put it back or make a new session"
         )
-    return graph
+    try:
+        same = model_digest(path) == digest
+    except QuantdeckError as error:
+        why = str(error).rstrip(".")
+        raise QuantdeckError(f"{why}, so it is not the model that the session was made of; {way}") from error
+    if not same:
+        raise QuantdeckError(
+            f"the model {visible(str(path))} is not the one that the session was made of; {way}"
+        )
+    return load_model(path, input_shapes)
 
 
 def session_source(session: Session, role: str = "calibration") -> Source:

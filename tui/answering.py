@@ -175,12 +175,12 @@ def outputs(question: Question) -> dict[str, Any]:
     plans: Mapping[str, tuple[str, int]] = question["plans"]
     found: dict[str, Any] = {}
     figures: dict[str, list[list[float]]] = {}
-    missing: list[str] = []
+    missing: dict[str, str] = {}
     for sign, (path, plan) in plans.items():
         try:
             known, index = holder(path, question["entry"], question["role"])
         except QuantdeckError as error:
-            missing.append(f"{sign}: {error}")
+            missing[sign] = str(error)
             continue
         exact, got = known.exact(index), known.run(plan, index)
         found[sign] = answer(head_of(exact, known.size), exact, {sign: got})
@@ -188,9 +188,9 @@ def outputs(question: Question) -> dict[str, Any]:
         figures[sign] = [[one.cosine, one.signal, one.noise] for one in both]
         found["names"] = [output.name for output in known.graph.outputs]
     if len(missing) == len(plans):
-        raise QuantdeckError("; ".join(missing))
+        raise QuantdeckError("; ".join(dict.fromkeys(missing.values())))
     return {
-        "missing": missing,
+        "missing": [f"{sign}: {said}" for sign, said in missing.items()],
         "answers": {sign: found[sign] for sign in figures},
         "names": found.get("names", []),
         "figures": figures,

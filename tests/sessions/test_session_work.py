@@ -159,9 +159,19 @@ def test_a_model_that_changed_is_refused(inputs: Path, tmp_path: Path) -> None:
     onnx.save(proto, model)
     with open_session(path) as opened, pytest.raises(QuantdeckError, match="not the one"):
         calibrate(opened, {}, Silent())
-    model.unlink()
-    with open_session(path) as opened, pytest.raises(QuantdeckError, match="does not exist"):
-        calibrate(opened, {}, Silent())
+    whole = (inputs / "m.onnx").read_bytes()
+    for content, said in (
+        (whole[:-9], "cut off, so it is not"),
+        (b"", "is empty"),
+        (None, "is gone; put it back"),
+    ):
+        model.unlink()
+        if content is not None:
+            model.write_bytes(content)
+        with open_session(path) as opened, pytest.raises(QuantdeckError, match=said) as caught:
+            calibrate(opened, {}, Silent())
+        assert str(model) in str(caught.value)
+        assert str(caught.value).endswith("or make a new session")
 
 
 def test_a_session_that_cannot_be_made_leaves_no_file(inputs: Path, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def test_the_process_answers_the_newest_question_and_ends_with_its_input(example
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert found[-1]["id"] == 2
     assert "has no sample nothing" in found[-1]["said"]
+    both = answered({**asked, "entry": "nothing", "plans": {"A": plan["B"], "B": plan["B"]}})
+    assert both["said"] == found[-1]["said"], "one reason is said once"
     known = answered(json.loads(lines[0]))
     tops = known["answers"]["B"]["tops"]
     assert known["answers"]["B"]["kind"] == "classes"

@@ -155,6 +155,12 @@ async def test_repairs_that_a_key_asked_for_in_vain_are_said_as_soon_as_they_are
         (layer,) = asked
         assert "not known yet" in said(app)
         app.outlook = app.outlook.asking(app.view.plan or 0, "")
+        app.post_message(Answered({"plan": app.view.plan, "state": "unseen", "said": "the model is gone"}))
+        await pilot.pause()
+        assert said(app).strip() == "the model is gone"
+        await press(pilot, "down", "up", "a")
+        assert asked == [layer, layer], "what was in the way may be mended by now"
+        assert said(app).strip() == "the model is gone"
         repairs = (Repair("run it in F16", "modes", "F16", (layer,), 1.5, 0.5),)
         insight = Insight(app.view.plan or 0, layer, repairs=repairs).to_dict()
         app.post_message(Answered({"plan": app.view.plan, "state": "layer", "insight": insight}))

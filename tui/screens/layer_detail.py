@@ -233,8 +233,14 @@ class LayerDetail(LayerEdits):
         if self.deck.busy:
             self.say("its repairs are not known yet; they are found when no job is at work", "weak")
             return
+        plan = self.deck.view.plan if self.deck.view is not None else None
+        refused = self.deck.outlook.unseen if self._asked == (plan, layer) else ""
+        if refused:  # what was in the way may be mended by now
+            self._asked = None
         if self._ask_about(layer):
-            self._say_awaited("its repairs are not known yet; they stand here as soon as they are", "weak")
+            self._say_awaited(
+                refused or "its repairs are not known yet; they stand here as soon as they are", "weak"
+            )
         else:
             self.say(
                 "its repairs are not known yet; nothing is measured on a session that can only be read",
