@@ -10,7 +10,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from .report import Report, Silent
 from .session import Session
-from .work import Source, load_samples, session_source
+from .work import Source, load_own_samples, load_samples, session_source
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
@@ -32,7 +32,7 @@ def session_samples(session: Session, graph: "Graph", report: Report, role: str 
     recorded: list[str] = json.loads(row["entries"]) if row else []
     refused: QuantdeckError | None = None
     try:
-        found = load_samples(graph, source, report)
+        found = load_own_samples(graph, source, report)
         if found.digest == digest:
             return found
     except QuantdeckError as error:

@@ -319,6 +319,16 @@ def session_source(session: Session, role: str = "calibration") -> Source:
     )
 
 
+def load_own_samples(graph: "Graph", source: Source, report: Report) -> "Samples":
+    """``load_samples`` of a session's own source, which no option names. Errors: also where it is gone."""
+    if not source.path.exists():
+        raise QuantdeckError(
+            f"the samples that the session was made with are not at {visible(str(source.path))} any more; put them "
+            "back, or calibrate on others with quantdeck run_calibration MODEL --dataset FOLDER --session SESSION"
+        )
+    return load_samples(graph, source, report)
+
+
 def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     """The job "calibrate": thresholds, plan, scores; returns the sentence of its result.
 
@@ -330,7 +340,7 @@ def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     graph = session_graph(session)
     source = session_source(session)
     source = replace(source, number=int(spec.get("input_num", source.number)))
-    samples = load_samples(graph, source, report)
+    samples = load_own_samples(graph, source, report)
     remember_samples(session, samples, source, settings)
     done = calibrate_graph(graph, samples, settings, report)
     plan = records.put_calibration(session, done.calibration, done.plan, f"{settings.method} calibration")

@@ -95,6 +95,17 @@ def test_a_sample_that_is_gone_or_changed_is_told_and_nothing_is_scored(
         assert len(scored(session)) == 1
 
 
+def test_a_folder_that_is_gone_is_told_without_an_option_that_nobody_gave(
+    session: Session, folder: Path
+) -> None:
+    (folder / "data").rename(folder / "away")
+    for work in (lambda: scored(session), lambda: calibrate(session, {"score_num": -1}, Silent())):
+        with pytest.raises(QuantdeckError, match=r"not at .*data any more; put them back, or calibrate on"):
+            work()
+    (folder / "away").rename(folder / "data")
+    assert len(scored(session)) == 1
+
+
 def test_an_evaluation_of_other_samples_needs_none_of_the_session_s(session: Session, folder: Path) -> None:
     taken(session)[0].unlink()
     number = add_job(session, "evaluate", {"dataset": str(folder / "data"), "layers": -1})
