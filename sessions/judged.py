@@ -1,9 +1,9 @@
 """On which samples of a session edits are judged, and in which order.
 
-Edits are answered at once, so large networks judge them on few samples. Where those tell another story than all (one
-picture carries the loss, and is none of them), samples are taken evenly by their loss. The first few are those on which
-the noise of the layers is measured (ledgers.py); where they are far quieter than all, the loudest come first. So a
-calibration runs its plan on all samples once.
+Edits are answered at once, so they are judged on few samples, the first ones: what floats or clips there does so
+elsewhere. But where nearly all of the loss lies in others (one picture unlike the rest, near to a decision), the first
+say that nothing is lost. So a calibration runs its plan on all samples once; then samples are taken evenly by their
+loss, the loudest first: on those the noise of the layers is measured (ledgers.py).
 """
 
 import math
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ..engine.data.samples import Samples
     from ..engine.run.score import Score
 
-LEAST, MOST = 16, 128  # samples on which edits are judged where there are enough, and
-WORK = 5e9  # multiplications for which there may be more than the least: those of 16 passes of mobilenet_v2
-NEAR = 1.0  # dB between the first samples and all within which the first ones stand for all
-QUIET = 0.25  # of the mean loss: less on the samples of the ledger, and they tell nothing of it
+FIRST = 16  # samples on which a session's layers are scored and its edits are judged
+MOST = 128  # where they are chosen, on small networks; others take as many as FIRST
+WORK = 5e9  # multiplications that make a network small: those of 16 passes of mobilenet_v2
+QUIET = 0.1  # of the mean loss: where the first samples lose less they say nothing of what is lost (10 dB)
 KEPT = "judged"  # the name in the settings of the session
 
 
@@ -52,48 +52,42 @@ def judged_samples(session: Session, samples: "Samples") -> "Samples":
     chosen = Chosen.of(records.get_settings(session))
     if chosen is not None and chosen.among == samples.digest and max(chosen.places) < len(samples):
         return samples.pick(chosen.places)
-    return samples.take(judged_count(session))
+    return samples.take(FIRST)
 
 
-def judged_count(session: Session) -> int:
-    """On how many samples edits are judged where there are so many: more on small networks."""
+def _count(session: Session) -> int:
+    """How many samples are chosen where there are so many: more of a small network."""
     row = session.row("SELECT sum(macs) FROM layer")
     work = float((row[0] if row else 0) or 1)
-    return int(max(LEAST, min(MOST, WORK // work)))
+    return int(max(FIRST, min(MOST, WORK // work)))
 
 
 def choose_judged(session: Session, samples: "Samples", score: "Score") -> "Samples":
     """Choose by the loss of each sample, keep it in the session's settings, and give those that were chosen."""
     from . import records
-    from .ledgers import FIRST
 
     kept = records.get_settings(session)
     kept.pop(KEPT, None)
-    count = judged_count(session)
-    places = telling_places(score, min(count, len(samples)), FIRST)
-    picked = samples.pick(places) if places else samples.take(count)
+    places = telling_places(score, FIRST, _count(session))
+    picked = samples.pick(places) if places else samples.take(FIRST)
     if places:
         kept[KEPT] = {"among": samples.digest, "digest": picked.digest, "places": list(places)}
     records.put_settings(session, kept)
     return picked
 
 
-def telling_places(score: "Score", count: int, few: int) -> tuple[int, ...]:
-    """Positions of *count* samples whose loss is spread as that of all of *score*, the loudest first.
+def telling_places(score: "Score", first: int, count: int) -> tuple[int, ...]:
+    """Positions of at most *count* samples whose loss is spread as that of all of *score*, the loudest first.
 
-    Empty where the first *count* are within 1 dB of all and the first *few* not far quieter, and where a loss is no
-    number.
+    Empty where the *first* ones are no 10 dB quieter than all, and where a loss is no number.
     """
     losses = _losses(score)
-    mean = sum(losses) / max(1, len(losses))
-    if count < 2 or not math.isfinite(mean) or mean <= 0:
-        return ()
-    first = sum(losses[:count]) / count / mean
-    quiet = sum(losses[:few]) / few < QUIET * mean
-    if first > 0 and abs(10 * math.log10(first)) <= NEAR and not quiet:
+    total = sum(losses)
+    if not math.isfinite(total) or sum(losses[:first]) / first >= QUIET * total / max(1, len(losses)):
         return ()
     order = sorted(range(len(losses)), key=lambda place: (-losses[place], place))
-    return tuple(order[step * (len(order) - 1) // (count - 1)] for step in range(count))
+    count = min(count, len(order))
+    return tuple(order[step * (len(order) - 1) // max(1, count - 1)] for step in range(count))
 
 
 def _losses(score: "Score") -> list[float]:

@@ -388,17 +388,16 @@ def score_calibration(
 ) -> str:
     """Score a new calibration's plan on all samples, and then where its edits will be judged (judged.py)."""
     from ..engine.run.evaluator import Evaluator
-    from .judged import choose_judged, judged_samples
+    from .judged import FIRST, choose_judged, judged_samples
 
     found = records.get_plan(session, number)
     few = judged_samples(session, samples)
-    if found is not None:
+    if found is not None and len(samples) > FIRST:
         with suppress(QuantdeckError):  # said below
             whole = Evaluator(graph, samples, threads=threads())
             score = whole.score(found[1], progress=report.stage("comparing samples"))
+            records.put_score(session, number, samples.digest, score)
             few = choose_judged(session, samples, score)
-            if few.digest != samples.digest:
-                records.put_score(session, number, samples.digest, score)
     return score_plan(session, graph, few, number, report)
 
 
