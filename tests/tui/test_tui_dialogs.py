@@ -8,6 +8,7 @@ from quantdeck.tui.columns import short_method
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.widgets.choice_line import ChoiceLine
 from quantdeck.tui.widgets.histogram import LETTERS
+from resting import until
 from test_tui_layers import L, S, press, said, table
 
 
@@ -35,18 +36,17 @@ async def test_every_method_can_be_read_and_chosen_at_80x24(session: Path, deck:
     async with app.run_test(size=S) as pilot:
         await press(pilot, "t")
         line = app.screen.query_one(ChoiceLine)
+        await until(pilot, lambda: line.size.height == 2)
         shown = [line.render_line(y).text for y in range(line.size.height)]
-        assert len(shown) == 2
         assert all(f"{key} {short_method(name)}" in " ".join(shown) for name, key in LETTERS.items())
         await pilot.resize_terminal(*L)
-        await pilot.pause()
-        assert line.size.height == 1
+        await until(pilot, lambda: line.size.height == 1)
         await pilot.resize_terminal(*S)
         await pilot.pause()
         await press(pilot, "o")
         assert "observer" in said(app)
         await press(pilot, "p")
-        assert line.size.height == 1
+        await until(pilot, lambda: line.size.height == 1)
 
 
 @pytest.mark.parametrize("way", ["t", "slash"])

@@ -24,6 +24,7 @@ from quantdeck.tui.snapshots import ScoreView
 from quantdeck.tui.stages import NOT_USED, RUN, STALE, TARGET, TO_COME, WISHES, flow_target, newest_jobs
 from quantdeck.tui.workbench import Workbench
 from real_session import current, digits
+from resting import until
 from sample_session import layer_names
 from test_tui_edits import plan
 from test_tui_layers import L, S, press, said
@@ -375,9 +376,9 @@ async def test_advice_that_does_not_fit_says_so(stored: Path, deck: MakeDeck) ->
             screen._advice = [Advice("", long)] * count
             screen._draw()
             await pilot.pause()
+            area = screen.query_one("#advice")
+            await until(pilot, lambda area=area: len(said(app, "advice").splitlines()) <= area.size.height)
             lines = said(app, "advice").splitlines()
-            shown = screen.query_one("#advice").size.height
-            assert len(lines) <= shown
             assert ("more lines" in lines[-1]) is not fits
             if not fits:
                 assert f"{1 + 2 * count - (len(lines) - 1)} more lines" in lines[-1]

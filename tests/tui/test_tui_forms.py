@@ -20,7 +20,7 @@ from quantdeck.tui.widgets.form import Form
 from quantdeck.tui.widgets.line_table import LineTable
 from quantdeck.tui.widgets.painted import Lines
 from quantdeck.tui.workbench import Workbench
-from resting import settle
+from resting import settle, until
 from sample_session import add_job, make_session, set_job
 from textual.pilot import Pilot
 
@@ -245,14 +245,12 @@ async def test_a_sentence_too_long_to_stand_beside_its_field_stands_whole_below(
     app = deck(model=place / "nets" / "net.onnx", folder=place / "sessions")
     async with app.run_test(size=S) as pilot:
         await submit(app, pilot, place)
-        await pilot.pause()  # what stands beside the field makes its row higher, which is laid out then
         row = form(app).row("model")
         assert row.said.startswith("! is no model")
-        assert row.size.height == 4
+        await until(pilot, lambda: row.size.height == 4)  # what stands beside the field makes its row higher
         assert sentence in " ".join(said(app).split())
         await pilot.resize_terminal(160, 48)
-        await settle(pilot)
-        assert row.size.height < 4
+        await until(pilot, lambda: row.size.height < 4)
         assert row.said.endswith("make another")
 
 

@@ -12,6 +12,7 @@ from quantdeck.tui.answering import answered
 from quantdeck.tui.beside import Beside
 from quantdeck.tui.widgets.form import Form
 from quantdeck.tui.workbench import Workbench
+from resting import until
 from rich.cells import cell_len
 from test_tui_layers import S, press, said
 
@@ -93,8 +94,7 @@ async def test_what_is_wrong_stands_beside_its_field_while_it_is_typed(
         screen._show_preview(answered(asked[-1]))  # type: ignore[attr-defined]
         wrong = form.row("pixel_format").said
         assert wrong.startswith("! rgb gives 3 channels")
-        await pilot.pause()
-        assert form.row("pixel_format").size.height > 1
+        await until(pilot, lambda: form.row("pixel_format").size.height > 1)
         assert not preview(app)
         form.set_value("title", "mine")
         screen._look()  # type: ignore[attr-defined]
