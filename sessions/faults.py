@@ -28,6 +28,10 @@ def explained(path: Path) -> Generator[None]:
     """Turn what SQLite may report about the user's file into a QuantdeckError; the rest passes."""
     try:
         yield
+    except UnicodeDecodeError as error:  # of names in its schema; of texts SQLite reports it itself
+        raise QuantdeckError(
+            f"the session {visible(str(path))}: it is damaged (a name is not UTF-8); take a backup of it"
+        ) from error
     except sqlite3.DatabaseError as error:
         text = str(error).lower()
         for sign, reason in _REASONS:

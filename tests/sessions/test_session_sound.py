@@ -73,6 +73,19 @@ def test_a_text_that_is_not_utf8_and_a_missing_column_are_told_in_the_lists(tmp_
         assert all("damaged" in one.problem for one in entries), entries
 
 
+@pytest.mark.parametrize("name", [b"layer_score", b"threshold"])
+def test_a_name_in_the_schema_that_is_not_utf8_is_damage(tmp_path: Path, name: bytes) -> None:
+    """SQLite reports the texts of its rows itself, but not these."""
+    path = make(tmp_path / "a.qdeck")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"table" + name + name, b"table" + name + name[:-1] + b"\xd9"))
+    assert path.read_bytes() != content
+    for readonly in (True, False):
+        with pytest.raises(QuantdeckError, match="damaged"):
+            open_session(path, readonly=readonly)
+    assert all("damaged" in one.problem for one in (*list_sessions(tmp_path), *list_folder(tmp_path)))
+
+
 def test_figures_of_any_size_are_no_damage(tmp_path: Path) -> None:
     path = make(tmp_path / "a.qdeck")
     connection = sqlite3.connect(path)
