@@ -28,9 +28,9 @@ def explained(path: Path) -> Generator[None]:
     """Turn what SQLite may report about the user's file into a QuantdeckError; the rest passes."""
     try:
         yield
-    except UnicodeDecodeError as error:  # of names in its schema; of texts SQLite reports it itself
+    except UnicodeDecodeError as error:  # of its schema; of the texts of rows SQLite reports it itself
         raise QuantdeckError(
-            f"the session {visible(str(path))}: it is damaged (a name is not UTF-8); take a backup of it"
+            f"the session {visible(str(path))}: it is damaged (its schema is not UTF-8); take a backup of it"
         ) from error
     except sqlite3.DatabaseError as error:
         text = str(error).lower()
