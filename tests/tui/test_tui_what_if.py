@@ -43,7 +43,8 @@ class Ear:
 
         def hear(told: Any) -> None:
             answer(told)
-            loop.call_soon_threadsafe(self._heard.set)
+            with contextlib.suppress(RuntimeError):  # the test has ended
+                loop.call_soon_threadsafe(self._heard.set)
 
         app._answer = hear  # type: ignore[method-assign]
 
