@@ -236,7 +236,7 @@ class LayerDetail(LayerEdits):
         plan = self.deck.view.plan if self.deck.view is not None else None
         refused = self.deck.outlook.unseen if self._asked == (plan, layer) else ""
         if refused:  # what was in the way may be mended by now
-            self._asked = None
+            self._asked = (None, "")
         if self._ask_about(layer):
             self._say_awaited(
                 refused or "its repairs are not known yet; they stand here as soon as they are", "weak"
