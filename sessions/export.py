@@ -14,6 +14,7 @@ from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
 from ..engine.text import visible
 from . import records
+from .faults import explained
 from .figures import Written, csv_text, json_text
 from .outcomes import best_plan
 from .packing import unpack, well_formed
@@ -211,7 +212,8 @@ def _text(session: Session, form: str, number: int, plan: Plan, search: int | No
     """A form of a plan; *number* as ``_of_search`` gives it."""
     if form in _TABLES:
         return Written(_TABLES[form](session, plan, search))
-    return _FIGURES[form](session, number, plan)
+    with explained(session.path):
+        return _FIGURES[form](session, number, plan)
 
 
 _TABLES: Mapping[str, Callable[[Session, Plan, int | None], str]] = {

@@ -56,7 +56,8 @@ class Journal:
         self._session = session
         self._job = job
         row = session.row("SELECT coalesce(max(position), 0) FROM trial WHERE job = ?", job)
-        self._position = int(row[0]) if row else 0
+        with well_formed():
+            self._position = int(row[0]) if row else 0
         self._proposals = Proposals()
 
     def find(self, keys: Sequence[str]) -> dict[str, Result]:

@@ -307,9 +307,16 @@ def session_source(session: Session, role: str = "calibration") -> Source:
         listed, skip_bad = bool(known.get("listed")), bool(known.get("skip_bad"))
     else:  # the settings are those of the calibration; a list is a file, a dataset a folder
         listed, skip_bad = path.is_file(), bool(json.loads(row["skipped"]))
-    options = {
-        name: Preprocess.from_json(json.dumps(one)) for name, one in json.loads(row["preprocess"]).items()
-    }
+    try:
+        options = {
+            name: Preprocess.from_json(json.dumps(one)) for name, one in json.loads(row["preprocess"]).items()
+        }
+    except QuantdeckError as error:
+        raise QuantdeckError(
+            f"the session {visible(str(session.path))} is damaged (how its samples become arrays cannot be read); "
+            "take a backup of it, or calibrate again with quantdeck run_calibration MODEL --dataset FOLDER "
+            "--session SESSION"
+        ) from error
     return Source(
         dataset=None if listed else path,
         data_list=path if listed else None,

@@ -79,7 +79,7 @@ class Preprocess:
         """Read what ``to_json`` wrote. Errors: QuantdeckError when it is something else."""
         try:
             return cls(**json.loads(text))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, AttributeError):
             raise QuantdeckError(f"stored preprocessing cannot be read: {visible(text[:200])}") from None
 
     def size(self, shape: Sequence[int]) -> tuple[int, int]:

@@ -11,13 +11,15 @@ from quantdeck.engine.errors import QuantdeckError
 from quantdeck.engine.plan import Mode
 from quantdeck.sessions import edits, records
 from quantdeck.sessions.corrections import unpacked
-from quantdeck.sessions.export import search_text
+from quantdeck.sessions.export import export, search_text
+from quantdeck.sessions.journal import Journal
 from quantdeck.sessions.ledgers import search_scopes
 from quantdeck.sessions.outcomes import outcome_from, reasons_from
 from quantdeck.sessions.packing import pack
 from quantdeck.sessions.proposals import plan_text
 from quantdeck.sessions.search_spec import SearchSpec
 from quantdeck.sessions.store import list_sessions, open_session
+from quantdeck.sessions.work import session_source
 from quantdeck.tui.listing import list_folder
 from quantdeck.tui.reader import SessionReader
 from session_files import make
@@ -103,6 +105,41 @@ def test_a_sample_that_was_left_out_without_a_reason_is_told(tmp_path: Path, ski
         writer.insert("samples", [{**row, "preprocess": "{}", "entries": "[]", "skipped": skipped}])
     with pytest.raises(QuantdeckError, match=r"is damaged \(samples\.skipped holds"):
         open_session(path)
+
+
+def test_figures_of_layers_whose_names_are_no_text_are_told(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.qdeck")
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE layer SET shape = CAST(x'31d9' AS TEXT) WHERE position = 2")
+    connection.close()
+    for form in ("json", "csv"):
+        with pytest.raises(QuantdeckError, match="a text is not UTF-8"):
+            export(path, {form: tmp_path / form})
+
+
+@pytest.mark.parametrize(
+    "preprocess", ['{"a": null}', '{"a": [1]}', '{"a": {"pixel_format": null}}', '{"a": {"b": 1}}']
+)
+def test_preprocessing_that_is_none_names_the_session(tmp_path: Path, preprocess: str) -> None:
+    path = make(tmp_path / "a.qdeck")
+    row = {"role": "calibration", "path": "p", "digest": "d", "requested": 0, "used": 1, "formed": 1}
+    with open_session(path) as session:
+        with session.write() as writer:
+            writer.delete("samples")
+            writer.insert("samples", [{**row, "preprocess": preprocess, "entries": "[]", "skipped": "[]"}])
+        with pytest.raises(QuantdeckError, match=r"a\.qdeck is damaged \(how its samples become arrays"):
+            session_source(session)
+
+
+def test_a_trial_without_a_place_is_told(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.qdeck")
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("INSERT INTO trial (key, job, position, created) VALUES ('k', 1, 'x', 0)")
+    connection.close()
+    with open_session(path) as session, pytest.raises(QuantdeckError, match="is damaged"):
+        Journal(session, 1)
 
 
 HEAD = '"chip": "bm1684x", "fp_type": "F16"'
