@@ -79,7 +79,7 @@ class TerminalApp(App[None]):
             self._frame,
             self.set_timer,
             self._show_slice,
-            self._ask_terminal if may_ask() else None,
+            self.send if may_ask() else None,
             lambda: self._keys.busy,
         )
         self._keys = KeyOrder(
@@ -147,9 +147,10 @@ class TerminalApp(App[None]):
         shown: Any = update
         super()._display(self.screen, shown)  # pyright: ignore[reportUnknownMemberType]
 
-    def _ask_terminal(self, question: str) -> None:
+    def send(self, sequence: str) -> None:
+        """Send the terminal a sequence that draws nothing."""
         if self._driver is not None:
-            self._driver.write(question)
+            self._driver.write(sequence)
 
     def on_resize(self, event: Resize) -> None:
         """What stands on the terminal is unknown after a resize, of the same size too (it came late)."""

@@ -429,7 +429,7 @@ class Workbench(TerminalApp):
 
         # A page's clipboard is the browser's, whatever terminal the server was started in.
         where = {} if is_page() else os.environ
-        return copy_out(text, self.copy_to_clipboard, self.folder, where)
+        return copy_out(text, self.copy_to_clipboard, self.folder, where, self.send)
 
     def command_line(self, command: str) -> str:
         """The command that does the same for the open session."""
