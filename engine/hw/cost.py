@@ -31,6 +31,18 @@ class Rates:
     gigabytes: float
     source: str
 
+    def arithmetic(self, work: "_Work", mode: str) -> float:
+        """Seconds of a layer's operations."""
+        return work.operations / (self.tera[mode] * 1e12 * REACHED)
+
+    def traffic(self, work: "_Work", mode: str) -> float:
+        """Seconds in which a layer's values and weights are moved."""
+        return self.moved((work.values + work.weights) * BYTES[mode])
+
+    def moved(self, size: int) -> float:
+        """Seconds in which so many bytes are moved."""
+        return size / (self.gigabytes * 1e9)
+
 
 _PEAK = "published peak rates"
 _HALF = "published int8 peak; float rates assumed from relatives"
@@ -153,7 +165,7 @@ class CostModel:
         return self.plan(floats).seconds
 
     def _costs(self, modes: Mapping[str, str]) -> tuple[LayerCost, ...]:
-        bandwidth = self._rates.gigabytes * 1e9
+        rates = self._rates
         found: list[LayerCost] = []
         done: set[tuple[str, int]] = set()
         for work in self._work:
@@ -166,11 +178,8 @@ class CostModel:
                 if other != width and (name, width) not in done:
                     done.add((name, width))
                     casts += self._graph.tensors[name].size * (other + width)
-            rate = self._rates.tera[mode] * 1e12 * REACHED
-            traffic = (work.values + work.weights) * width
-            found.append(
-                LayerCost(work.layer, mode, work.operations / rate, traffic / bandwidth, casts / bandwidth)
-            )
+            arithmetic, traffic = rates.arithmetic(work, mode), rates.traffic(work, mode)
+            found.append(LayerCost(work.layer, mode, arithmetic, traffic, rates.moved(casts)))
         return tuple(found)
 
     def relative(self) -> "RelativeCost":
@@ -220,8 +229,7 @@ class RelativeCost:
         return self._total / self._int8
 
     def _layer(self, work: _Work, mode: str) -> int:
-        compute = work.operations / (self._rates.tera[mode] * 1e12 * REACHED)
-        return _femto(max(compute, (work.values + work.weights) * BYTES[mode] / self._bandwidth))
+        return _femto(max(self._rates.arithmetic(work, mode), self._rates.traffic(work, mode)))
 
     def _casts(self, name: str) -> int:
         """What the forms cost in which a tensor is read besides the one that it was made in."""
@@ -229,14 +237,10 @@ class RelativeCost:
         made = self._width(maker.name) if maker is not None else BYTES["F32"]
         widths = {self._width(reader) for reader in self._readers[name]} - {made}
         size = self._graph.tensors[name].size
-        return sum(_femto(size * (made + width) / self._bandwidth) for width in sorted(widths))
+        return sum(_femto(self._rates.moved(size * (made + width))) for width in sorted(widths))
 
     def _width(self, layer: str) -> int:
         return BYTES[self._mode if layer in self._floats else self._base[layer]]
-
-    @property
-    def _bandwidth(self) -> float:
-        return self._rates.gigabytes * 1e9
 
 
 def _femto(seconds: float) -> int:
