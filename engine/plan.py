@@ -135,6 +135,11 @@ class Plan:
         )
         return hashlib.sha256(body.encode()).hexdigest()
 
+    @cached_property
+    def thresholds_digest(self) -> str:
+        """The digest of chip, type and thresholds, whatever the modes are."""
+        return replace(self, modes={}).digest
+
 
 def _word(value: object) -> str:
     """A name as ``to_json`` writes it. Errors: TypeError."""

@@ -81,7 +81,7 @@ class Expected:
         """*runs*: plans with their scores, the oldest first; those with other thresholds only for ``moved``."""
         self._ledger = ledger
         found = [
-            (replace(plan, modes={}).digest, ledger.map.restricted(plan.modes), score)
+            (plan.thresholds_digest, ledger.map.restricted(plan.modes), score)
             for plan, score in runs
             if not plan.strange
         ]
@@ -150,7 +150,7 @@ class Expected:
         from ..engine.mix.threshold_moves import ANEW, MOST, WORST, louder
 
         ledger, floats = self._ledger, self._ledger.map.restricted(plan.modes)
-        weights, known = ledger.map.weights(floats), replace(plan, modes={}).digest
+        weights, known = ledger.map.weights(floats), plan.thresholds_digest
         alike = [run for run in self._others if run[0] == known]
         if alike:
             _, start, score = min(reversed(alike), key=lambda run: len(run[1] ^ floats))

@@ -78,7 +78,7 @@ def _measured(found: Predictions, session: Session, graph: "Graph", number: int,
     ledger, samples = known
     runs = [(one, score) for _, one, score in scored_plans(session, number, samples)]
     for one, score in runs:
-        if replace(one, modes={}).digest == ledger.thresholds:
+        if one.thresholds_digest == ledger.thresholds:
             ledger = ledger.with_anchor(one, score)
     gains = layer_gains(ledger, plan, runs) or {}
     return replace(found, expected=expectation(ledger, plan, runs), outputs=output_noise(ledger), gains=gains)

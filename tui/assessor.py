@@ -268,7 +268,7 @@ class Assessor:
 
     def idle(self) -> bool:
         """Measure a part of the ledger of the last plan's thresholds; False when nothing is left to do."""
-        from ..engine.mix.ledger_measure import Measuring, measure, thresholds_digest
+        from ..engine.mix.ledger_measure import Measuring, measure
         from ..engine.plan import Mode
 
         if self._current is None:
@@ -276,7 +276,7 @@ class Assessor:
         number, plan = self._current
         if self._biased:  # each set of float layers has biases of its own: no ledger holds for two plans
             return self._prepare(plan)
-        wanted = thresholds_digest(plan)
+        wanted = plan.thresholds_digest
         if self._ledger is not None and self._ledger.thresholds == wanted:
             return self._prepare(plan)
         if self._tried != wanted:
@@ -347,12 +347,12 @@ class Assessor:
         assert self._ledger is not None
         self._found_out = True
         for plan, score in self._anchors:
-            if replace(plan, modes={}).digest == self._ledger.thresholds:
+            if plan.thresholds_digest == self._ledger.thresholds:
                 self._ledger = self._ledger.with_anchor(plan, score)
 
     def _ledger_of(self, plan: "Plan") -> "Ledger | None":
         """The ledger if it is that of the plan's thresholds."""
-        known = self._ledger is not None and self._ledger.thresholds == replace(plan, modes={}).digest
+        known = self._ledger is not None and self._ledger.thresholds == plan.thresholds_digest
         return self._ledger if known else None
 
     def _predict(self, number: int, plan: "Plan") -> None:
@@ -386,7 +386,7 @@ class Assessor:
         if self._measured is None:
             return None
         known = replace(plan, thresholds=self._measured.thresholds)
-        if replace(known, modes={}).digest != replace(self._measured, modes={}).digest:
+        if known.thresholds_digest != self._measured.thresholds_digest:
             return None  # another chip or type
         try:
             return threshold_moves(Evidence.of(self._graph, known, session_statistics(self._session)), plan)

@@ -171,13 +171,8 @@ def remeasured(ledger: Ledger, plan: Plan, results: Mapping[Source, Result]) -> 
         noise[index, :, :known], angle[index, :, :known] = found.noise, found.angle
         kills[index] = found.kills
     return replace(
-        ledger, noise=noise, angle=angle, kills=tuple(kills), thresholds=thresholds_digest(plan), anchors=()
+        ledger, noise=noise, angle=angle, kills=tuple(kills), thresholds=plan.thresholds_digest, anchors=()
     )
-
-
-def thresholds_digest(plan: Plan) -> str:
-    """Digest of a plan without its modes."""
-    return replace(plan, modes={}).digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +243,7 @@ def _ledger(
         floor=np.nan_to_num(floor_noise, posinf=LOUDEST),
         floor_angle=_angles(floor)[:, :samples],
         kills=tuple(item.kills for item in figures),
-        thresholds=thresholds_digest(start),
+        thresholds=start.thresholds_digest,
     )
 
 

@@ -117,11 +117,9 @@ class Evidence:
 
         Errors: QuantdeckError when the chip is not simulated.
         """
-        from .ledger_measure import thresholds_digest
-
         memo = Memo()
         program = get_chip(plan.chip).lower(graph, plan, memo)
-        known = ledger if ledger is not None and ledger.thresholds == thresholds_digest(plan) else None
+        known = ledger if ledger is not None and ledger.thresholds == plan.thresholds_digest else None
         return cls(
             graph, plan, program, statistics, methods or {}, arrived or {}, known, memo, find_pairs(graph)
         )

@@ -11,7 +11,7 @@ from ..confirming import Check
 from ..cost_forwards import Forwards, Stop
 from ..front import Field, Floats
 from ..ledger import Ledger
-from ..ledger_measure import Measuring, remeasured, thresholds_digest
+from ..ledger_measure import Measuring, remeasured
 from ..trial import Point, Result, Source, StopReason, Trial
 from .setting import Setting
 
@@ -103,7 +103,7 @@ class Run:
 
     @staticmethod
     def _taught(ledger: Ledger, plan: Plan, score: Score) -> Ledger:
-        return ledger.with_anchor(plan, score) if thresholds_digest(plan) == ledger.thresholds else ledger
+        return ledger.with_anchor(plan, score) if plan.thresholds_digest == ledger.thresholds else ledger
 
     def _remember(self, point: Point, met: bool) -> None:
         best = self.best
