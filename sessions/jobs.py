@@ -21,6 +21,8 @@ KINDS = ("calibrate", "evaluate", "search")
 RESUMABLE = ("search",)  # kinds whose work is kept in the journal
 ACTIVE = ("waiting", "running")
 GRACE = 60.0  # seconds that a waiting job has to be claimed by its process
+STOPPED = "could not go on: "  # in a log, before the reason that found no room in the session
+TAIL = 4096  # bytes of a log in which its last line lies
 _DIED = "the process that worked on it ended without a word; its log may say why"
 _DIED_RESUMABLE = "the process that worked on it ended without a word; quantdeck resume goes on with it"
 _COPIED = "this file is a copy that was made while the job ran; start it again"
@@ -248,12 +250,27 @@ def _close_dead(session: Session, writer: Writer) -> None:
         if job.active and not job.alive(now):
             kept = "paused" if job.resumable else "failed"
             state = "cancelled" if job.wanted == "cancel" else kept
-            message = _DIED_RESUMABLE if state == "paused" else _DIED
+            message = _died(job, resumable=state == "paused")
             if state == "cancelled":
                 message = stopped_text(session, job.id)
             elif job.copied:
                 message = _COPIED_RESUMABLE if state == "paused" else _COPIED
             _set(writer, job.id, state=state, finished=now, message=message, eta=None)
+
+
+def _died(job: Job, *, resumable: bool) -> str:
+    """Why a process ended, where it could still write it into its log (a full disk has no room for the row)."""
+    try:
+        with open(job.log or "", "rb") as log:
+            log.seek(max(0, os.stat(log.fileno()).st_size - TAIL))
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    last = lines[-1] if lines else ""
+    if not last.startswith(STOPPED):
+        return _DIED_RESUMABLE if resumable else _DIED
+    end = "then quantdeck resume goes on with it" if resumable else "then start it again"
+    return f"{visible(last.removeprefix(STOPPED))}; {end}"
 
 
 def claim(session: Session, number: int) -> Job:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..engine.errors import QuantdeckError
 from ..engine.plan import Plan
@@ -265,7 +265,22 @@ def session_graph(session: Session) -> "Graph":
 
     Errors: QuantdeckError when the file is gone or another one stands in its place.
     """
-    return own_graph(session, records.get_settings(session).get("input_shapes"))
+    shapes = records.get_settings(session).get("input_shapes")
+    listed = cast("list[object]", list(shapes.values()) if isinstance(shapes, dict) else shapes or [])  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    if not isinstance(shapes, dict | list | None) or not all(map(_is_shape, listed)):
+        raise _damaged(session, "its input shapes")
+    return own_graph(session, shapes)
+
+
+def _is_shape(found: object) -> bool:
+    return isinstance(found, list) and all(type(size) is int for size in cast("list[object]", found))
+
+
+def _damaged(session: Session, what: str) -> QuantdeckError:
+    return QuantdeckError(
+        f"the session {visible(str(session.path))} is damaged ({what}); take a backup of it, or calibrate again "
+        "with quantdeck run_calibration MODEL --dataset FOLDER --session SESSION"
+    )
 
 
 def own_graph(session: Session, input_shapes: InputShapes | None) -> "Graph":
@@ -312,11 +327,7 @@ def session_source(session: Session, role: str = "calibration") -> Source:
             name: Preprocess.from_json(json.dumps(one)) for name, one in json.loads(row["preprocess"]).items()
         }
     except QuantdeckError as error:
-        raise QuantdeckError(
-            f"the session {visible(str(session.path))} is damaged (how its samples become arrays cannot be read); "
-            "take a backup of it, or calibrate again with quantdeck run_calibration MODEL --dataset FOLDER "
-            "--session SESSION"
-        ) from error
+        raise _damaged(session, "how its samples become arrays cannot be read") from error
     return Source(
         dataset=None if listed else path,
         data_list=path if listed else None,
@@ -365,6 +376,15 @@ def calibrate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
 
 
 def _settings(session: Session, spec: Mapping[str, Any]) -> Settings:
+    """The session's settings, changed by a job's. Errors: QuantdeckError where they are not what they should be."""
+    try:
+        return _read_settings(session, spec)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        why = visible(f"{type(error).__name__}: {error}")
+        raise _damaged(session, f"the settings of its calibration: {why}") from error
+
+
+def _read_settings(session: Session, spec: Mapping[str, Any]) -> Settings:
     from ..engine.calib.methods import METHODS, resolve_method
 
     state = session.row("SELECT chip, fp_type FROM state WHERE id = 1")

@@ -19,7 +19,7 @@ from ..engine.text import visible
 from .diagnosis import Log, PatientLog, diverted_output, fault_text
 from .flow import following
 from .heart import JobReport, beating
-from .jobs import Following, Job, begin, claim, finish, get_job, stopped_text
+from .jobs import STOPPED, Following, Job, begin, claim, finish, get_job, stopped_text
 from .report import Both, Cancelled, Paused, Report
 from .session import Session
 from .store import open_session
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         with open_session(path) as session:
             return 0 if run_job(session, number, log) else 1
     except QuantdeckError as error:  # the job is another's, or the file cannot be written
-        log.write(f"{error}\n")
+        log.write(f"{STOPPED}{error}\n")
         return 1
 
 

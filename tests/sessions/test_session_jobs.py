@@ -15,6 +15,7 @@ from quantdeck.engine.errors import QuantdeckError
 from quantdeck.sessions import heart
 from quantdeck.sessions.heart import JobReport
 from quantdeck.sessions.jobs import (
+    STOPPED,
     add_job,
     claim,
     close_dead,
@@ -116,6 +117,23 @@ def test_a_killed_worker_is_noticed_and_the_file_alone_is_good(tmp_path: Path, t
         assert closed.state == "failed"
         assert "ended without a word" in closed.message
     assert path.with_name(path.name + "-wal").exists() is False
+
+
+def test_a_process_that_found_no_room_to_say_why_is_heard_in_its_log(tmp_path: Path, told: Path) -> None:
+    path = make(tmp_path / "a.qdeck")
+    number = new_job(path)
+    process = worker(path, number)
+    told.read_text()
+    process.kill()
+    process.wait()
+    log = tmp_path / "log"
+    log.write_text(f"checking\n{STOPPED}there is no space left on its disk\n")
+    with open_session(path) as session:
+        with session.write() as writer:
+            writer.update("job", number, {"log": str(log)})
+        close_dead(session)
+        job = get_job(session, number)
+    assert (job.state, job.message) == ("failed", "there is no space left on its disk; then start it again")
 
 
 @pytest.mark.parametrize("how", ["row", "signal"])

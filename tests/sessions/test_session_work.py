@@ -1,5 +1,6 @@
 """The bodies of jobs on a small real model, and what they leave in the session."""
 
+import io
 import json
 import math
 import subprocess
@@ -32,6 +33,7 @@ from quantdeck.sessions.work import (
     load_samples,
     new_session,
 )
+from quantdeck.sessions.worker import run_job
 
 METHODS = {"kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace", "observer"}
 
@@ -172,6 +174,28 @@ def test_a_model_that_changed_is_refused(inputs: Path, tmp_path: Path) -> None:
             calibrate(opened, {}, Silent())
         assert str(model) in str(caught.value)
         assert str(caught.value).endswith("or make a new session")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bins", None), ("bins", "x"), ("tune_num", [1]), ("tune_list", 3), ("tune_steps", {}), ("methods", 7),
+        ("input_shapes", 3), ("input_shapes", "12"), ("input_shapes", [1]), ("input_shapes", [["x"]]),
+        ("input_shapes", {"a": 1}), ("input_shapes", {"a": [None]}),
+    ],
+)  # fmt: skip
+def test_settings_that_are_none_are_told_by_jobs(session: Session, name: str, value: object) -> None:
+    records.put_settings(session, {**records.get_settings(session), name: value})
+    for kind in ("calibrate", "evaluate"):
+        number = add_job(session, kind, {})
+        log = io.StringIO()
+        run_job(session, number, log)
+        job = get_job(session, number)
+        if kind == "calibrate":
+            assert job.state == "failed"
+            assert f"{session.path} is damaged" in job.message
+            assert "calibrate again with" in job.message
+        assert "fault" not in job.message, log.getvalue()
 
 
 def test_a_session_that_cannot_be_made_leaves_no_file(inputs: Path, tmp_path: Path) -> None:
