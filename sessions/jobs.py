@@ -184,7 +184,7 @@ def reopen(session: Session, number: int) -> None:
         _close_dead(session, writer)
         job = get_job(session, number)
         if not job.resumable:
-            raise QuantdeckError(f"job {number} is a {job.kind}, which begins anew; start it again")
+            raise QuantdeckError(f"job {number} begins anew ({job.kind}); start it again")
         if job.state == "done":
             raise QuantdeckError(f"job {number} has ended already: {visible(job.message)}")
         _refuse_busy(session)
@@ -349,7 +349,7 @@ def request_pause(session_path: Path, job: int) -> None:
         if not found.active:
             return
         if not found.resumable:
-            raise QuantdeckError(f"job {job} is a {found.kind}, which cannot rest; cancel it instead")
+            raise QuantdeckError(f"job {job} cannot rest ({found.kind}); cancel it instead")
         with session.write() as writer:
             if found.wanted == "run":
                 _set(writer, job, wanted="pause")

@@ -4,10 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from decks import MakeDeck
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.screens.start import StartScreen
-from sample_session import layer_names, make_session
+from sample_session import add_search, layer_names, make_session
 from test_tui_edits import plan
 from test_tui_layers import S, names, press, said
 
@@ -32,6 +33,22 @@ async def test_a_file_that_is_gone_is_told_and_nothing_is_written_until_it_is_ba
         assert "gone" not in said(app, "header")
         await press(pilot, "space")
     assert len(plan(session).modes) == 1
+
+
+@pytest.mark.parametrize(("state", "keys"), [("", "t enter"), ("running", "p x"), ("paused", "p x")])
+async def test_no_job_is_said_to_run_on_a_file_that_is_gone(
+    session: Path, deck: MakeDeck, state: str, keys: str
+) -> None:
+    """Neither of the flow nor of a search that goes on, rests or stops."""
+    if state:
+        add_search(session, state=state)
+    app = deck(session)
+    async with app.run_test(size=S) as pilot:
+        await press(pilot, *(["3"] if state else ["2", "end"]))
+        session.unlink()
+        for key in keys.split():
+            await press(pilot, key)
+            assert "deleted or moved" in said(app), key
 
 
 async def test_a_file_that_was_replaced_is_shown_and_never_edited_as_the_one_before(

@@ -253,8 +253,8 @@ class FlowScreen(PlaceScreen):
         elif name == "start":
             self._take_start()
         elif name == "evaluate":
-            self.deck.start_job("evaluate", {})
             self.say("evaluating", "accent")
+            self.deck.start_job("evaluate", {})
         else:
             self.deck.show_stage(name)
 
@@ -271,11 +271,11 @@ class FlowScreen(PlaceScreen):
         if "bias" in stages and "evaluate" not in stages:
             stages = (*stages, "evaluate")  # on all samples: nothing is predicted of corrected biases
         taken = ("start",) if self._start_taken and "start" not in left_out else ()
-        self.deck.start_flow((*stages, *taken))
         self.say(
             f"running {', '.join(STAGES[one][0] for one in stages)}; it goes on without the workbench",
             "accent",
         )
+        self.deck.start_flow((*stages, *taken))
 
     def action_leave_out(self) -> None:
         """Leave the stage out of what runs to a later one, or take it in again."""

@@ -269,12 +269,12 @@ class LayerDetail(LayerEdits):
         if self.deck.busy:
             self.say(f"a job is at work on this session; {self.key('layers.log')} shows its log", "weak")
             return
-        self.deck.start_flow((repair.value, "evaluate"), anyway=True)
         self.say(
             f"running {STAGES[repair.value][0]} for all layers; it calibrates again and goes on without the workbench; "
             f"{self.key('layers.undo')} undoes it afterwards",
             "accent",
         )
+        self.deck.start_flow((repair.value, "evaluate"), anyway=True)
 
     def _repair(self, repair: Repair) -> None:
         label = f"{repair.title}: {counted(repair.layers)}"

@@ -322,13 +322,13 @@ class SearchScreen(PlaceScreen):
         if job is None:
             self.say("there is no search", "weak")
         elif job.active and not job.lost:
-            self.deck.control("pause", job.id)
             self.say("it rests after its next step", "accent")
+            self.deck.control("pause", job.id)
         elif job.state == "done":
             self.say("it has ended", "weak")
         else:
-            self.deck.control("resume", job.id)
             self.say("going on; what was paid for is not paid again", "accent")
+            self.deck.control("resume", job.id)
 
     def action_cancel_job(self) -> None:
         """Stop the search; the best plan so far stays."""
@@ -336,8 +336,8 @@ class SearchScreen(PlaceScreen):
         if job is None or job.state in ("done", "cancelled"):
             self.say("there is no search to stop", "weak")
         else:
-            self.deck.control("cancel", job.id)
             self.say("it stops after its next step; the best plan so far stays", "accent")
+            self.deck.control("cancel", job.id)
 
     def action_log(self) -> None:
         """The search's log."""
