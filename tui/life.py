@@ -18,9 +18,11 @@ def is_silent(job: JobView, now: float | None = None) -> bool:
 def is_lost(job: JobView, now: float | None = None) -> bool:
     """Whether nobody works on *job* any more though it says so.
 
-    A process of this machine that is gone is known after some seconds; one of another machine, or one that has not
-    begun, by its silence.
+    Nobody does on a copy's: the process is the original's. A process of this machine that is gone is known after some
+    seconds; one of another machine, or one that has not begun, by its silence.
     """
+    if job.copied:
+        return job.active
     now = time.time() if now is None else now
     silent = now - (job.created if job.heartbeat is None else job.heartbeat)
     if not job.active or 0 <= silent < SKIPPED:  # a beat that is to come: the clock was set back
@@ -28,3 +30,8 @@ def is_lost(job: JobView, now: float | None = None) -> bool:
     if job.pid is None or job.boot is None:
         return silent > SILENCE
     return not is_alive(Holder(job.pid, job.pid_started or 0.0, parted(job.boot)[0]), job.heartbeat, now)
+
+
+def lost_words(job: JobView) -> str:
+    """Why nobody works on a lost job."""
+    return "its process works on the original of this copy" if job.copied else "its process has died"

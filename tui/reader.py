@@ -12,6 +12,7 @@ from typing import Any, Self
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from ..sessions.layer_table import FIGURES, LayerColumns, first_name, layer_table, nearest
+from ..sessions.lease import parted
 from ..sessions.store import open_session
 from .snapshots import JobView, LayerView, ScoreView, SessionView, TensorView
 
@@ -116,7 +117,7 @@ class SessionReader:
         rows = self._connection.execute(
             f"SELECT {_JOB} FROM job ORDER BY state IN ('waiting', 'running') DESC, id DESC LIMIT ?", (limit,)
         )
-        return tuple(job_view(row) for row in rows)
+        return tuple(job_view(row, self._session.file) for row in rows)
 
     def goes_on(self, job: JobView) -> bool:
         """Whether another job starts by itself behind *job* (sessions/flow.py); not where that was damaged."""
@@ -132,7 +133,7 @@ class SessionReader:
     def job(self, number: int) -> JobView | None:
         """One job by its number."""
         row = self.one(f"SELECT {_JOB} FROM job WHERE id = ?", number)
-        return job_view(row) if row else None
+        return job_view(row, self._session.file) if row else None
 
     def layers(self, plan: int | None) -> LayerColumns:
         """The layer table under *plan*; figures that may not hold for it are ``Stale``."""
@@ -217,8 +218,9 @@ class SessionReader:
         return self._connection.execute(query, values).fetchone()
 
 
-def job_view(row: tuple[Any, ...]) -> JobView:
-    """A job's row as a record; the columns stand in the record's order."""
+def job_view(row: tuple[Any, ...], file: str) -> JobView:
+    """A job's row as a record; the columns stand in the record's order. *file*: the session's, as workers name it."""
     values: dict[str, Any] = dict(zip(_JOB_COLUMNS, row, strict=True))
     values["stage"], values["message"] = values["stage"] or "", values["message"] or ""
-    return JobView(**values)
+    worked_on = parted(values["boot"] or "")[1]
+    return JobView(**values, copied=worked_on not in ("", file))

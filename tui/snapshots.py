@@ -43,6 +43,7 @@ class JobView:
     pid_started: float | None = None
     boot: str | None = None
     lost: bool = False  # it says running, but nobody works on it
+    copied: bool = False  # the file is a copy that was made while the job ran on the original
     silent: bool = False  # its process is there, but has given no sign of life for long
 
     @property

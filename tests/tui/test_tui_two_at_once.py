@@ -1,17 +1,23 @@
 """Two workbenches on one session: each follows the other's edits, and both undo one log of steps."""
 
+import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from decks import MakeDeck
 from quantdeck.sessions.edits import steps
+from quantdeck.sessions.lease import boot_name, myself, stored
 from quantdeck.sessions.store import open_session
 from quantdeck.tui.editor import Editor
+from quantdeck.tui.listing import list_folder
+from quantdeck.tui.request import duplicate
 from quantdeck.tui.workbench import Workbench
 from real_session import digits
+from sample_session import add_job, add_search, set_job
 from test_tui_edits import plan
-from test_tui_layers import L, press, table
+from test_tui_layers import L, press, said, table
 from test_tui_what_if import Ear
 
 
@@ -64,6 +70,31 @@ async def test_both_edit_and_undo_one_log(session: Path, deck: MakeDeck) -> None
         await press(pilot, "ctrl+r", "ctrl+r")
         assert set(plan(session).modes) == set(names)
         other.close()
+
+
+@pytest.mark.parametrize("kind", ["calibrate", "search"])
+async def test_a_copy_made_while_a_job_runs_has_no_process_though_the_original_s_lives(
+    session: Path, deck: MakeDeck, kind: str
+) -> None:
+    job = add_search(session) if kind == "search" else add_job(session, kind=kind)
+    set_job(
+        session,
+        job,
+        pid=os.getpid(),
+        pid_started=myself().started,
+        boot=stored(boot_name(), str(session.stat().st_ino)),
+        heartbeat=time.time(),
+    )
+    copy = duplicate(session)
+    lines = {entry.path: entry.job for entry in list_folder(session.parent)}
+    assert lines == {session: f"{kind} running", copy: f"{kind} broken"}
+    app = deck(copy)
+    async with app.run_test(size=L) as pilot:
+        assert f"!! {kind} is the original's" in said(app, "header")
+        assert not app.busy, "its own jobs need not wait for the original's"
+        if kind == "search":
+            await press(pilot, "3")
+            assert "works on the original of this copy; p goes on" in said(app, "head")
 
 
 def test_edits_of_two_processes_at_once_are_all_kept(session: Path) -> None:

@@ -9,6 +9,7 @@ from .. import figures
 from ..drafts import TOLD
 from ..glyphs import Glyphs
 from ..keys import KeyName, bindings
+from ..life import lost_words
 from ..messages import SessionChanged
 from ..session_form import calibration_fields, calibration_spec, check_calibration
 from ..snapshots import JobView
@@ -119,7 +120,7 @@ def progress_lines(job: JobView | None, glyphs: Glyphs, key: KeyName, width: int
     if job is None:
         return [[(f"no job yet; {key('calibrate.start')} starts one", "muted")]]
     tone = {"failed": "bad", "running": "accent", "waiting": "accent", "done": "good"}.get(job.state, "weak")
-    state = "its process has died" if job.lost else job.state
+    state = lost_words(job) if job.lost else job.state
     if job.active and job.wanted == "cancel":
         state = "stopping"
     head: list[Part] = [

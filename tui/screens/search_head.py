@@ -4,11 +4,12 @@ from ...sessions.typed import target_words
 from .. import figures
 from ..glyphs import Glyphs
 from ..keys import KeyName
+from ..life import lost_words
 from ..search_view import SearchView
 from ..snapshots import JobView
 from ..widgets.cells import Part, wrapped
 
-LOST = "its process has died; {} goes on, what was paid for is kept"
+LOST = "{}; {} goes on, what was paid for is kept"
 STILL = (
     "no sign of life for more than 20 s: process {} was stopped (kill -CONT {} lets it go on) or the machine is "
     "overloaded; what was paid for is kept"
@@ -34,7 +35,7 @@ def head_lines(
     if job.lost or job.silent:
         tone = "bad"
     state = (
-        LOST.format(key("search.pause"))
+        LOST.format(lost_words(job), key("search.pause"))
         if job.lost
         else (
             {"pause": "pausing", "cancel": "stopping"}.get(job.wanted, "silent" if job.silent else job.state)

@@ -185,7 +185,8 @@ def job_parts(
     if job is None or job.state in ("done", "cancelled"):
         return []
     if job.lost:
-        return [(f"!! {job.kind} has died ({key('layers.log')} log)", "bad")]
+        lost = "is the original's" if job.copied else "has died"
+        return [(f"!! {job.kind} {lost} ({key('layers.log')} log)", "bad")]
     if job.state == "failed":
         return [(f"!! {job.kind} failed ({key('layers.log')} log)", "bad")]
     texts = [glyphs.show(text) for text in _at_work(job, now)]
