@@ -6,6 +6,7 @@ say that nothing is lost. So a calibration runs its plan on all samples once; th
 loss, the loudest first: on those the noise of the layers is measured (ledgers.py).
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +42,11 @@ class Chosen:
         if not isinstance(among, str) or not isinstance(digest, str) or not isinstance(places, list):
             return None
         found = tuple(place for place in cast("list[object]", places) if type(place) is int and place >= 0)
-        whole = found and len(set(found)) == len(cast("list[object]", places))
+        text = (
+            f"{among}:{','.join(map(str, found))},"  # as Samples.pick has it: other places are other samples
+        )
+        whole = found and hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() == digest
+        whole = whole and len(set(found)) == len(cast("list[object]", places))
         return cls(among, digest, found) if whole else None
 
 

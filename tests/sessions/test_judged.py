@@ -1,5 +1,6 @@
 """Edits are judged on samples that stand for all, also where one that comes late carries the loss."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -159,10 +160,12 @@ def test_what_is_damaged_chooses_nothing(kept: object) -> None:
 def test_a_place_that_is_not_there_chooses_nothing(tmp_path: Path) -> None:
     with open_session(made(tmp_path, 0.1)) as session:
         every = session_samples(session, session_graph(session), Silent())
-        damaged = {"judged": {"among": every.digest, "digest": "b", "places": [0, COUNT]}}
-        with session.write() as writer:
-            writer.update("state", 1, {"settings": json.dumps(damaged)})
-        assert judged_samples(session, every).digest == every.take(FIRST).digest
+        beyond = hashlib.sha256(f"{every.digest}:0,{COUNT},".encode()).hexdigest()
+        for digest, places in ((beyond, [0, COUNT]), (every.pick((1, 2)).digest, [2, 1]), ("b", [0, 1])):
+            damaged = {"judged": {"among": every.digest, "digest": digest, "places": places}}
+            with session.write() as writer:
+                writer.update("state", 1, {"settings": json.dumps(damaged)})
+            assert judged_samples(session, every).digest == every.take(FIRST).digest
 
 
 @pytest.mark.usefixtures("large")
