@@ -265,11 +265,11 @@ def session_graph(session: Session) -> "Graph":
 
     Errors: QuantdeckError when the file is gone or another one stands in its place.
     """
-    shapes = records.get_settings(session).get("input_shapes")
-    listed = cast("list[object]", list(shapes.values()) if isinstance(shapes, dict) else shapes or [])  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-    if not isinstance(shapes, dict | list | None) or not all(map(_is_shape, listed)):
+    shapes = cast("object", records.get_settings(session).get("input_shapes"))
+    listed = list(cast("dict[str, object]", shapes).values()) if isinstance(shapes, dict) else shapes or []
+    if not isinstance(listed, list) or not all(map(_is_shape, cast("list[object]", listed))):
         raise _damaged(session, "its input shapes")
-    return own_graph(session, shapes)
+    return own_graph(session, cast("InputShapes | None", shapes))
 
 
 def _is_shape(found: object) -> bool:
