@@ -6,7 +6,6 @@ say that nothing is lost. So a calibration runs its plan on all samples once; th
 loss, the loudest first: on those the noise of the layers is measured (ledgers.py).
 """
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,10 +26,9 @@ KEPT = "judged"  # the name in the settings of the session
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Samples that were chosen: of which ones (their digest), their own digest, and their positions among those."""
+    """Samples that were chosen: the digest of those among which they are, and their positions there."""
 
     among: str
-    digest: str
     places: tuple[int, ...]
 
     @classmethod
@@ -38,16 +36,12 @@ class Chosen:
         """What a session's settings hold; None where nothing was chosen, or where it is damaged."""
         kept = settings.get(KEPT)
         known = cast("Mapping[str, object]", kept if isinstance(kept, dict) else {})
-        among, digest, places = (known.get(name) for name in ("among", "digest", "places"))
-        if not isinstance(among, str) or not isinstance(digest, str) or not isinstance(places, list):
+        among, listed = known.get("among"), known.get("places")
+        if not isinstance(among, str) or not isinstance(listed, list):
             return None
-        found = tuple(place for place in cast("list[object]", places) if type(place) is int and place >= 0)
-        text = (
-            f"{among}:{','.join(map(str, found))},"  # as Samples.pick has it: other places are other samples
-        )
-        whole = found and hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() == digest
-        whole = whole and len(set(found)) == len(cast("list[object]", places))
-        return cls(among, digest, found) if whole else None
+        places = cast("list[object]", listed)
+        found = tuple(place for place in places if type(place) is int and place >= 0)
+        return cls(among, found) if found and len(set(found)) == len(places) else None
 
 
 def judged_samples(session: Session, samples: "Samples") -> "Samples":
@@ -76,7 +70,7 @@ def choose_judged(session: Session, samples: "Samples", score: "Score") -> "Samp
     places = telling_places(score, FIRST, _count(session))
     picked = samples.pick(places) if places else samples.take(FIRST)
     if places:
-        kept[KEPT] = {"among": samples.digest, "digest": picked.digest, "places": list(places)}
+        kept[KEPT] = {"among": samples.digest, "places": list(places)}
     records.put_settings(session, kept)
     return picked
 

@@ -1,12 +1,12 @@
 """What the screens beside the layers read of a session: plans, samples, jobs; sqlite3 only."""
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.data.parts import first_digest, picked_digest
 from ..engine.errors import QuantdeckError
 from ..sessions.judged import Chosen
 from ..sessions.layer_table import plan_body
@@ -79,10 +79,9 @@ class SampleSet:
     def measured(self, digest: str, count: int) -> Sequence[int]:
         """Which of these samples a score of *count* samples is of, by the digest of its samples; empty for none."""
         chosen = self.chosen
-        if chosen is not None and (digest, self.digest) == (chosen.digest, chosen.among):
+        if chosen is not None and digest == picked_digest(self.digest, chosen.places):
             return chosen.places
-        first = hashlib.sha256(f"{self.digest}:{count}".encode()).hexdigest()
-        return range(count) if digest in (self.digest, first) else ()
+        return range(count) if digest in (self.digest, first_digest(self.digest, count)) else ()
 
 
 Figures = Mapping[int, tuple[float, float]]

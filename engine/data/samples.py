@@ -15,6 +15,7 @@ from .arrays import load_arrays
 from .check import Checked, Entry, Progress, batch_of, check_entries, is_batched
 from .groups import Group, Rows, picture_groups, row_groups, tell
 from .inputs import options_of
+from .parts import first_digest, picked_digest
 from .preprocess import Preprocess
 from .selection import Bad, Selection, select_dataset, select_entries, select_list, shuffle
 
@@ -89,21 +90,20 @@ class Samples:
             return self
         groups = self.groups[:number]
         last = max(rows.index for group in groups for rows in group)
-        digest = hashlib.sha256(f"{self.digest}:{number}".encode()).hexdigest()
         return replace(
             self,
             groups=groups,
             entries=self.entries[: last + 1],
             requested=number,
-            digest=digest,
+            digest=first_digest(self.digest, number),
             notes=(),
             prints=self.prints[: last + 1],
         )
 
     def pick(self, places: Sequence[int]) -> "Samples":
         """The samples at these positions, in this order, with a digest of their own."""
-        digest = hashlib.sha256(f"{self.digest}:{','.join(map(str, places))},".encode()).hexdigest()
         groups = tuple(self.groups[place] for place in places)
+        digest = picked_digest(self.digest, places)
         return replace(self, groups=groups, requested=len(groups), digest=digest, notes=())
 
     def _load(self, rows: Rows) -> dict[str, Array]:

@@ -1,6 +1,5 @@
 """Edits are judged on samples that stand for all, also where one that comes late carries the loss."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -148,9 +147,9 @@ def test_like_samples_are_judged_on_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "kept",
     [
-        None, 3, [], {}, {"among": "a", "digest": "b", "places": []}, {"among": "a", "digest": "b", "places": [1, 1]},
-        {"among": "a", "digest": "b", "places": [True]}, {"among": "a", "digest": "b", "places": [-1]},
-        {"among": 1, "digest": "b", "places": [1]}, {"among": "a", "digest": "b", "places": "12"},
+        None, 3, [], {}, {"among": "a", "places": []}, {"among": "a", "places": [1, 1]},
+        {"among": "a", "places": [True]}, {"among": "a", "places": [-1]},
+        {"among": 1, "places": [1]}, {"among": "a", "places": "12"},
     ],
 )  # fmt: skip
 def test_what_is_damaged_chooses_nothing(kept: object) -> None:
@@ -160,12 +159,23 @@ def test_what_is_damaged_chooses_nothing(kept: object) -> None:
 def test_a_place_that_is_not_there_chooses_nothing(tmp_path: Path) -> None:
     with open_session(made(tmp_path, 0.1)) as session:
         every = session_samples(session, session_graph(session), Silent())
-        beyond = hashlib.sha256(f"{every.digest}:0,{COUNT},".encode()).hexdigest()
-        for digest, places in ((beyond, [0, COUNT]), (every.pick((1, 2)).digest, [2, 1]), ("b", [0, 1])):
-            damaged = {"judged": {"among": every.digest, "digest": digest, "places": places}}
-            with session.write() as writer:
-                writer.update("state", 1, {"settings": json.dumps(damaged)})
-            assert judged_samples(session, every).digest == every.take(FIRST).digest
+        damaged = {"judged": {"among": every.digest, "places": [0, COUNT]}}
+        with session.write() as writer:
+            writer.update("state", 1, {"settings": json.dumps(damaged)})
+        assert judged_samples(session, every).digest == every.take(FIRST).digest
+
+
+@pytest.mark.usefixtures("large")
+def test_figures_stand_beside_no_other_samples_than_their_own(tmp_path: Path) -> None:
+    path = made(tmp_path, 3.0)
+    with open_session(path) as session:
+        kept = get_settings(session)
+        kept[KEPT]["places"].reverse()
+        put_settings(session, kept)
+        with session.write() as writer:
+            writer.delete("score", "id", 1)
+    with SessionReader(path) as reader:
+        assert all(one.sqnr is None for one in samples(reader, 1))
 
 
 @pytest.mark.usefixtures("large")
@@ -184,7 +194,8 @@ def test_edits_are_judged_on_those_and_anew_when_others_are_chosen(
             session, found[1].with_modes({next(iter(found[1].thresholds)): Mode.F16}), "an edit"
         )
         one.answer(Question(number, None, ""))
-        assert digests(session)[-1] == chosen.digest
+        every = session_samples(session, session_graph(session), Silent())
+        assert digests(session)[-1] == every.pick(chosen.places).digest
         assert not one.outdated
         put_settings(session, {**get_settings(session), KEPT: None})
         assert one.outdated
