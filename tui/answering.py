@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import QuantdeckError
+from ..sessions.whole_name import whole_name
 
 if TYPE_CHECKING:
     from ..engine.data.samples import Samples
@@ -43,8 +44,9 @@ class Network:
         self.graph: Graph = known_graph(str(path))
         with open_session(path, readonly=True) as session:
             self.samples: Samples = session_samples(session, self.graph, Silent(), role)
-            row = session.row("SELECT entries FROM samples WHERE role = ?", role)
-        self._recorded: list[str] = json.loads(row["entries"]) if row is not None else []
+            row = session.row("SELECT entries, path FROM samples WHERE role = ?", role)
+        recorded: list[str] = json.loads(row["entries"]) if row is not None else []
+        self._names = [whole_name(name, row["path"]) for name in recorded] if row is not None else []
         self._watch = Watch(self.samples)
         self._runner: FloatRunner = FloatRunner(self.graph, self.graph.output_tensors, threads=threads())
         self._path = path
@@ -55,11 +57,11 @@ class Network:
         return self._watch.changed
 
     def place(self, entry: str) -> int:
-        """The sample that holds an entry, as the session names it: its files may be named otherwise when read again.
+        """The sample that holds an entry, by its whole name: its files may be named otherwise when read again.
 
         Errors: QuantdeckError when there is none.
         """
-        known = self._recorded.index(entry) if entry in self._recorded else None
+        known = self._names.index(entry) if entry in self._names else None
         for index, group in enumerate(self.samples.groups):
             if any(rows.index == known for rows in group):
                 return index
@@ -168,7 +170,7 @@ def seconds(path: str, number: int) -> float | None:
 
 
 def outputs(question: Question) -> dict[str, Any]:
-    """What the outputs say of a sample. question: entry, role, plans {"A": [session, plan], ...}."""
+    """What the outputs say of a sample. question: entry (its whole name), role, plans {"A": [session, plan], ...}."""
     from ..engine.run.answers import answer, head_of
     from ..engine.run.similarity import compare
 

@@ -143,13 +143,14 @@ def layer_rows(found: Sequence[Difference]) -> list[dict[str, object]]:
 def sample_rows(
     found: Sequence[SampleEntry], before: Mapping[str, tuple[float, float]]
 ) -> list[dict[str, object]]:
-    """The samples of the second plan with the first's figures of the same samples, by entry; the worst first."""
+    """The samples of the second plan with the first's figures of the same files; the worst first."""
     rows: list[dict[str, object]] = []
     for one in found:
-        cos, sqnr = before.get(one.entry, (None, None))
+        cos, sqnr = before.get(one.file, (None, None))
         rows.append(
             {
                 "name": one.entry,
+                "file": one.file,
                 "cos_a": cos,
                 "cos_b": one.cos,
                 "sqnr_a": sqnr,

@@ -10,6 +10,7 @@ from ..engine.data.parts import first_digest, picked_digest
 from ..engine.errors import QuantdeckError
 from ..sessions.judged import Chosen
 from ..sessions.layer_table import plan_body
+from ..sessions.whole_name import whole_name
 from .reader import SessionReader
 
 
@@ -53,20 +54,24 @@ def plans(reader: SessionReader) -> tuple[PlanEntry, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SampleEntry:
-    """A sample with what the worst output has on it under a plan; *note*: why it was skipped."""
+    """A sample with what the worst output has on it under a plan.
+
+    *note*: why it was skipped. *file*: its whole name, by which another session knows it too.
+    """
 
     number: int | None
     entry: str
     cos: float | None
     sqnr: float | None
     note: str
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSet:
     """The samples of a role; *each*: entries that share the figures of a sample, as those of a batch do.
 
-    *chosen*: those of them on which edits are judged, where they are not the first ones.
+    *chosen*: those of them on which edits are judged, where they are not the first ones. *path*: their folder or list.
     """
 
     role: str
@@ -75,6 +80,7 @@ class SampleSet:
     skipped: tuple[tuple[str, str], ...]
     each: int
     chosen: Chosen | None = None
+    path: str = ""
 
     def measured(self, digest: str, count: int) -> Sequence[int]:
         """Which of these samples a score of *count* samples is of, by the digest of its samples; empty for none."""
@@ -91,16 +97,17 @@ Figures = Mapping[int, tuple[float, float]]
 def sample_sets(reader: SessionReader) -> list[SampleSet]:
     """Those that plans are scored on: of the evaluation, if there was one, then of the calibration."""
     rows = reader.rows(
-        "SELECT role, digest, entries, skipped, formed FROM samples WHERE role IN ('evaluation', 'calibration')"
+        "SELECT role, digest, entries, skipped, formed, path FROM samples WHERE role IN ('evaluation', 'calibration')"
         " ORDER BY role DESC"
     )
     state = reader.one("SELECT settings FROM state WHERE id = 1")
     chosen = Chosen.of(json.loads(state[0])) if state else None
     found: list[SampleSet] = []
-    for role, digest, entries, skipped, formed in rows:
+    for role, digest, entries, skipped, formed, path in rows:
         names = tuple(str(one) for one in json.loads(entries))
         left = tuple((str(pair[0]), str(pair[1])) for pair in json.loads(skipped))
-        found.append(SampleSet(role, digest, names, left, max(1, -(-len(names) // max(1, formed))), chosen))
+        each = max(1, -(-len(names) // max(1, formed)))
+        found.append(SampleSet(role, digest, names, left, each, chosen, path))
     return found
 
 
@@ -147,7 +154,9 @@ def samples(reader: SessionReader, plan: int | None) -> tuple[SampleEntry, ...]:
         return ()
     known, figures = shown
     found = [
-        SampleEntry(place, entry, *figures.get(place // known.each, (None, None)), "")
+        SampleEntry(
+            place, entry, *figures.get(place // known.each, (None, None)), "", whole_name(entry, known.path)
+        )
         for place, entry in enumerate(known.entries)
     ]
     return (*found, *(SampleEntry(None, entry, None, None, why) for entry, why in known.skipped))
@@ -172,11 +181,11 @@ def samples_role(reader: SessionReader, plan: int | None) -> str:
 
 
 def sample_figures(reader: SessionReader, plan: int | None) -> dict[str, tuple[float, float]]:
-    """Figures of every sample, by its entry, that a score of the plan has seen; the newest score goes first."""
+    """Figures of every sample, by its whole name, that a score of the plan has seen; the newest score goes first."""
     found: dict[str, tuple[float, float]] = {}
     for one, figures in reversed(list(_scores(reader, plan))):
         found |= {
-            entry: figures[place // one.each]
+            whole_name(entry, one.path): figures[place // one.each]
             for place, entry in enumerate(one.entries)
             if place // one.each in figures
         }

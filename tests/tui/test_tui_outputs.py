@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from decks import MakeDeck
+from quantdeck.sessions.whole_name import whole_name
 from quantdeck.tui.answering import answered
 from quantdeck.tui.beside import Beside
+from quantdeck.tui.compare_view import sample_rows
 from quantdeck.tui.glyphs import GLYPHS
-from quantdeck.tui.queries import samples
+from quantdeck.tui.queries import sample_figures, samples
 from quantdeck.tui.reader import SessionReader
 from quantdeck.tui.sample_answers import answer_lines
 from real_session import answers, current, digits, do_search
@@ -68,16 +70,41 @@ def test_samples_are_found_by_the_names_that_a_command_was_given(
     for one in sorted((example / "calibration").iterdir())[:3]:
         shutil.copy(one, tmp_path / "pictures")
     monkeypatch.chdir(tmp_path)
-    path = tmp_path / "s.qdeck"
-    words = ["--dataset", "pictures", "--tune_num", "0", "-o", "table", "--session", str(path)]
-    assert diagnostics.run(group, ["run_calibration", str(example / "digits.onnx"), *words]) == 0
+    path, other = tmp_path / "s.qdeck", tmp_path / "other.qdeck"
+    for file, folder in ((path, "pictures"), (other, str(tmp_path / "pictures"))):
+        words = ["--dataset", folder, "--tune_num", "0", "-o", "table", "--session", str(file)]
+        assert diagnostics.run(group, ["run_calibration", str(example / "digits.onnx"), *words]) == 0
     monkeypatch.chdir("/")
     with SessionReader(path) as reader:
-        entries = [one.entry for one in samples(reader, 1)]
-    assert all(entry.startswith("pictures/") for entry in entries)
+        found = samples(reader, 1)
+    assert all(one.entry.startswith("pictures/") for one in found)
+    entries = [one.file for one in found]
+    with SessionReader(other) as reader:  # which names the same files otherwise
+        assert set(sample_figures(reader, 1)) == set(entries)
+        compared = sample_rows(
+            samples(reader, 1), {one.file: (one.cos or 0.0, one.sqnr or 0.0) for one in found}
+        )
+    assert [row["sqnr_a"] for row in compared] == [row["sqnr_b"] for row in compared]
     asked = {"what": "outputs", "role": "evaluation", "plans": {"B": [str(path), current(path)]}}
     tops = [answered({**asked, "entry": entry})["answers"]["B"]["tops"]["float"] for entry in entries]
     assert len({json.dumps(one) for one in tops}) == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "place", "whole"),
+    [
+        ("pictures/a.png", "/data/pictures", "/data/pictures/a.png"),
+        ("/data/pictures/a.png", "/data/pictures", "/data/pictures/a.png"),
+        ("a.png", "/data/pictures", "/data/pictures/a.png"),
+        ("../data/pictures/sub/a.png", "/data/pictures", "/data/pictures/sub/a.png"),
+        ("/elsewhere/a.png", "/data/pictures", "/elsewhere/a.png"),
+        ("pictures/a.npy,pictures/b.npy", "/data/pictures", "/data/pictures/a.npy,/data/pictures/b.npy"),
+        ("pictures", "/data/pictures", "/data/pictures/pictures"),
+        ("", "", "."),
+    ],
+)
+def test_the_whole_name_of_a_sample(entry: str, place: str, whole: str) -> None:
+    assert whole_name(entry, place) == whole
 
 
 async def test_the_sample_under_the_cursor_shows_what_both_plans_say(

@@ -154,7 +154,7 @@ class CompareScreen(PlaceScreen):
             self.say(str(error), "bad")
             return
         self.table.use_columns(self._columns)
-        keys = [column.key for column in self.table.columns]
+        keys = [*(column.key for column in self.table.columns), "file"]
         self.table.load(TableModel({key: [row.get(key) for row in rows] for key in keys}))
         self.table.go(0)
         self._draw()
@@ -258,7 +258,7 @@ class CompareScreen(PlaceScreen):
         readers, row = self.readers, self.table.row
         if not self._by_sample or readers is None or row is None:
             return
-        entry = str(self.table.model.value(row, "name"))
+        entry = str(self.table.model.value(row, "file"))
         both = (("A", self._left, readers[0]), ("B", self._right, readers[1]))
         chosen = {sign: [str(reader.path), one.id] for sign, one, reader in both if one is not None}
         asked: list[object] = [entry, chosen]
