@@ -61,6 +61,13 @@ class PatientLog:
         """Nothing is held back."""
 
 
+def end_of(file: IO[bytes], most: int) -> str:
+    """The last *most* bytes of a file, as text."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - most))
+    return file.read().decode("utf-8", "replace")
+
+
 class Chatter:
     """What libraries wrote to standard output and standard error while they were diverted."""
 
@@ -69,9 +76,7 @@ class Chatter:
 
     def text(self) -> str:
         """The end of it, made visible line by line."""
-        size = self._file.seek(0, os.SEEK_END)
-        self._file.seek(max(0, size - _KEPT))
-        return visible_lines(self._file.read().decode("utf-8", "replace"))
+        return visible_lines(end_of(self._file, _KEPT))
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any
 
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
-from .lease import Holder, is_alive, myself, parted, stored
+from .diagnosis import end_of
+from .lease import Holder, is_alive, is_copy, myself, parted, stored
 from .session import Session, Writer
 from .store import open_session
 
@@ -113,7 +114,7 @@ def _job(row: Any, file: str) -> Job:
         eta=row["eta"],
         message=row["message"] or "",
         log=row["log"] or "",
-        copied=holder is not None and holder.file not in ("", file),
+        copied=holder is not None and is_copy(file, held),
         status=row["status"] if "status" in row.keys() else None,  # noqa: SIM118 - a row, not a dict
     )
 
@@ -261,9 +262,8 @@ def _close_dead(session: Session, writer: Writer) -> None:
 def _died(job: Job, *, resumable: bool) -> str:
     """Why a process ended, where it could still write it into its log (a full disk has no room for the row)."""
     try:
-        with open(job.log or "", "rb") as log:
-            log.seek(max(0, os.stat(log.fileno()).st_size - TAIL))
-            lines = log.read().decode(errors="replace").splitlines()
+        with open(job.log, "rb") as log:
+            lines = end_of(log, TAIL).splitlines()
     except OSError:
         lines = []
     last = lines[-1] if lines else ""

@@ -36,6 +36,11 @@ def parted(text: str) -> tuple[str, str]:
     return boot, file
 
 
+def is_copy(file: str, held: str) -> bool:
+    """Whether a process holds another file than this one, of which this is a copy; inodes, "" where not known."""
+    return held not in ("", file)
+
+
 def boot_name() -> str:
     """The present boot of this machine (and container): process numbers mean something only within it."""
     try:

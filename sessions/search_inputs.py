@@ -26,14 +26,6 @@ if TYPE_CHECKING:
     from ..engine.graph.model import Graph
 
 
-def search_graph(session: Session, spec: SearchSpec) -> "Graph":
-    """The graph of the session's model with the search's input shapes.
-
-    Errors: QuantdeckError when the model is gone or another one stands in its place.
-    """
-    return work.own_graph(session, spec.input_shapes)
-
-
 def source(spec: SearchSpec, number: int, *, tuning: bool = False) -> work.Source:
     """Where the samples come from."""
     from ..engine.data.preprocess import Preprocess
@@ -100,7 +92,7 @@ class Inputs:
         self.session = session
         self.spec = spec
         self.report = report
-        self.graph = search_graph(session, spec)
+        self.graph = work.own_graph(session, spec.input_shapes)
         self._selected: dict[int, Samples] = {}
         self.scored = self._scored()
         self._begin(job)

@@ -22,12 +22,13 @@ from .report import Cancelled, Paused, Report
 from .search_corrections import corrected, equalized
 from .search_excess import search_notes
 from .search_files import Files
-from .search_inputs import Inputs, Watched, search_graph
+from .search_inputs import Inputs, Watched
 from .search_kinds import Built, build
 from .search_spec import SearchSpec
 from .search_text import LOGS, end_line, log_text, loss_table, screen_lines
 from .session import Session
 from .typed import target_words
+from .work import own_graph
 
 if TYPE_CHECKING:
     from ..engine.graph.model import Graph
@@ -314,7 +315,7 @@ class Search:
 
     def _costs(self, outcome: Outcome) -> list[float | None]:
         """The cost of every point of the curve."""
-        graph = search_graph(self._session, self._spec)
+        graph = own_graph(self._session, self._spec.input_shapes)
         cost = plan_cost(graph)
         return [cost(point.plan) for point in outcome.curve]
 

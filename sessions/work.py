@@ -284,7 +284,10 @@ def _damaged(session: Session, what: str) -> QuantdeckError:
 
 
 def own_graph(session: Session, input_shapes: InputShapes | None) -> "Graph":
-    """The same with other input shapes."""
+    """The graph of the session's model with these input shapes; its own where they are None.
+
+    Errors: QuantdeckError when the file is gone or another one stands in its place.
+    """
     from ..engine.graph.onnx_reader import model_digest
 
     found = records.model_path(session)
@@ -486,8 +489,10 @@ def evaluate(session: Session, spec: Mapping[str, Any], report: Report) -> str:
     samples = load_samples(graph, source, report) if others else session_samples(session, graph, report)
     labels = sample_labels(Path(spec["labels"]), samples) if spec.get("labels") else None
     count = spec.get("layers")
-    few = judged_samples(session, samples) if count is None else samples.take(int(count))
-    few = None if count is not None and int(count) < 0 else few
+    if count is None:
+        few = judged_samples(session, samples)
+    else:
+        few = samples.take(int(count)) if int(count) >= 0 else None
     we, bc = plan_corrections(session, number)
     we, bc = bool(spec.get("we", we)), bool(spec.get("bc", bc))
     corrected = corrected_graph(graph, session, equalized=we, bias=bc, floats=plan.modes)

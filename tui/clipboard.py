@@ -10,11 +10,9 @@ from pathlib import Path
 from ..engine.text import visible
 
 LONGEST = 74_994  # bytes; terminals drop a longer OSC 52
+PASSED = 700  # characters that GNU screen passes on at once; it drops a longer sequence
 NO_CLIPBOARD = ("linux", "vt100", "vt220", "cons25")
 """Values of TERM whose terminals have no clipboard that OSC 52 could reach, as the console of Linux."""
-
-
-PASSED = 700  # characters that GNU screen passes on at once; it drops a longer sequence
 
 
 def copy_out(

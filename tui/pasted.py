@@ -20,9 +20,7 @@ LONGEST = 8192  # letters that a field takes when they are pasted: twice the lon
 OPENERS = "/:"  # keys that open a line into which the rest is typed; a path begins with one of them too
 START, END = "\x1b[200~", "\x1b[201~"
 LEAVING = ("\x03", "\x11")  # Ctrl-C and Ctrl-Q, alone in a piece: whoever pastes sends more at once
-REST = (
-    1.0  # seconds within which what is pasted next belongs to the same page: nobody fetches another so soon
-)
+REST = 1.0  # seconds within which what is pasted next is of the same page: nobody fetches another so soon
 LOST = 5.0  # seconds without a piece after which the end of what is pasted does not come any more
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O?[\x20-\x7e])?")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")

@@ -100,8 +100,7 @@ def sample_sets(reader: SessionReader) -> list[SampleSet]:
         "SELECT role, digest, entries, skipped, formed, path FROM samples WHERE role IN ('evaluation', 'calibration')"
         " ORDER BY role DESC"
     )
-    state = reader.one("SELECT settings FROM state WHERE id = 1")
-    chosen = Chosen.of(json.loads(state[0])) if state else None
+    chosen = Chosen.of(reader.settings())
     found: list[SampleSet] = []
     for role, digest, entries, skipped, formed, path in rows:
         names = tuple(str(one) for one in json.loads(entries))
@@ -174,10 +173,11 @@ def _shown(reader: SessionReader, plan: int | None) -> tuple[SampleSet, Figures]
 def samples_role(reader: SessionReader, plan: int | None) -> str:
     """Which samples ``samples`` gives: evaluation or calibration."""
     try:
-        shown = _shown(reader, plan)
+        newest = next(_scores(reader, plan), None)
+        shown = newest[0] if newest else next(iter(sample_sets(reader)), None)
     except QuantdeckError:  # said where the figures themselves are read
         shown = None
-    return shown[0].role if shown else "calibration"
+    return shown.role if shown else "calibration"
 
 
 def sample_figures(reader: SessionReader, plan: int | None) -> dict[str, tuple[float, float]]:

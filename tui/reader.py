@@ -12,7 +12,7 @@ from typing import Any, Self
 from ..engine.errors import QuantdeckError
 from ..engine.text import visible
 from ..sessions.layer_table import FIGURES, LayerColumns, first_name, layer_table, nearest
-from ..sessions.lease import parted
+from ..sessions.lease import is_copy, parted
 from ..sessions.store import open_session
 from .snapshots import JobView, LayerView, ScoreView, SessionView, TensorView
 
@@ -130,6 +130,11 @@ class SessionReader:
             return False
         return job.state == "done" and row is not None and bool(row[0])
 
+    def settings(self) -> dict[str, Any]:
+        """How the session is calibrated, and what else it keeps beside its tables (sessions/records.py)."""
+        row = self.one("SELECT settings FROM state WHERE id = 1")
+        return json.loads(row[0]) if row else {}
+
     def job(self, number: int) -> JobView | None:
         """One job by its number."""
         row = self.one(f"SELECT {_JOB} FROM job WHERE id = ?", number)
@@ -222,5 +227,4 @@ def job_view(row: tuple[Any, ...], file: str) -> JobView:
     """A job's row as a record; the columns stand in the record's order. *file*: the session's, as workers name it."""
     values: dict[str, Any] = dict(zip(_JOB_COLUMNS, row, strict=True))
     values["stage"], values["message"] = values["stage"] or "", values["message"] or ""
-    worked_on = parted(values["boot"] or "")[1]
-    return JobView(**values, copied=worked_on not in ("", file))
+    return JobView(**values, copied=is_copy(file, parted(values["boot"] or "")[1]))

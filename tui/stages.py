@@ -58,7 +58,7 @@ class Stage:
 def planned(reader: SessionReader, equalized: bool) -> dict[str, str]:
     """With which settings each stage would be run now, in a few words; *equalized*: on equalized weights."""
     target = flow_target(reader)
-    spec = {**_known(reader), **WISHES, "expected_cos": target, "equalize": equalized}
+    spec = {**reader.settings(), **WISHES, "expected_cos": target, "equalize": equalized}
     return {stage: settings_of(stage, spec) for stage in RUN}
 
 
@@ -67,15 +67,10 @@ def flow_target(reader: SessionReader) -> float:
     return last_target(reader) or TARGET
 
 
-def _known(reader: SessionReader) -> dict[str, Any]:
-    row = reader.one("SELECT settings FROM state WHERE id = 1")
-    return json.loads(row[0]) if row else {}
-
-
 def newest_jobs(reader: SessionReader) -> dict[str, Stage]:
     """The newest job of each stage, and what a job at work will start when it is done."""
     found: dict[str, Stage] = {}
-    known = _known(reader)
+    known = reader.settings()
     current = reader.one("SELECT current_plan FROM state WHERE id = 1")
     rows = reader.rows("SELECT id, kind, spec, state, message, started, finished FROM job ORDER BY id")
     for number, kind, text, state, message, started, finished in rows:

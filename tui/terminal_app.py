@@ -154,8 +154,7 @@ class TerminalApp(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         """What stands on the terminal is unknown after a resize, of the same size too (it came late)."""
-        self._frame.forget()
-        self.screen.refresh()
+        self.action_redraw()
 
     def action_redraw(self) -> None:
         """Paint everything again: after something else wrote on the terminal."""

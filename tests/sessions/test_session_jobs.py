@@ -80,6 +80,17 @@ def new_job(path: Path, kind: str = "calibrate") -> int:
         return add_job(session, kind, {"method": "kl"})
 
 
+def left_by_a_killed_worker(folder: Path, told: Path) -> tuple[Path, int]:
+    """A session, and the number of its job that was running."""
+    path = make(folder / "a.qdeck")
+    number = new_job(path)
+    process = worker(path, number)
+    told.read_text()
+    process.kill()
+    process.wait()
+    return path, number
+
+
 def test_a_job_outlives_its_starter_at_lower_priority(tmp_path: Path, told: Path) -> None:
     path = make(tmp_path / "a.qdeck")
     number = start_job(path, "calibrate", {"method": "kl"})
@@ -98,12 +109,7 @@ def test_a_job_outlives_its_starter_at_lower_priority(tmp_path: Path, told: Path
 
 def test_a_killed_worker_is_noticed_and_the_file_alone_is_good(tmp_path: Path, told: Path) -> None:
     """Case 44 (b)."""
-    path = make(tmp_path / "a.qdeck")
-    number = new_job(path)
-    process = worker(path, number)
-    told.read_text()
-    process.kill()
-    process.wait()
+    path, number = left_by_a_killed_worker(tmp_path, told)
     copy = tmp_path / "elsewhere.qdeck"
     copy.write_bytes(path.read_bytes())
     with open_session(copy, readonly=True) as session:
@@ -120,12 +126,7 @@ def test_a_killed_worker_is_noticed_and_the_file_alone_is_good(tmp_path: Path, t
 
 
 def test_a_process_that_found_no_room_to_say_why_is_heard_in_its_log(tmp_path: Path, told: Path) -> None:
-    path = make(tmp_path / "a.qdeck")
-    number = new_job(path)
-    process = worker(path, number)
-    told.read_text()
-    process.kill()
-    process.wait()
+    path, number = left_by_a_killed_worker(tmp_path, told)
     log = tmp_path / "log"
     log.write_text(f"checking\n{STOPPED}there is no space left on its disk\n")
     with open_session(path) as session:

@@ -45,14 +45,19 @@ SPOILED = (
 )
 
 
+def spoil(path: Path, statement: str, values: tuple[object, ...] = ()) -> None:
+    """Change the file as no command would."""
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
 @pytest.mark.parametrize(("table", "column", "value"), SPOILED)
 def test_a_row_of_a_wrong_type_is_told(tmp_path: Path, table: str, column: str, value: object) -> None:
     path = make(tmp_path / "a.qdeck")
-    connection = sqlite3.connect(path)
-    with connection:
-        last = f"(SELECT max(rowid) FROM {table})"
-        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = {last}", (value,))
-    connection.close()
+    last = f"(SELECT max(rowid) FROM {table})"
+    spoil(path, f"UPDATE {table} SET {column} = ? WHERE rowid = {last}", (value,))
     for readonly in (True, False):
         with pytest.raises(QuantdeckError, match=rf"is damaged \({table}\.{column} holds"):
             open_session(path, readonly=readonly)
@@ -67,10 +72,7 @@ def test_a_text_that_is_not_utf8_and_a_missing_column_are_told_in_the_lists(tmp_
         ("a.qdeck", "UPDATE state SET title = CAST(x'ff41' AS TEXT)"),
         ("b.qdeck", "ALTER TABLE model RENAME COLUMN notes TO n"),
     ):
-        connection = sqlite3.connect(make(tmp_path / name))
-        with connection:
-            connection.execute(statement)
-        connection.close()
+        spoil(make(tmp_path / name), statement)
     for entries in (list_sessions(tmp_path), list_folder(tmp_path)):
         assert all("damaged" in one.problem for one in entries), entries
 
@@ -89,11 +91,8 @@ def test_a_schema_that_is_not_utf8_is_damage(tmp_path: Path) -> None:
 
 def test_figures_of_any_size_are_no_damage(tmp_path: Path) -> None:
     path = make(tmp_path / "a.qdeck")
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("UPDATE plan SET created = ?", (math.inf,))
-        connection.execute("UPDATE layer SET macs = ?", (2**62,))
-    connection.close()
+    spoil(path, "UPDATE plan SET created = ?", (math.inf,))
+    spoil(path, "UPDATE layer SET macs = ?", (2**62,))
     open_session(path).close()
 
 
@@ -109,10 +108,7 @@ def test_a_sample_that_was_left_out_without_a_reason_is_told(tmp_path: Path, ski
 
 def test_figures_of_layers_whose_names_are_no_text_are_told(tmp_path: Path) -> None:
     path = make(tmp_path / "a.qdeck")
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("UPDATE layer SET shape = CAST(x'31d9' AS TEXT) WHERE position = 2")
-    connection.close()
+    spoil(path, "UPDATE layer SET shape = CAST(x'31d9' AS TEXT) WHERE position = 2")
     for form in ("json", "csv"):
         with pytest.raises(QuantdeckError, match="a text is not UTF-8"):
             export(path, {form: tmp_path / form})
@@ -134,10 +130,7 @@ def test_preprocessing_that_is_none_names_the_session(tmp_path: Path, preprocess
 
 def test_a_trial_without_a_place_is_told(tmp_path: Path) -> None:
     path = make(tmp_path / "a.qdeck")
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("INSERT INTO trial (key, job, position, created) VALUES ('k', 1, 'x', 0)")
-    connection.close()
+    spoil(path, "INSERT INTO trial (key, job, position, created) VALUES ('k', 1, 'x', 0)")
     with open_session(path) as session, pytest.raises(QuantdeckError, match="is damaged"):
         Journal(session, 1)
 
@@ -167,10 +160,7 @@ def test_a_plan_that_is_none_is_told_where_the_session_stands_on_it_and_where_it
         assert first is not None
         edits.change(session, lambda plan: plan.with_mode("layer0", Mode.F16), "edit")
     for wrong in (first[0], None):
-        connection = sqlite3.connect(path)
-        with connection:
-            connection.execute("UPDATE plan SET body = ? WHERE id = ? OR ? IS NULL", (body, wrong, wrong))
-        connection.close()
+        spoil(path, "UPDATE plan SET body = ? WHERE id = ? OR ? IS NULL", (body, wrong, wrong))
         if wrong is None:
             with pytest.raises(QuantdeckError, match=r"is damaged \(plan\.body holds"):
                 open_session(path)

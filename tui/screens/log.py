@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from ...engine.text import visible
+from ...sessions.diagnosis import end_of
 from ..keys import bindings
 from ..messages import SessionChanged
 from ..widgets.cells import wrapped
@@ -50,8 +51,7 @@ class LogScreen(DeckScreen):
         table = self.query_one(LineTable)
         try:
             with self._path.open("rb") as file:
-                file.seek(max(0, self._path.stat().st_size - MOST))
-                text = file.read().decode("utf-8", "replace")
+                text = end_of(file, MOST)
         except OSError as error:
             self.say(f"{visible(str(self._path))}: {error.strerror}", "bad")
             return

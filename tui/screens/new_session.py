@@ -87,7 +87,7 @@ class NewSessionScreen(DeckScreen):
         self.query_one(".heading", Lines).set_line([(said, "muted")])
         self._preview([])
         self._first = self.form.values()
-        if self.form.fields != self._fields():
+        if not self._model and self.deck.drafts.has(self.DRAFT):
             self.state(TOLD)
             self.on_input_changed()
         self.form.row("dataset" if self._model else "model").control.focus()
