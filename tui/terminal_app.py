@@ -212,9 +212,15 @@ class TerminalApp(App[None]):
         if screen is not None:
             screen.say(sentence, tone)
 
+    @property
+    def front(self) -> DeckScreen | None:
+        """The screen that is shown; None for a dialog, and where none is left because the workbench ends."""
+        shown = self.screen_stack[-1] if self.screen_stack else None
+        return shown if isinstance(shown, DeckScreen) else None
+
     def _end_message(self) -> None:
-        if isinstance(self.screen, DeckScreen):
-            self.screen.end_message()
+        if self.front is not None:
+            self.front.end_message()
 
     # leaving
 

@@ -22,7 +22,6 @@ from .messages import Answered, SessionChanged
 from .outlook import Outlook
 from .reader import SessionReader
 from .request import calibration_of, cancel, create, default_folder, flow, pause, resume, start
-from .screens.base import DeckScreen
 from .screens.layers import LayersScreen
 from .screens.new_session import NewSessionScreen
 from .session_form import SessionRequest
@@ -313,7 +312,7 @@ class Workbench(TerminalApp):
         """Every action by its name."""
         from .screens.palette import Palette
 
-        if isinstance(self.screen, DeckScreen):
+        if self.front is not None:
             self.push_screen(Palette(self.areas, self.config.keys), self._run_chosen)
 
     async def _run_chosen(self, action: str | None) -> None:
@@ -329,7 +328,7 @@ class Workbench(TerminalApp):
     @property
     def areas(self) -> tuple[str, ...]:
         """Where the user is, for help and palette."""
-        return self.screen.AREAS if isinstance(self.screen, DeckScreen) else ()
+        return self.front.AREAS if self.front is not None else ()
 
     def leave_form(self) -> None:
         """From the form of a new session back to the list."""
@@ -414,8 +413,8 @@ class Workbench(TerminalApp):
                 screen.show_outlook(before)
 
     def _redraw_bars(self) -> None:
-        if isinstance(self.screen, DeckScreen):
-            self.screen.draw_bars()
+        if self.front is not None:
+            self.front.draw_bars()
 
     # doing
 

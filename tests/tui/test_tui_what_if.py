@@ -18,6 +18,7 @@ from quantdeck.sessions.store import open_session
 from quantdeck.tui import assessor
 from quantdeck.tui.asked import Asked, Question
 from quantdeck.tui.insight import Insight
+from quantdeck.tui.messages import Answered
 from quantdeck.tui.outlook import Outlook
 from quantdeck.tui.screens.layers import LayersScreen
 from quantdeck.tui.snapshots import SessionView
@@ -111,6 +112,16 @@ async def test_an_edit_is_predicted_then_confirmed_and_its_repairs_are_keys(
         assert "~" not in said(app, "header")
         await press(pilot, "u")
         assert not plan(example).modes
+
+
+def test_an_answer_that_comes_when_no_screen_is_left_is_no_fault(example: Path, deck: MakeDeck) -> None:
+    """The workbench may be ending, or not have begun."""
+    app = deck(example)
+    assert app.view is not None
+    app.outlook = app.outlook.asking(app.view.plan or 0)
+    app.on_answered(Answered({"plan": app.view.plan, "state": "failed", "said": "no room"}))
+    assert app.outlook.state == "failed"
+    app.close_session()
 
 
 async def test_at_80x24_the_detail_is_a_screen_that_scrolls(example: Path, deck: MakeDeck) -> None:
